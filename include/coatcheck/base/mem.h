@@ -1,0 +1,60 @@
+/* mem: the one door to the allocator: jemalloc, or the C library's under a sanitizer.
+ * Nothing here aborts: NULL means that there was no memory, and the caller says so to the client. */
+#ifndef COATCHECK_BASE_MEM_H
+#define COATCHECK_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void *mem_alloc(size_t size);
+void *mem_alloc_zeroed(size_t size);
+
+/* Zeroed, at an address that is a multiple of `align` (a power of two). */
+void *mem_alloc_aligned(size_t align, size_t size);
+
+/* As realloc: on NULL the old block is untouched. */
+void *mem_resize(void *block, size_t size);
+
+/* NULL is allowed. */
+void mem_free(void *block);
+
+/* As mem_free, cheaper: `size` is what was asked for (or anything with the same mem_good_size). */
+void mem_free_sized(void *block, size_t size);
+
+/* What the allocator really holds for a block, and what it would hold for a request of `size`. */
+size_t mem_usable(const void *block);
+size_t mem_good_size(size_t size);
+
+/* For small things at start-up, where nothing can go on without them: never NULL, logs and exits. */
+void *mem_need(size_t size);
+char *mem_need_text(const char *text);
+
+/* All that the allocator holds for us now, and figures for INFO and MEMORY STATS. */
+struct mem_figures {
+    size_t allocated; /* bytes in blocks handed out */
+    size_t active;    /* bytes in pages that hold at least one block */
+    size_t resident;  /* bytes in physical memory, dirty pages and metadata included */
+    size_t retained;  /* address space kept, not backed by memory */
+};
+void mem_read_figures(struct mem_figures *figures);
+
+/* Resident set of the process in bytes, from the kernel. */
+size_t mem_resident(void);
+
+/* Gives unused pages back to the kernel at once. */
+void mem_purge(void);
+
+/* The allocator's own report as text, piece by piece. */
+void mem_report(void (*say)(void *context, const char *text), void *context);
+
+/* Name and version for INFO: "jemalloc-5.3.0". */
+const char *mem_name(void);
+
+/* Prepare the allocator for this many threads of work: background purging, decay. */
+void mem_setup(void);
+
+/* Tests: the n-th allocation from now fails (1 is the next), 0 switches that off. */
+void mem_fail_after(unsigned n);
+
+#endif

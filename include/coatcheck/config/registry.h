@@ -1,0 +1,30 @@
+/* registry: all option rows of the program, found by name; the only writer of options.
+ * Names are case-insensitive, as in redis.conf. Any thread may call config_set(); a lock orders the writers. */
+#ifndef COATCHECK_CONFIG_REGISTRY_H
+#define COATCHECK_CONFIG_REGISTRY_H
+
+#include "coatcheck/base/option.h"
+#include "coatcheck/base/status.h"
+
+/* Adds a room's rows. At start only, before any file is read. */
+void config_add(const struct option_set *set);
+
+const struct option_row *config_find(struct bytes name);
+
+/* Every row in the order of adding: config_row(0) …, NULL after the last. */
+const struct option_row *config_row(unsigned index);
+
+/* The value as the operator would write it ("512mb" is printed in bytes, as Redis does). */
+void config_print(const struct option_row *row, struct text *into);
+
+struct config_pair {
+    struct bytes name;
+    struct bytes value;
+};
+
+/* Sets all of them or none (CONFIG SET). On refusal `why` holds the sentence for the client, in Redis's
+ * words ("Unknown option or number of arguments for CONFIG SET - 'x'", "CONFIG SET failed (possibly
+ * related to argument 'x') - argument must be …") and false is returned. */
+bool config_set(const struct config_pair *pairs, unsigned count, struct text *why);
+
+#endif
