@@ -1,0 +1,94 @@
+/* key: one name in one database: found, put, changed, removed.
+ * Callers have entered the key's shard (shard.h) for everything below but key_init() and the prefetches,
+ * and stay in it as long as they use an entry or a spot. A reader never sees a key past its deadline. */
+#ifndef COATCHECK_KEYSPACE_KEY_H
+#define COATCHECK_KEYSPACE_KEY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/status.h"
+#include "coatcheck/keyspace/entry.h"
+#include "coatcheck/keyspace/keyspace.h"
+
+struct shard;
+
+struct key {
+    struct bytes name; /* borrowed from the request */
+    uint64_t hash;
+    struct shard *shard;
+    unsigned db;
+};
+
+/* Hashes the name and finds its shard. */
+void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name);
+
+/* Two hints to the processor, none of them trusted later: first the shard's head and the key's group, and
+ * some ten commands later the entry. The second looks into the group, so it enters the shard for a moment
+ * when it is free, and does nothing when it is not. */
+void key_prefetch_group(const struct key *key);
+void key_prefetch_entry(const struct key *key);
+
+/* Where a key was found or would go; good until the shard is changed otherwise or left. */
+struct spot {
+    struct entry *entry; /* NULL: there is no such key */
+
+    /* of keyspace/ */
+    uint64_t *slot;
+    void *group;
+};
+
+/* For reading commands: counts a hit or a miss and marks the use. NULL: absent or expired. */
+struct entry *key_read(const struct key *key);
+
+/* As key_read, and marks nothing when `quiet`: (EXISTS, TTL, OBJECT … and CLIENT NO-TOUCH). */
+struct entry *key_read_quietly(const struct key *key);
+
+/* For commands that may change the key: an expired one is dropped first. Returns spot->entry. */
+struct entry *key_find(const struct key *key, struct spot *spot);
+
+/* A deadline for the puts below: keep what the old entry had. */
+#define KEEP_DEADLINE INT64_MIN
+
+/* Puts a string in the place of whatever is there (of any type): stored as an integer when the text is
+ * one, as a blob from BLOB_FROM on. In place when it fits. spot->entry is the entry afterwards.
+ * NO_MEMORY: nothing has changed. `deadline_ms` NEVER, KEEP_DEADLINE or a time. */
+enum status key_put_string(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms);
+enum status key_put_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms);
+
+/* Takes the caller's reference: *blob is NULL afterwards, on OK only. */
+enum status key_put_blob(const struct key *key, struct spot *spot, struct blob **blob, int64_t deadline_ms);
+
+/* As key_put_string, and the value reports the encoding "raw": what INCRBYFLOAT and the like leave. */
+enum status key_put_string_raw(const struct key *key, struct spot *spot, struct bytes value,
+                               int64_t deadline_ms);
+
+/* Takes *container, on OK only. */
+enum status key_put_container(const struct key *key, struct spot *spot, enum value_type type,
+                              void **container, int64_t deadline_ms);
+
+/* Makes the string at `spot` (or a new empty one) `len` bytes long, with slack for more, and hands out its
+ * bytes to be written to; what was there stays, what is new is zero. The encoding becomes "raw".
+ * NULL: no memory, nothing has changed. The deadline stays. */
+char *key_edit_string(const struct key *key, struct spot *spot, size_t len);
+
+/* Deadlines. NEVER persists. NO_MEMORY: nothing has changed. */
+enum status key_set_deadline(const struct key *key, struct spot *spot, int64_t deadline_ms);
+
+enum remove_reason { REMOVED_BY_CLIENT, REMOVED_EXPIRED, REMOVED_EVICTED };
+
+/* Unlinks and frees the entry at the spot; a container or a large blob is freed later in slices.
+ * The spot is empty afterwards and may be put to. */
+void key_remove(const struct key *key, struct spot *spot, enum remove_reason reason);
+
+/* Moves the value and its deadline to another name or database, over whatever is there. Both shards are
+ * entered. The source's spot is empty afterwards. NO_MEMORY: nothing has changed. */
+enum status key_move(const struct key *from, struct spot *source, const struct key *to);
+
+/* As key_move, and the source stays: strings and containers are copied deeply. */
+enum status key_copy(const struct key *from, const struct spot *source, const struct key *to);
+
+/* Seconds since one of the keys in this one's group was used: a lower bound for the key itself. */
+int64_t key_idle_seconds(const struct key *key, const struct spot *spot);
+
+#endif

@@ -1,0 +1,41 @@
+/* kind: what a key may hold besides a string: the verbs that every container answers.
+ * keyspace/ holds containers by pointer and knows them only through these. */
+#ifndef COATCHECK_VALUES_KIND_H
+#define COATCHECK_VALUES_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Also the number in an entry's head. */
+enum value_type {
+    VALUE_STRING,
+    VALUE_LIST,
+    VALUE_SET,
+    VALUE_ZSET,
+    VALUE_HASH,
+    VALUE_STREAM,
+    VALUE_TYPES
+};
+
+struct value_kind {
+    const char *name; /* as TYPE answers: "zset" */
+
+    /* Frees at most `steps` elements (about a microsecond each at worst); true once nothing is left. */
+    bool (*free_some)(void **container, size_t steps);
+
+    /* A deep copy, or NULL when there is no memory. */
+    void *(*copy)(const void *container);
+
+    size_t (*length)(const void *container);
+    const char *(*encoding)(const void *container); /* as OBJECT ENCODING answers */
+    size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
+};
+
+/* Filled by each family's value at start; NULL for types that are not there. */
+void value_kind_add(enum value_type type, const struct value_kind *kind);
+const struct value_kind *value_kind_of(enum value_type type);
+
+/* "string", "list", …: also for types that are not there yet. */
+const char *value_type_name(enum value_type type);
+
+#endif
