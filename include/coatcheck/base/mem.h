@@ -19,10 +19,12 @@ void *mem_resize(void *block, size_t size);
 /* NULL is allowed. */
 void mem_free(void *block);
 
-/* As mem_free, cheaper: `size` is what was asked for (or anything with the same mem_good_size). */
+/* As mem_free, cheaper: `size` is what was asked for (or anything with the same mem_good_size). Not for
+ * blocks of mem_alloc_aligned(). */
 void mem_free_sized(void *block, size_t size);
 
-/* What the allocator really holds for a block, and what it would hold for a request of `size`. */
+/* What the allocator really holds for a block, and what it would hold for a request of `size`: the same
+ * with jemalloc; the C library's answer is an estimate, so count with one of them, not with both. */
 size_t mem_usable(const void *block);
 size_t mem_good_size(size_t size);
 
@@ -51,7 +53,8 @@ void mem_report(void (*say)(void *context, const char *text), void *context);
 /* Name and version for INFO: "jemalloc-5.3.0". */
 const char *mem_name(void);
 
-/* Prepare the allocator for this many threads of work: background purging, decay. */
+/* Unused pages go back within seconds, by a thread of the allocator. Call after daemonizing: a fork
+ * would lose that thread. */
 void mem_setup(void);
 
 /* Tests: the n-th allocation from now fails (1 is the next), 0 switches that off. */

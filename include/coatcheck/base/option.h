@@ -55,8 +55,8 @@ struct option_row {
     void *value; /* _Atomic int64_t, or struct option_text */
     const char *sentence;
 
-    /* May be set by the owner room through option_on(): refuses a value by writing why, and is told
-     * after a value has changed. Both run on the thread that changes the option. */
+    /* The owner room may fill them (net_option_hooks.port.changed = …): one refuses a value by writing
+     * why, one is told after a value has changed. Both run on the thread that changes the option. */
     struct option_hooks *hooks;
 };
 

@@ -1,0 +1,250 @@
+#include "coatcheck/base/mem.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef COATCHECK_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/must.h"
+
+/* How long a page that nobody uses is kept for the next who asks. Shorter gives memory back within
+ * the second that expiry promises; zero would pay a page fault for every wave of deletes. */
+#define DIRTY_DECAY_MS 1000
+
+static _Atomic unsigned fail_countdown;
+
+static __attribute__((noinline, cold)) bool count_down(void)
+{
+    unsigned left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1)) return left == 1;
+    }
+    return false;
+}
+
+static inline bool must_fail_now(void)
+{
+    return unlikely(atomic_load_explicit(&fail_countdown, memory_order_relaxed) != 0) &&
+           count_down();
+}
+
+void mem_fail_after(unsigned n)
+{
+    atomic_store(&fail_countdown, n);
+}
+
+void *mem_alloc(size_t size)
+{
+    if (must_fail_now()) return NULL;
+    return malloc(size ? size : 1);
+}
+
+void *mem_alloc_zeroed(size_t size)
+{
+    if (must_fail_now()) return NULL;
+    return calloc(1, size ? size : 1);
+}
+
+void *mem_alloc_aligned(size_t align, size_t size)
+{
+    void *block;
+
+    if (must_fail_now()) return NULL;
+    if (align < sizeof(void *)) align = sizeof(void *);
+    if (posix_memalign(&block, align, size ? size : 1) != 0) return NULL;
+    return memset(block, 0, size);
+}
+
+void *mem_resize(void *block, size_t size)
+{
+    if (must_fail_now()) return NULL;
+    return realloc(block, size ? size : 1);
+}
+
+void mem_free(void *block)
+{
+    free(block);
+}
+
+void *mem_need(size_t size)
+{
+    void *block = mem_alloc_zeroed(size);
+
+    if (!block) {
+        log_warning("Out of memory: %zu bytes are needed to go on", size);
+        exit(1);
+    }
+    return block;
+}
+
+char *mem_need_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+
+    return memcpy(mem_need(size), text, size);
+}
+
+size_t mem_resident(void)
+{
+    char line[128];
+    unsigned long total, resident;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+
+    if (fd < 0) return 0;
+    len = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (len <= 0) return 0;
+    line[len] = 0;
+    if (sscanf(line, "%lu %lu", &total, &resident) != 2) return 0;
+    return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+#ifdef COATCHECK_JEMALLOC
+
+void mem_free_sized(void *block, size_t size)
+{
+    if (!block) return;
+    must_debug(mem_good_size(size) == mem_usable(block));
+    sdallocx(block, size ? size : 1, 0);
+}
+
+size_t mem_usable(const void *block)
+{
+    return malloc_usable_size((void *)block);
+}
+
+size_t mem_good_size(size_t size)
+{
+    return nallocx(size ? size : 1, 0);
+}
+
+static size_t figure(const char *name)
+{
+    size_t value = 0, len = sizeof value;
+
+    return mallctl(name, &value, &len, NULL, 0) == 0 ? value : 0;
+}
+
+void mem_read_figures(struct mem_figures *figures)
+{
+    uint64_t epoch = 1;
+
+    /* jemalloc answers from a snapshot; this takes a new one. */
+    mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
+    figures->allocated = figure("stats.allocated");
+    figures->active = figure("stats.active");
+    figures->resident = figure("stats.resident");
+    figures->retained = figure("stats.retained");
+}
+
+#define AS_TEXT_(x) #x
+#define AS_TEXT(x) AS_TEXT_(x)
+
+void mem_purge(void)
+{
+    mallctl("arena." AS_TEXT(MALLCTL_ARENAS_ALL) ".purge", NULL, NULL, NULL, 0);
+}
+
+void mem_report(void (*say)(void *context, const char *text), void *context)
+{
+    malloc_stats_print(say, context, NULL);
+}
+
+const char *mem_name(void)
+{
+    return "jemalloc-" AS_TEXT(JEMALLOC_VERSION_MAJOR) "." AS_TEXT(JEMALLOC_VERSION_MINOR) "." AS_TEXT(JEMALLOC_VERSION_BUGFIX);
+}
+
+void mem_setup(void)
+{
+    ssize_t decay_ms = DIRTY_DECAY_MS;
+    bool yes = true;
+    unsigned arenas = 0;
+    size_t len = sizeof arenas;
+    char name[64];
+
+    /* New arenas, then those that exist. */
+    mallctl("arenas.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof decay_ms);
+    mallctl("arenas.narenas", &arenas, &len, NULL, 0);
+    for (unsigned i = 0; i < arenas; i++) {
+        snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
+        mallctl(name, NULL, NULL, &decay_ms, sizeof decay_ms);
+    }
+    /* Without it pages decay only while somebody allocates: an idle server would keep them. */
+    if (mallctl("background_thread", NULL, NULL, &yes, sizeof yes) != 0) {
+        log_verbose("The allocator has no background thread: unused pages go back more slowly");
+    }
+}
+
+#else
+
+void mem_free_sized(void *block, size_t size)
+{
+    (void)size;
+    free(block);
+}
+
+size_t mem_usable(const void *block)
+{
+    return malloc_usable_size((void *)block);
+}
+
+size_t mem_good_size(size_t size)
+{
+#ifdef COATCHECK_SANITIZED
+    return size ? size : 1; /* not a byte more, so that a step beyond the end is seen */
+#else
+    /* glibc's chunks: multiples of 16 with 8 bytes of it taken; from 128 KB on an estimate. */
+    return size <= 24 ? 24 : ((size + 8 + 15) & ~(size_t)15) - 8;
+#endif
+}
+
+void mem_read_figures(struct mem_figures *figures)
+{
+    *figures = (struct mem_figures){.resident = mem_resident()};
+#ifdef COATCHECK_SANITIZED
+    figures->allocated = figures->active = figures->resident;
+#else
+    struct mallinfo2 info = mallinfo2();
+
+    figures->allocated = info.uordblks + info.hblkhd;
+    figures->active = info.arena + info.hblkhd;
+#endif
+}
+
+void mem_purge(void)
+{
+    malloc_trim(0);
+}
+
+void mem_report(void (*say)(void *context, const char *text), void *context)
+{
+    char *report = NULL;
+    size_t len;
+    FILE *stream = open_memstream(&report, &len);
+
+    if (!stream) return;
+    malloc_info(0, stream);
+    fclose(stream);
+    say(context, report);
+    free(report);
+}
+
+const char *mem_name(void)
+{
+    return "libc";
+}
+
+void mem_setup(void)
+{
+}
+
+#endif

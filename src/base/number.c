@@ -1,0 +1,205 @@
+#include "coatcheck/base/number.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "coatcheck/base/mem.h"
+
+/* strtod() wants a zero at the end, which a slice has not: short ones are copied here. */
+#define SHORT_FLOAT 512
+
+bool number_read_uint(struct bytes text, uint64_t *number)
+{
+    uint64_t value = 0;
+
+    if (text.len == 0 || text.len > 20) return false;
+    if (text.at[0] == '0' && text.len > 1) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.at[i] - '0';
+
+        if (digit > 9) return false;
+        /* Only the twentieth digit can be one too many. */
+        if (i == 19 && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit)) return false;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return true;
+}
+
+bool number_read_int(struct bytes text, int64_t *number)
+{
+    bool negative = text.len > 0 && text.at[0] == '-';
+    uint64_t value;
+
+    if (!number_read_uint(negative ? bytes_of(text.at + 1, text.len - 1) : text, &value)) {
+        return false;
+    }
+    if (negative) {
+        if (value == 0 || value > (uint64_t)INT64_MAX + 1) return false;
+        *number = (int64_t)(0 - value);
+        return true;
+    }
+    if (value > INT64_MAX) return false;
+    *number = (int64_t)value;
+    return true;
+}
+
+/* The slice with a zero at its end, in `small` or on the heap; NULL when there is no memory. */
+static char *zero_ended(struct bytes text, char small[SHORT_FLOAT])
+{
+    char *copy = text.len < SHORT_FLOAT ? small : mem_alloc(text.len + 1);
+
+    if (!copy) return NULL;
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = 0;
+    return copy;
+}
+
+bool number_read_double(struct bytes text, double *number)
+{
+    char small[SHORT_FLOAT], *copy, *end;
+    double value;
+    bool good;
+
+    if (text.len == 0 || isspace((unsigned char)text.at[0])) return false;
+    if (!(copy = zero_ended(text, small))) return false;
+    errno = 0;
+    value = strtod(copy, &end);
+    /* A denormal sets ERANGE as well, yet is a number: only what became nothing or everything is refused. */
+    good = end == copy + text.len && !isnan(value) &&
+           !(errno == ERANGE && (isinf(value) || value == 0));
+    if (copy != small) mem_free(copy);
+    if (good) *number = value;
+    return good;
+}
+
+bool number_read_long_double(struct bytes text, long double *number)
+{
+    char small[SHORT_FLOAT], *copy, *end;
+    long double value;
+    bool good;
+
+    if (text.len == 0 || text.len >= NUMBER_MAX_FLOAT_TEXT) return false;
+    if (isspace((unsigned char)text.at[0])) return false;
+    if (!(copy = zero_ended(text, small))) return false;
+    errno = 0;
+    value = strtold(copy, &end);
+    good = end == copy + text.len && !isnan(value) &&
+           !(errno == ERANGE && (isinf(value) || value == 0));
+    if (copy != small) mem_free(copy);
+    if (good) *number = value;
+    return good;
+}
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+size_t number_print_uint(char *into, uint64_t number)
+{
+    char digits[20];
+    char *at = digits + sizeof digits;
+    size_t len;
+
+    while (number >= 100) {
+        at -= 2;
+        memcpy(at, digit_pairs + number % 100 * 2, 2);
+        number /= 100;
+    }
+    if (number >= 10) {
+        at -= 2;
+        memcpy(at, digit_pairs + number * 2, 2);
+    } else {
+        *--at = (char)('0' + number);
+    }
+    len = (size_t)(digits + sizeof digits - at);
+    memcpy(into, at, len);
+    return len;
+}
+
+size_t number_print_int(char *into, int64_t number)
+{
+    if (number >= 0) return number_print_uint(into, (uint64_t)number);
+    *into = '-';
+    return 1 + number_print_uint(into + 1, 0 - (uint64_t)number);
+}
+
+static size_t print_word(char *into, const char *word)
+{
+    size_t len = strlen(word);
+
+    memcpy(into, word, len + 1);
+    return len;
+}
+
+size_t number_print_double(char *into, size_t room, double number)
+{
+    if (isnan(number)) return print_word(into, "nan");
+    if (isinf(number)) return print_word(into, number > 0 ? "inf" : "-inf");
+    /* Counts and scores are mostly whole, and printf is twenty times slower. Below 1e15 both print
+     * the same digits; a negative zero keeps its sign. */
+    if (number == (double)(int64_t)(fabs(number) < 1e15 ? number : 0.5) && !(number == 0 && signbit(number))) {
+        size_t len = number_print_int(into, (int64_t)number);
+
+        into[len] = 0;
+        return len;
+    }
+    return (size_t)snprintf(into, room, "%.17g", number);
+}
+
+size_t number_print_long_double(char *into, size_t room, long double number)
+{
+    size_t len;
+
+    if (isnan(number)) return print_word(into, "nan");
+    if (isinf(number)) return print_word(into, number > 0 ? "inf" : "-inf");
+    len = (size_t)snprintf(into, room, "%.17Lf", number);
+    while (into[len - 1] == '0') len--;
+    if (into[len - 1] == '.') len--;
+    if (len == 2 && into[0] == '-' && into[1] == '0') {
+        into[0] = '0';
+        len = 1;
+    }
+    into[len] = 0;
+    return len;
+}
+
+bool number_read_size(struct bytes text, int64_t *size)
+{
+    static const struct {
+        const char *name;
+        int64_t bytes;
+    } units[] = {{"", 1},        {"b", 1},           {"k", 1000},        {"kb", 1024},
+                 {"m", 1000000}, {"mb", 1024 * 1024}, {"g", 1000000000}, {"gb", 1024 * 1024 * 1024}};
+    size_t digits = 0;
+    int64_t value = 0;
+
+    for (; digits < text.len && isdigit((unsigned char)text.at[digits]); digits++) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, text.at[digits] - '0', &value)) {
+            return false;
+        }
+    }
+    if (digits == 0) return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (!bytes_is(bytes_of(text.at + digits, text.len - digits), units[i].name)) continue;
+        return !__builtin_mul_overflow(value, units[i].bytes, size);
+    }
+    return false;
+}
+
+size_t number_print_human(char *into, size_t room, uint64_t size)
+{
+    static const char units[] = "KMGTP";
+    uint64_t unit = 1024;
+
+    if (size < 1024) return (size_t)snprintf(into, room, "%lluB", (unsigned long long)size);
+    for (const char *name = units; *name; name++, unit *= 1024) {
+        if (size / 1024 >= unit) continue;
+        return (size_t)snprintf(into, room, "%.2f%c", (double)size / (double)unit, *name);
+    }
+    return (size_t)snprintf(into, room, "%lluB", (unsigned long long)size);
+}
