@@ -46,16 +46,16 @@ struct metric_set {
     extern struct room##_metrics room##_metric_lanes[METRIC_LANES];                                \
     extern const struct metric_set room##_metric_set
 
-#define METRIC_DEFINE(room, ROWS)                                                                  \
-    struct room##_metrics room##_metric_lanes[METRIC_LANES];                                       \
-    typedef struct room##_metrics metric_lane_of_this_file;                                        \
-    static const struct metric_row room##_metric_rows[] = {ROWS(METRIC_ROW_OF_THIS_FILE_)};        \
-    const struct metric_set room##_metric_set = {                                                  \
-        .room = #room,                                                                             \
-        .rows = room##_metric_rows,                                                                \
-        .count = sizeof(room##_metric_rows) / sizeof(room##_metric_rows[0]),                       \
-        .lanes = (char *)room##_metric_lanes,                                                      \
-        .lane_size = sizeof(struct room##_metrics),                                                \
+#define METRIC_DEFINE(room_, ROWS)                                                                 \
+    struct room_##_metrics room_##_metric_lanes[METRIC_LANES];                                     \
+    typedef struct room_##_metrics metric_lane_of_this_file;                                       \
+    static const struct metric_row room_##_metric_rows[] = {ROWS(METRIC_ROW_OF_THIS_FILE_)};       \
+    const struct metric_set room_##_metric_set = {                                                 \
+        .room = #room_,                                                                            \
+        .rows = room_##_metric_rows,                                                               \
+        .count = sizeof(room_##_metric_rows) / sizeof(room_##_metric_rows[0]),                     \
+        .lanes = (char *)room_##_metric_lanes,                                                     \
+        .lane_size = sizeof(struct room_##_metrics),                                               \
     };
 #define METRIC_ROW_OF_THIS_FILE_(name_, kind_, sentence_)                                          \
     {.name = #name_,                                                                               \
