@@ -1,0 +1,246 @@
+"""Playing talks to a server and noting what came back."""
+
+import time
+
+from . import notation, wire
+
+BETWEEN_TRIES_S = 0.02
+AT_ONCE = 500               # of a command said many times, how many go out before their replies are read
+
+
+class Failure:
+    def __init__(self, talk, step, why):
+        self.talk, self.step, self.why = talk, step, why
+
+    def __str__(self):
+        said = self.step.asked.source if self.step.asked else self.step.source
+        return '%s:%d: in "%s"\n    said:     %s\n%s' % (
+            self.talk.path, self.step.line, self.talk.title, said, self.why)
+
+
+class Tally:
+    """What a run found."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.failures = []
+        self.not_run = []           # (talk, why)
+        self.filled = {}            # (path, line) -> reply as text, where a reply was written as ?
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.failures += other.failures
+        self.not_run += other.not_run
+        self.filled.update(other.filled)
+
+
+def clip(text, limit=600):
+    return text if len(text) <= limit else "%s ... (%d characters)" % (text[:limit], len(text))
+
+
+def mismatch(expected, got):
+    return "    expected: %s\n    got:      %s" % (clip(expected), clip(got))
+
+
+class Abandoned(Exception):
+    """The talk cannot go on: a reply that did not come leaves the later ones without meaning."""
+
+
+class Player:
+    """Plays talks over one kind of connection to one server. server is "coatcheck" or "redis"."""
+
+    def __init__(self, target, server, variables=None, password=None):
+        self.target, self.server = target, server
+        self.fixed = dict(variables or {})
+        self.control = wire.Connection(target)
+        if password:
+            self.must_ok("AUTH", password)
+        self.tally = Tally()
+
+    def close(self):
+        self.control.close()
+
+    def must_ok(self, *words):
+        reply = self.control.ask(*words)
+        if reply != ("status", b"OK"):
+            raise wire.ProtocolError(("%s answered %s" % (" ".join(words), notation.show(reply))).encode())
+
+    def play(self, talk):
+        if talk.only and talk.only != self.server:
+            return
+        self.must_ok("FLUSHALL")
+        self.talk, self.conns = talk, {}
+        self.variables = {"now": lambda: int(time.time()), "now_ms": lambda: int(time.time() * 1000)}
+        self.variables.update(self.fixed)
+        checks_before = self.tally.passed + self.tally.failed
+        try:
+            for step in talk.steps:
+                self.step(step)
+            self.look_for_more()
+        except Abandoned:
+            done = self.tally.passed + self.tally.failed - checks_before
+            self.tally.failed += talk.checks(self.server) - done
+        finally:
+            for conn in self.conns.values():
+                conn.close()
+
+    def step(self, step):
+        if step.verb == "wait":
+            time.sleep(step.seconds)
+            return
+        handler = {">": self.send, ">>": self.send, "|": self.send, "all>": self.open_only, "open": self.open_only,
+                   "<": self.reply, "<<": self.raw_reply, "closed": self.closed, "shut": self.shut,
+                   "quiet": self.quiet}[step.verb]
+        try:
+            handler(step, self.connection(step.conn))
+        except notation.NotationError as wrong:
+            self.abandon(step, "    %s" % wrong)
+        except wire.Closed:
+            self.abandon(step, mismatch(self.wanted(step), "the server closed the connection"))
+        except wire.Silent:
+            self.abandon(step, mismatch(self.wanted(step), "no reply in %g s" % self.control.timeout_s))
+        except wire.ProtocolError as wrong:
+            self.abandon(step, mismatch(self.wanted(step), "bytes that are no reply: %r" % wrong.args[0]))
+
+    def connection(self, name):
+        if name not in self.conns:
+            self.conns[name] = wire.Connection(self.target)
+        return self.conns[name]
+
+    def for_server(self, step):
+        return step.redis if self.server == "redis" and step.redis else step
+
+    def wanted(self, step):
+        return self.for_server(step).expected_text or step.source
+
+    def passed(self):
+        self.tally.passed += 1
+
+    def failed(self, step, why):
+        self.tally.failed += 1
+        self.tally.failures.append(Failure(self.talk, step, why))
+
+    def abandon(self, step, why):
+        self.failed(step, why)
+        raise Abandoned
+
+    # -- what is said
+
+    def bytes_of(self, step):
+        if step.words is not None:
+            return wire.encode([notation.fill_in(word, self.variables) for word in step.words])
+        return notation.fill_in(step.data, self.variables)
+
+    def send(self, step, conn):
+        if step.times == 1:
+            conn.send(self.bytes_of(step))
+
+    def open_only(self, step, conn):
+        pass
+
+    def shut(self, step, conn):
+        conn.shut()
+
+    # -- what is expected
+
+    def reply(self, step, conn):
+        want = self.for_server(step)
+        if step.asked.verb == "all>":
+            return self.check(step, want, self.iterate(step.asked, conn))
+        if step.asked.times > 1:
+            return self.replies(step, want, conn)
+        if want.expected is None:
+            self.tally.filled[(self.talk.path, step.line)] = notation.show(conn.reply())
+            return self.passed()
+        if want.expected.how == "nothing":
+            return self.passed()
+        reply = conn.reply()
+        limit = time.monotonic() + step.within_s
+        while step.within_s and not notation.matches(want.expected, reply, self.variables) \
+                and time.monotonic() < limit:
+            time.sleep(BETWEEN_TRIES_S)
+            conn.send(self.bytes_of(step.asked))
+            reply = conn.reply()
+        self.check(step, want, reply)
+
+    def check(self, step, want, reply):
+        if want.expected is None:
+            self.tally.filled[(self.talk.path, step.line)] = notation.show(reply)
+            self.passed()
+        elif notation.matches(want.expected, reply, self.variables):
+            self.passed()
+        else:
+            self.failed(step, mismatch(want.expected_text, notation.show(reply)))
+
+    def replies(self, step, want, conn):
+        """The replies to a command that is said many times; ${i} counts from 1."""
+        for first in range(1, step.times + 1, AT_ONCE):
+            turn = range(first, min(first + AT_ONCE, step.times + 1))
+            block = []
+            for self.variables["i"] in turn:
+                block.append(self.bytes_of(step.asked))
+            conn.send(b"".join(block))
+            for self.variables["i"] in turn:
+                reply = conn.reply()
+                if not notation.matches(want.expected, reply, self.variables):
+                    self.abandon(step, mismatch(want.expected_text, "%s, the %d. time" % (
+                        notation.show(reply), self.variables["i"])))
+        self.passed()
+
+    def iterate(self, asked, conn):
+        """A SCAN from cursor 0 back to 0: the distinct elements, or field and value pairs, as one array."""
+        words = [notation.fill_in(word, self.variables) for word in asked.words]
+        name = words[0].upper()
+        at, width = (1, 1) if name == b"SCAN" else (2, 1 if name == b"SSCAN" else 2)
+        found = {}
+        while True:
+            conn.send(wire.encode(words))
+            kind, value = conn.reply()
+            if kind != "array" or len(value) != 2 or value[1][0] != "array":
+                return (kind, value)
+            items = value[1][1]
+            for first in range(0, len(items), width):
+                found[tuple(items[first:first + width])] = True
+            words[at] = value[0][1]
+            if words[at] == b"0":
+                return ("array", [item for items in sorted(found) for item in items])
+
+    def raw_reply(self, step, conn):
+        want = self.for_server(step)
+        wanted = notation.fill_in(want.data, self.variables)
+        got = conn.raw(len(wanted))
+        if got == wanted:
+            self.passed()
+        else:
+            self.abandon(step, mismatch(notation.quote(wanted), notation.quote(got)))
+
+    def closed(self, step, conn):
+        try:
+            if not conn.pending:
+                conn.receive()
+        except wire.Closed:
+            return self.passed()
+        except wire.Silent:
+            self.abandon(step, mismatch("the connection closed", "it is open, and nothing came"))
+        self.failed(step, mismatch("the connection closed", notation.quote(bytes(conn.pending[:200]))))
+
+    def quiet(self, step, conn):
+        if not conn.pending:
+            try:
+                conn.receive(step.seconds)
+            except wire.Silent:
+                return self.passed()
+        self.failed(step, mismatch("no reply", notation.quote(bytes(conn.pending[:200]))))
+
+    def look_for_more(self):
+        """A reply that no line of the talk expects is a failure of the talk's last step."""
+        self.control.ask("PING")
+        for name, conn in self.conns.items():
+            try:
+                if not conn.pending:
+                    conn.receive(0)
+            except (wire.Silent, wire.Closed):
+                continue
+            last = [step for step in self.talk.steps if step.conn == name][-1]
+            self.failed(last, mismatch("nothing more on %s" % name, notation.quote(bytes(conn.pending[:200]))))
