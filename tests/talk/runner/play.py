@@ -5,6 +5,7 @@ import time
 from . import notation, wire
 
 BETWEEN_TRIES_S = 0.02
+BETWEEN_PAGES = 100         # commands of another connection between two pages of an iteration
 AT_ONCE = 500               # of a command said many times, how many go out before their replies are read
 
 
@@ -57,6 +58,7 @@ class Player:
         if password:
             self.must_ok("AUTH", password)
         self.tally = Tally()
+        self.known = {}             # command -> whether the server has it
 
     def close(self):
         self.control.close()
@@ -66,8 +68,19 @@ class Player:
         if reply != ("status", b"OK"):
             raise wire.ProtocolError(("%s answered %s" % (" ".join(words), notation.show(reply))).encode())
 
+    def knows(self, name):
+        """Whether the server has the command; asked once."""
+        if name not in self.known:
+            kind, value = self.control.ask("COMMAND", "INFO", name)
+            self.known[name] = kind == "array" and value[0][0] == "array"
+        return self.known[name]
+
     def play(self, talk):
         if talk.only and talk.only != self.server:
+            return
+        unknown = [name for name in talk.commands if not self.knows(name)]
+        if unknown:
+            self.tally.not_run.append((talk, "needs the command %s" % " ".join(unknown)))
             return
         self.must_ok("FLUSHALL")
         self.talk, self.conns = talk, {}
@@ -193,7 +206,7 @@ class Player:
         words = [notation.fill_in(word, self.variables) for word in asked.words]
         name = words[0].upper()
         at, width = (1, 1) if name == b"SCAN" else (2, 1 if name == b"SSCAN" else 2)
-        found = {}
+        found, self.variables["i"] = {}, 0
         while True:
             conn.send(wire.encode(words))
             kind, value = conn.reply()
@@ -205,6 +218,17 @@ class Player:
             words[at] = value[0][1]
             if words[at] == b"0":
                 return ("array", [item for items in sorted(found) for item in items])
+            if asked.meanwhile:
+                self.meanwhile(*asked.meanwhile)
+
+    def meanwhile(self, name, words):
+        """What another connection does between two pages of an iteration; ${i} counts on."""
+        other = self.connection(name)
+        for _ in range(BETWEEN_PAGES):
+            self.variables["i"] += 1
+            other.send(wire.encode([notation.fill_in(word, self.variables) for word in words]))
+        for _ in range(BETWEEN_PAGES):
+            other.reply()
 
     def raw_reply(self, step, conn):
         want = self.for_server(step)

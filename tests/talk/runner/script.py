@@ -28,6 +28,7 @@ class Step:
         self.within_s = more.get("within_s", 0.0)
         self.seconds = more.get("seconds", 0.0)
         self.times = more.get("times", 1)
+        self.meanwhile = None                   # (connection, words) said between the pages of an iteration
         self.asked = None                       # the step that a reply answers
         self.redis = None                       # the reply step that holds for redis-server instead
         self.reason = None                      # why it does
@@ -39,6 +40,7 @@ class Talk:
         self.path, self.line, self.title = path, line, title
         self.steps = []
         self.needs = []                         # (option, value) pairs the server must run with
+        self.commands = []                      # commands that the server must know
         self.only, self.only_reason = None, None
 
     def checks(self, server):
@@ -155,6 +157,8 @@ class FileReader:
             if only.group(1) not in SERVERS:
                 raise NotationError("the servers are called %s" % " and ".join(SERVERS))
             talk.only, talk.only_reason = only.group(1), notation.unquote(only.group(2)).decode()
+        elif needs and needs.group(1) == "command":
+            talk.commands += [word.upper() for word in needs.group(2).split()]
         elif needs:
             talk.needs.append((needs.group(1), needs.group(2).strip()))
         elif wait:
@@ -180,6 +184,10 @@ class FileReader:
             step.words, end = words_of(rest)
             if not step.words:
                 raise NotationError("nothing is said")
+            if verb == "all>" and b"while" in step.words:
+                at = step.words.index(b"while")
+                step.meanwhile = (step.words[at + 1].decode().rstrip(">"), step.words[at + 2:])
+                step.words = step.words[:at]
         elif verb == "|":
             found = list(REPLY_MARK.finditer(rest))
             end = found[-1].start() if found else len(rest)
