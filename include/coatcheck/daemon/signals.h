@@ -23,7 +23,8 @@ void signals_block(void);
 /* The calling thread, which runs `base`, receives signals from here on. `rows` is copied. False with errno. */
 bool signals_setup(struct event_base *base, const struct signals_rows *rows);
 
-/* Default actions again. Before event_base_free(). */
+/* TERM and INT end the process from here on as they end any; HUP and USR1 are ignored, and PIPE still is,
+ * since the last replies may be on their way. Before event_base_free(). */
 void signals_teardown(void);
 
 #endif

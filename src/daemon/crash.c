@@ -1,0 +1,395 @@
+#include "coatcheck/daemon/crash.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "coatcheck/base/log.h"
+#include "coatcheck/version.h"
+
+/* Unwinding and the name lookup of backtrace_symbols_fd() need some 10 KB, the frames of a sanitizer and
+ * of AVX-512 several times that. What is not touched costs only addresses. */
+#define STACK_BYTES (256u << 10)
+#define GUARD_BYTES (64u << 10) /* a page, whatever the size of pages is */
+#define MOST_FRAMES 64
+#define LINE_ROOM 256
+#define PATIENCE_S 10
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The parts of a report, in order. A part that crashes is left for the next one, so the surest come first. */
+enum part { PART_HEAD, PART_BACKTRACE, PART_CALLER, PART_COMMAND, PART_END };
+
+static struct {
+    _Atomic int thread; /* who reports; 0: nobody */
+    _Atomic int part;
+    _Atomic int signal;
+} report;
+
+static void (*_Atomic describe_now)(int fd);
+
+static _Thread_local struct {
+    char *mapping; /* NULL: no stack of ours */
+    stack_t before;
+} own_stack;
+
+/* ---- words ---- */
+
+static void write_all(int fd, const char *at, size_t len)
+{
+    while (len > 0) {
+        ssize_t wrote = write(fd, at, len);
+
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) return;
+        at += wrote;
+        len -= (size_t)wrote;
+    }
+}
+
+void crash_write(int fd, const char *text)
+{
+    write_all(fd, text, strlen(text));
+}
+
+void crash_write_bytes(int fd, const char *at, unsigned long len)
+{
+    static const char hex[] = "0123456789abcdef";
+    char out[LINE_ROOM];
+    size_t filled = 0;
+
+    for (unsigned long i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)at[i];
+
+        if (filled + 4 > sizeof out) {
+            write_all(fd, out, filled);
+            filled = 0;
+        }
+        if (c >= 0x20 && c < 0x7f && c != '\\' && c != '"') {
+            out[filled++] = (char)c;
+        } else {
+            out[filled++] = '\\';
+            out[filled++] = 'x';
+            out[filled++] = hex[c >> 4];
+            out[filled++] = hex[c & 15];
+        }
+    }
+    write_all(fd, out, filled);
+}
+
+static void write_number(int fd, unsigned long number, unsigned base)
+{
+    static const char digits[] = "0123456789abcdef";
+    char out[24];
+    size_t at = sizeof out;
+
+    do {
+        out[--at] = digits[number % base];
+        number /= base;
+    } while (number);
+    write_all(fd, out + at, sizeof out - at);
+}
+
+void crash_write_int(int fd, long number)
+{
+    if (number < 0) crash_write(fd, "-");
+    write_number(fd, number < 0 ? 0 - (unsigned long)number : (unsigned long)number, 10);
+}
+
+void crash_write_hex(int fd, unsigned long number)
+{
+    crash_write(fd, "0x");
+    write_number(fd, number, 16);
+}
+
+static void write_register(int fd, const char *name, unsigned long value)
+{
+    crash_write(fd, name);
+    crash_write_hex(fd, value);
+}
+
+/* ---- the parts ---- */
+
+static const char *name_of(int number)
+{
+    switch (number) {
+    case SIGSEGV: return "SIGSEGV";
+    case SIGBUS: return "SIGBUS";
+    case SIGFPE: return "SIGFPE";
+    case SIGILL: return "SIGILL";
+    case SIGABRT: return "SIGABRT";
+    default: return "signal";
+    }
+}
+
+static const char *cause_of(const siginfo_t *info)
+{
+    if (info->si_code <= 0) return "sent by a process";
+    switch (info->si_signo) {
+    case SIGSEGV:
+        if (info->si_code == SEGV_MAPERR) return "nothing is mapped there";
+        if (info->si_code == SEGV_ACCERR) return "the mapping forbids it";
+        return "an address that is none";
+    case SIGBUS: return "no memory behind the address";
+    case SIGFPE: return info->si_code == FPE_INTDIV ? "division by zero" : "arithmetic";
+    case SIGILL: return "no such instruction";
+    default: return "";
+    }
+}
+
+static void write_cause(int fd, const siginfo_t *info)
+{
+    crash_write(fd, "signal ");
+    crash_write_int(fd, info->si_signo);
+    crash_write(fd, " (");
+    crash_write(fd, name_of(info->si_signo));
+    crash_write(fd, "), ");
+    crash_write(fd, cause_of(info));
+    if (info->si_code > 0) {
+        write_register(fd, ", address ", (unsigned long)info->si_addr);
+    } else {
+        crash_write(fd, ", pid ");
+        crash_write_int(fd, info->si_pid);
+    }
+    crash_write(fd, "\n");
+}
+
+static void write_registers(int fd, const ucontext_t *at)
+{
+#if defined(__x86_64__)
+    const greg_t *registers = at->uc_mcontext.gregs;
+
+    write_register(fd, "registers: pc ", (unsigned long)registers[REG_RIP]);
+    write_register(fd, " sp ", (unsigned long)registers[REG_RSP]);
+    write_register(fd, " fp ", (unsigned long)registers[REG_RBP]);
+    write_register(fd, "\n  rax ", (unsigned long)registers[REG_RAX]);
+    write_register(fd, " rbx ", (unsigned long)registers[REG_RBX]);
+    write_register(fd, " rcx ", (unsigned long)registers[REG_RCX]);
+    write_register(fd, " rdx ", (unsigned long)registers[REG_RDX]);
+    write_register(fd, "\n  rsi ", (unsigned long)registers[REG_RSI]);
+    write_register(fd, " rdi ", (unsigned long)registers[REG_RDI]);
+    write_register(fd, " r8 ", (unsigned long)registers[REG_R8]);
+    write_register(fd, " r9 ", (unsigned long)registers[REG_R9]);
+    write_register(fd, "\n  r10 ", (unsigned long)registers[REG_R10]);
+    write_register(fd, " r11 ", (unsigned long)registers[REG_R11]);
+    write_register(fd, " r12 ", (unsigned long)registers[REG_R12]);
+    write_register(fd, " r13 ", (unsigned long)registers[REG_R13]);
+    write_register(fd, "\n  r14 ", (unsigned long)registers[REG_R14]);
+    write_register(fd, " r15 ", (unsigned long)registers[REG_R15]);
+#elif defined(__aarch64__)
+    const mcontext_t *registers = &at->uc_mcontext;
+
+    write_register(fd, "registers: pc ", (unsigned long)registers->pc);
+    write_register(fd, " sp ", (unsigned long)registers->sp);
+    write_register(fd, " fp ", (unsigned long)registers->regs[29]);
+    write_register(fd, " lr ", (unsigned long)registers->regs[30]);
+    for (int i = 0; i < 8; i++) {
+        crash_write(fd, i % 4 ? " x" : "\n  x");
+        crash_write_int(fd, i);
+        write_register(fd, " ", (unsigned long)registers->regs[i]);
+    }
+#else
+    (void)at;
+    crash_write(fd, "registers: not known on this processor");
+#endif
+    crash_write(fd, "\n");
+}
+
+static void write_head(int fd, const siginfo_t *info, const ucontext_t *at)
+{
+    char thread[17] = {0};
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    prctl(PR_GET_NAME, thread);
+    crash_write(fd, "\n=== coatcheckd crashed ===\nversion ");
+    crash_write(fd, COATCHECK_VERSION);
+    crash_write(fd, ", pid ");
+    crash_write_int(fd, getpid());
+    crash_write(fd, ", thread ");
+    crash_write_int(fd, syscall(SYS_gettid));
+    crash_write(fd, " \"");
+    crash_write_bytes(fd, thread, strlen(thread));
+    crash_write(fd, "\", unix time ");
+    crash_write_int(fd, now.tv_sec);
+    crash_write(fd, "\n");
+    write_cause(fd, info);
+    write_registers(fd, at);
+}
+
+static void write_backtrace(int fd)
+{
+    void *frames[MOST_FRAMES];
+    int count = backtrace(frames, MOST_FRAMES);
+
+    crash_write(fd, "backtrace, innermost first (this report's own frames on top):\n");
+    backtrace_symbols_fd(frames, count, fd);
+}
+
+/* A jump to nowhere leaves the unwinder nothing to start from, but the return address was just pushed. */
+static void write_caller(int fd, const siginfo_t *info, const ucontext_t *at)
+{
+#if defined(__x86_64__)
+    const greg_t *registers = at->uc_mcontext.gregs;
+    void *caller;
+
+    if (info->si_code <= 0 || info->si_addr != (void *)registers[REG_RIP]) return;
+    caller = *(void **)registers[REG_RSP];
+    crash_write(fd, "called from:\n");
+    backtrace_symbols_fd(&caller, 1, fd);
+#else
+    (void)fd, (void)info, (void)at; /* the link register tells */
+#endif
+}
+
+static void write_command(int fd)
+{
+    void (*describe)(int) = atomic_load(&describe_now);
+
+    crash_write(fd, "at work: ");
+    if (describe) {
+        describe(fd);
+    } else {
+        crash_write(fd, "not known");
+    }
+    crash_write(fd, "\n");
+}
+
+/* ---- the handler ---- */
+
+static void let_go(int number)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+
+    sigemptyset(&usual.sa_mask);
+    sigaction(number, &usual, NULL);
+}
+
+/* The report hangs: a lock that the crashed thread held, a disk that does not answer. */
+static void on_impatience(int unused)
+{
+    int number = atomic_load(&report.signal);
+    sigset_t only;
+
+    (void)unused;
+    let_go(number);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL);
+    raise(number);
+}
+
+static void limit_time(void)
+{
+    struct sigaction end = {.sa_handler = on_impatience};
+    sigset_t only;
+
+    sigfillset(&end.sa_mask);
+    sigaction(SIGALRM, &end, NULL);
+    sigemptyset(&only);
+    sigaddset(&only, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL);
+    alarm(PATIENCE_S);
+}
+
+static void run_parts(int fd, const siginfo_t *info, const ucontext_t *at)
+{
+    for (;;) {
+        switch (atomic_fetch_add(&report.part, 1)) {
+        case PART_HEAD: write_head(fd, info, at); break;
+        case PART_BACKTRACE: write_backtrace(fd); break;
+        case PART_CALLER: write_caller(fd, info, at); break;
+        case PART_COMMAND: write_command(fd); break;
+        case PART_END: crash_write(fd, "=== end of the report ===\n"); break;
+        default: return;
+        }
+    }
+}
+
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    int self = (int)syscall(SYS_gettid);
+    int nobody = 0;
+
+    if (atomic_compare_exchange_strong(&report.thread, &nobody, self)) {
+        atomic_store(&report.signal, number);
+        limit_time();
+    } else if (nobody != self) {
+        /* Another thread is reporting; the process ends when it has finished. */
+        for (;;) pause();
+    } else {
+        crash_write(log_fd(), "\n(this part of the report crashed: ");
+        crash_write(log_fd(), name_of(number));
+        crash_write(log_fd(), ")\n");
+    }
+    run_parts(log_fd(), info, context);
+
+    /* A fault happens again when we return, now with its usual end: so the core shows the place of the
+     * fault and not this handler. What was sent must be sent again. */
+    number = atomic_load(&report.signal);
+    let_go(number);
+    if (number != info->si_signo || info->si_code <= 0) raise(number);
+}
+
+/* ---- setup ---- */
+
+bool crash_thread_setup(void)
+{
+    stack_t stack = {.ss_size = STACK_BYTES};
+    char *mapping;
+
+    if (own_stack.mapping) return true;
+    mapping = mmap(NULL, GUARD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED) return false;
+    stack.ss_sp = mapping + GUARD_BYTES;
+    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) < 0 || sigaltstack(&stack, &own_stack.before) < 0) {
+        int error = errno;
+
+        munmap(mapping, GUARD_BYTES + STACK_BYTES);
+        errno = error;
+        return false;
+    }
+    own_stack.mapping = mapping;
+    return true;
+}
+
+void crash_thread_teardown(void)
+{
+    if (!own_stack.mapping) return;
+    /* A sanitizer had a stack of its own here, and looks for it when the thread ends. */
+    sigaltstack(&own_stack.before, NULL);
+    munmap(own_stack.mapping, GUARD_BYTES + STACK_BYTES);
+    own_stack.mapping = NULL;
+}
+
+bool crash_setup(void)
+{
+    struct sigaction action = {.sa_sigaction = on_crash,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    void *frame[1];
+
+    /* The first call loads libgcc, which allocates: not inside a handler. */
+    backtrace(frame, 1);
+    if (!crash_thread_setup()) return false;
+    sigemptyset(&action.sa_mask);
+    for (unsigned i = 0; i < COUNT(crash_signals); i++) {
+        if (sigaction(crash_signals[i], &action, NULL) < 0) return false;
+    }
+    return true;
+}
+
+void crash_describe(void (*describe)(int fd))
+{
+    atomic_store(&describe_now, describe);
+}
