@@ -20,6 +20,7 @@
 #define STACK_BYTES (256u << 10)
 #define GUARD_BYTES (64u << 10) /* a page, whatever the size of pages is */
 #define MOST_FRAMES 64
+#define FRAME_BYTES (1u << 20) /* a frame that is said to be larger is none */
 #define LINE_ROOM 256
 #define PATIENCE_S 10
 
@@ -28,12 +29,16 @@ static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The parts of a report, in order. A part that crashes is left for the next one, so the surest come first. */
-enum part { PART_HEAD, PART_BACKTRACE, PART_CALLER, PART_COMMAND, PART_END };
+enum part { PART_HEAD, PART_BACKTRACE, PART_COMMAND, PART_END };
 
 static struct {
     _Atomic int thread; /* who reports; 0: nobody */
     _Atomic int part;
     _Atomic int signal;
+
+    /* who reports: what it is all about, even when a part has crashed in turn */
+    const siginfo_t *info;
+    const ucontext_t *context;
 } report;
 
 static void (*_Atomic describe_now)(int fd);
@@ -227,29 +232,73 @@ static void write_head(int fd, const siginfo_t *info, const ucontext_t *at)
     write_registers(fd, at);
 }
 
-static void write_backtrace(int fd)
-{
-    void *frames[MOST_FRAMES];
-    int count = backtrace(frames, MOST_FRAMES);
+struct place {
+    unsigned long sp, fp;
+    unsigned long caller; /* where the function at pc returns to, if pc is its first instruction */
+};
 
-    crash_write(fd, "backtrace, innermost first (this report's own frames on top):\n");
-    backtrace_symbols_fd(frames, count, fd);
-}
-
-/* A jump to nowhere leaves the unwinder nothing to start from, but the return address was just pushed. */
-static void write_caller(int fd, const siginfo_t *info, const ucontext_t *at)
+static unsigned long pc_of(const ucontext_t *at)
 {
 #if defined(__x86_64__)
-    const greg_t *registers = at->uc_mcontext.gregs;
-    void *caller;
-
-    if (info->si_code <= 0 || info->si_addr != (void *)registers[REG_RIP]) return;
-    caller = *(void **)registers[REG_RSP];
-    crash_write(fd, "called from:\n");
-    backtrace_symbols_fd(&caller, 1, fd);
+    return (unsigned long)at->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return at->uc_mcontext.pc;
 #else
-    (void)fd, (void)info, (void)at; /* the link register tells */
+    (void)at;
+    return 1; /* no fault's address */
 #endif
+}
+
+__attribute__((no_sanitize("address", "undefined"))) static struct place place_of(const ucontext_t *at)
+{
+    struct place place = {0};
+
+#if defined(__x86_64__)
+    place.sp = (unsigned long)at->uc_mcontext.gregs[REG_RSP];
+    place.fp = (unsigned long)at->uc_mcontext.gregs[REG_RBP];
+    place.caller = *(unsigned long *)place.sp;
+#elif defined(__aarch64__)
+    place.sp = at->uc_mcontext.sp;
+    place.fp = at->uc_mcontext.regs[29];
+    place.caller = at->uc_mcontext.regs[30];
+#else
+    (void)at;
+#endif
+    return place;
+}
+
+/* A jump to where no code is leaves the unwinder nothing to start from: it reads the code at pc, and
+ * crashes. The caller is known all the same, and its callers by the chain of frame pointers, which we are
+ * compiled with; the C library is not, so the chain may end early. */
+__attribute__((no_sanitize("address", "undefined"))) static void write_chain(int fd, struct place place)
+{
+    unsigned long frame = place.fp, lowest = place.sp;
+
+    backtrace_symbols_fd(&(void *){(void *)place.caller}, 1, fd);
+    for (int i = 0; i < MOST_FRAMES; i++) {
+        if (frame % sizeof(void *) || frame < lowest || frame - lowest > FRAME_BYTES) return;
+        backtrace_symbols_fd((void **)frame + 1, 1, fd);
+        lowest = frame + 1;
+        frame = *(unsigned long *)frame;
+    }
+}
+
+static bool jumped_nowhere(const siginfo_t *info, const ucontext_t *at)
+{
+    return info->si_signo == SIGSEGV && info->si_code > 0 && pc_of(at) == (unsigned long)info->si_addr;
+}
+
+static void write_backtrace(int fd, const siginfo_t *info, const ucontext_t *at)
+{
+    void *frames[MOST_FRAMES];
+
+    if (jumped_nowhere(info, at)) {
+        crash_write(fd, "backtrace, innermost first (from a jump to where no code is):\n");
+        write_chain(fd, place_of(at));
+        return;
+    }
+    crash_write(fd, "backtrace, innermost first (this report's own frames on top):\n");
+    backtrace_symbols_fd(frames, backtrace(frames, MOST_FRAMES), fd);
 }
 
 static void write_command(int fd)
@@ -302,13 +351,12 @@ static void limit_time(void)
     alarm(PATIENCE_S);
 }
 
-static void run_parts(int fd, const siginfo_t *info, const ucontext_t *at)
+static void run_parts(int fd)
 {
     for (;;) {
         switch (atomic_fetch_add(&report.part, 1)) {
-        case PART_HEAD: write_head(fd, info, at); break;
-        case PART_BACKTRACE: write_backtrace(fd); break;
-        case PART_CALLER: write_caller(fd, info, at); break;
+        case PART_HEAD: write_head(fd, report.info, report.context); break;
+        case PART_BACKTRACE: write_backtrace(fd, report.info, report.context); break;
         case PART_COMMAND: write_command(fd); break;
         case PART_END: crash_write(fd, "=== end of the report ===\n"); break;
         default: return;
@@ -323,6 +371,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
 
     if (atomic_compare_exchange_strong(&report.thread, &nobody, self)) {
         atomic_store(&report.signal, number);
+        report.info = info;
+        report.context = context;
         limit_time();
     } else if (nobody != self) {
         /* Another thread is reporting; the process ends when it has finished. */
@@ -332,13 +382,12 @@ static void on_crash(int number, siginfo_t *info, void *context)
         crash_write(log_fd(), name_of(number));
         crash_write(log_fd(), ")\n");
     }
-    run_parts(log_fd(), info, context);
+    run_parts(log_fd());
 
     /* A fault happens again when we return, now with its usual end: so the core shows the place of the
      * fault and not this handler. What was sent must be sent again. */
-    number = atomic_load(&report.signal);
-    let_go(number);
-    if (number != info->si_signo || info->si_code <= 0) raise(number);
+    let_go(atomic_load(&report.signal));
+    if (info != report.info || info->si_code <= 0) raise(atomic_load(&report.signal));
 }
 
 /* ---- setup ---- */
