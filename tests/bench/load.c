@@ -24,6 +24,7 @@ static const char usage[] =
     "                                     runs from when it was due (0: each reply is waited for)\n"
     "  --keys N                           how many keys {k} is drawn from (1000000)\n"
     "  --distribution D                   uniform, zipf[:THETA] (0.99) or sequential (uniform)\n"
+    "  --first-key N                      where sequential keys begin (0)\n"
     "  --value-size N                     bytes of {v} (64)\n"
     "  --expect E                         any, ok, pong, integer, value or values, for all commands;\n"
     "                                     unless told, what the command's name promises\n"
@@ -38,7 +39,7 @@ enum { THREADS_MOST = 64 };
 struct settings {
     const char *host, *port, *unix_path;
     unsigned clients, pipeline, threads;
-    uint64_t requests, keys, seed;
+    uint64_t requests, keys, first_key, seed;
     double seconds, rate, theta, timeout_s;
     size_t value_size;
     enum distribution distribution;
@@ -99,7 +100,7 @@ static void settings_read(struct settings *set, int argc, char **argv)
         { "requests", 1, 0, 'n' }, { "seconds", 1, 0, 's' },    { "rate", 1, 0, 'r' },
         { "keys", 1, 0, 'k' },     { "distribution", 1, 0, 'd' }, { "value-size", 1, 0, 'v' },
         { "expect", 1, 0, 'e' },   { "churn", 0, 0, 'C' },      { "seed", 1, 0, 'S' },
-        { "timeout", 1, 0, 'T' },  { "server-pid", 1, 0, 'i' }, { "command", 1, 0, 'x' },
+        { "first-key", 1, 0, 'f' }, { "timeout", 1, 0, 'T' },  { "server-pid", 1, 0, 'i' }, { "command", 1, 0, 'x' },
         { "help", 0, 0, 'H' },     { 0 },
     };
 
@@ -119,6 +120,7 @@ static void settings_read(struct settings *set, int argc, char **argv)
         case 'r': set->rate = number_or_give_up(optarg, 0, 1e8); break;
         case 'k': set->keys = (uint64_t)number_or_give_up(optarg, 1, 4e9); break;
         case 'd': set->distribution = distribution_read(optarg, &set->theta); break;
+        case 'f': set->first_key = (uint64_t)number_or_give_up(optarg, 0, 4e9); break;
         case 'v': set->value_size = (size_t)number_or_give_up(optarg, 0, 512 << 20); break;
         case 'e': set->expect = expect_read(optarg); break;
         case 'C': set->churn = true; break;
@@ -191,7 +193,7 @@ static void runner_open(struct runner *runner, const struct settings *set,
         .clients = (unsigned)share_of(set->clients, set->threads, index),
         .requests = share_of(set->requests, set->threads, index),
         .rate = set->rate / set->threads, .churn = set->churn, .timeout_s = set->timeout_s,
-        .draws = { set->seed * 1000003 + index * 7919, index, set->threads },
+        .draws = { set->seed * 1000003 + index * 7919, set->first_key + index, set->threads },
     };
     runner->loop = loop_open(&runner->plan, &runner->tally);
 }
