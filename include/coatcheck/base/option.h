@@ -31,7 +31,8 @@ enum option_flags {
     OPTION_AT_START = 1,      /* read once, from the file or the command line */
     OPTION_SECRET = 2,        /* never printed in a log */
     OPTION_REPEATS = 4,       /* several lines in a file add up (TEXT: joined by a newline) */
-    OPTION_PROTECTED = 8      /* CONFIG SET only when enable-protected-configs allows it */
+    OPTION_PROTECTED = 8,     /* CONFIG SET only when enable-protected-configs allows it */
+    OPTION_LIST = 16          /* takes several words a line (TEXT: joined by a blank); REPEATS does so too */
 };
 
 struct option_word {
@@ -41,7 +42,7 @@ struct option_word {
 
 /* A text that is replaced whole. Readers see the old or the new one; old ones are kept until the end. */
 struct option_text {
-    _Atomic(const char *) at; /* zero-terminated, never NULL once config_setup() ran */
+    _Atomic(const char *) at; /* zero-terminated, never NULL */
 };
 
 struct option_row {
@@ -55,14 +56,23 @@ struct option_row {
     void *value; /* _Atomic int64_t, or struct option_text */
     const char *sentence;
 
-    /* The owner room may fill them (net_option_hooks.port.changed = …): one refuses a value by writing
-     * why, one is told after a value has changed. Both run on the thread that changes the option. */
+    /* The owner room may fill them: net_option_hooks.port.changed = …; */
     struct option_hooks *hooks;
 };
 
+/* All run on the thread that reads the file or executes CONFIG SET. */
 struct option_hooks {
+    /* Refuses a value by writing why ("Invalid save parameters") and returning false. `value` is the text
+     * as given, all lines of an option that repeats. Runs under the lock of the options (RANK_OPTIONS). */
     bool (*check)(struct bytes value, struct text *why);
+
+    /* Told after CONFIG SET has changed the value, under no lock. Files and the command line are read
+     * before the rooms are set up: nobody is told of them. */
     void (*changed)(void);
+
+    /* Writes what CONFIG GET answers, when that is not the text as given: client-output-buffer-limit
+     * answers all classes even when only one was set. */
+    void (*print)(struct text *into);
 };
 
 struct option_set {

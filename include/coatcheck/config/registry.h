@@ -14,7 +14,7 @@ const struct option_row *config_find(struct bytes name);
 /* Every row in the order of adding: config_row(0) …, NULL after the last. */
 const struct option_row *config_row(unsigned index);
 
-/* The value as the operator would write it ("512mb" is printed in bytes, as Redis does). */
+/* The value as CONFIG GET answers it: sizes in bytes, several lines joined by a blank. */
 void config_print(const struct option_row *row, struct text *into);
 
 struct config_pair {
@@ -24,7 +24,10 @@ struct config_pair {
 
 /* Sets all of them or none (CONFIG SET). On refusal `why` holds the sentence for the client, in Redis's
  * words ("Unknown option or number of arguments for CONFIG SET - 'x'", "CONFIG SET failed (possibly
- * related to argument 'x') - argument must be …") and false is returned. */
+ * related to argument 'x') - argument must be …") and false is returned. Options of Redis that coatcheck
+ * does not have are refused with the reason, unless the value asks for what happens anyhow (save "").
+ * OPTION_PROTECTED rows are refused; config_set_protected() is for who may change those too. */
 bool config_set(const struct config_pair *pairs, unsigned count, struct text *why);
+bool config_set_protected(const struct config_pair *pairs, unsigned count, struct text *why);
 
 #endif
