@@ -324,18 +324,23 @@ static void let_go(int number)
     sigaction(number, &usual, NULL);
 }
 
+/* A fault while it is blocked kills at once, and what is raised while it is blocked waits. */
+static void unblock_crashes(void)
+{
+    sigset_t crashes;
+
+    sigemptyset(&crashes);
+    for (unsigned i = 0; i < COUNT(crash_signals); i++) sigaddset(&crashes, crash_signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &crashes, NULL);
+}
+
 /* The report hangs: a lock that the crashed thread held, a disk that does not answer. */
 static void on_impatience(int unused)
 {
-    int number = atomic_load(&report.signal);
-    sigset_t only;
-
     (void)unused;
-    let_go(number);
-    sigemptyset(&only);
-    sigaddset(&only, number);
-    pthread_sigmask(SIG_UNBLOCK, &only, NULL);
-    raise(number);
+    let_go(atomic_load(&report.signal));
+    unblock_crashes();
+    raise(atomic_load(&report.signal));
 }
 
 static void limit_time(void)
@@ -369,6 +374,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
     int self = (int)syscall(SYS_gettid);
     int nobody = 0;
 
+    unblock_crashes();
     if (atomic_compare_exchange_strong(&report.thread, &nobody, self)) {
         atomic_store(&report.signal, number);
         report.info = info;
