@@ -256,7 +256,10 @@ def matches(expected, reply, variables):
         return value == (fill_in(wanted, variables) if isinstance(wanted, bytes) else wanted)
     if how == "glob":
         pattern = b".*".join(re.escape(fill_in(p, variables)) for p in expected.value)
-        return re.fullmatch(pattern, value, re.S) is not None
+        pattern = re.sub(rb"\\\$<([a-z]\w*)>", rb"(?P<\1>.*?)", pattern)
+        found = re.fullmatch(pattern, value, re.S)
+        variables.update(found.groupdict() if found else {})
+        return found is not None
     if how == "near":
         return abs(value - expected.value[0]) <= expected.value[1]
     if how == "range":

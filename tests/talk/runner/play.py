@@ -54,11 +54,17 @@ class Player:
     def __init__(self, target, server, variables=None, password=None):
         self.target, self.server = target, server
         self.fixed = dict(variables or {})
-        self.control = wire.Connection(target)
-        if password:
-            self.must_ok("AUTH", password)
+        self.password = password
+        self.control = self.control_open()
         self.tally = Tally()
         self.known = {}             # command -> whether the server has it
+
+    def control_open(self):
+        """The player's own connection, which empties the server before each talk."""
+        control = wire.Connection(self.target)
+        if self.password and control.ask("AUTH", self.password)[0] == "error":
+            raise wire.ProtocolError(b"the password was refused")
+        return control
 
     def close(self):
         self.control.close()
@@ -68,8 +74,17 @@ class Player:
         if reply != ("status", b"OK"):
             raise wire.ProtocolError(("%s answered %s" % (" ".join(words), notation.show(reply))).encode())
 
+    def empty(self):
+        """FLUSHALL; over a new connection when a talk had this one killed."""
+        try:
+            self.must_ok("FLUSHALL")
+        except wire.Closed:
+            self.control.close()
+            self.control = self.control_open()
+            self.must_ok("FLUSHALL")
+
     def knows(self, name):
-        """Whether the server has the command; asked once."""
+        """Whether the server has the command. Asked once."""
         if name not in self.known:
             kind, value = self.control.ask("COMMAND", "INFO", name)
             self.known[name] = kind == "array" and value[0][0] == "array"
@@ -78,11 +93,14 @@ class Player:
     def play(self, talk):
         if talk.only and talk.only != self.server:
             return
+        if talk.tcp_only and self.target[0] != "tcp":
+            self.tally.not_run.append((talk, "needs TCP"))
+            return
+        self.empty()
         unknown = [name for name in talk.commands if not self.knows(name)]
         if unknown:
             self.tally.not_run.append((talk, "needs the command %s" % " ".join(unknown)))
             return
-        self.must_ok("FLUSHALL")
         self.talk, self.conns = talk, {}
         self.variables = {"now": lambda: int(time.time()), "now_ms": lambda: int(time.time() * 1000)}
         self.variables.update(self.fixed)
@@ -101,6 +119,9 @@ class Player:
     def step(self, step):
         if step.verb == "wait":
             time.sleep(step.seconds)
+            return
+        if step.verb == "refused":
+            self.refused(step)
             return
         handler = {">": self.send, ">>": self.send, "|": self.send, "all>": self.open_only, "open": self.open_only,
                    "<": self.reply, "<<": self.raw_reply, "closed": self.closed, "shut": self.shut,
@@ -257,9 +278,23 @@ class Player:
                 return self.passed()
         self.failed(step, mismatch("no reply", notation.quote(bytes(conn.pending[:200]))))
 
+    def refused(self, step):
+        """Nobody listens any more; a server that is ending has a moment to do so."""
+        limit = time.monotonic() + self.control.timeout_s
+        while time.monotonic() < limit:
+            try:
+                wire.Connection(self.target).close()
+            except OSError:
+                return self.passed()
+            time.sleep(BETWEEN_TRIES_S)
+        self.failed(step, mismatch("no connection", "the server accepted one"))
+
     def look_for_more(self):
         """A reply that no line of the talk expects is a failure of the talk's last step."""
-        self.control.ask("PING")
+        try:
+            self.control.ask("PING")
+        except wire.Closed:
+            pass                    # the talk was about killing clients, or the server
         for name, conn in self.conns.items():
             try:
                 if not conn.pending:

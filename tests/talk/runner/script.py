@@ -5,7 +5,7 @@ import re
 from . import notation
 from .notation import NotationError
 
-NAMED_LINE = re.compile(r"(?P<conn>[a-z][a-z0-9]*)\s*(?P<verb>all>|>>|<<|>|<|\||(?<=\s)(?:closed|shut|open|quiet)\b)\s?")
+NAMED_LINE = re.compile(r"(?P<conn>[a-z][a-z0-9]*)\s*(?P<verb>all>|>>|<<|>|<|\||(?<=\s)(?:closed|shut|open|quiet|refused)\b)\s?")
 REPLY_MARK = re.compile(r"\s{2,}(?P<conn>[a-z][a-z0-9]*)(?P<verb><<?)(?:\s|$)")
 DIFFERS = re.compile(r"\s{2,}differs:\s*(\".*\")\s*$")
 SERVERS = ("coatcheck", "redis")
@@ -41,11 +41,13 @@ class Talk:
         self.steps = []
         self.needs = []                         # (option, value) pairs the server must run with
         self.commands = []                      # commands that the server must know
+        self.tcp_only = False
+        self.own_server = False                 # it ends the server, or changes it for good
         self.only, self.only_reason = None, None
 
     def checks(self, server):
         """How many steps of the talk can pass or fail."""
-        return sum(step.verb in ("<", "<<", "closed", "quiet") for step in self.steps)
+        return sum(step.verb in ("<", "<<", "closed", "quiet", "refused") for step in self.steps)
 
 
 def seconds_of(text):
@@ -157,6 +159,10 @@ class FileReader:
             if only.group(1) not in SERVERS:
                 raise NotationError("the servers are called %s" % " and ".join(SERVERS))
             talk.only, talk.only_reason = only.group(1), notation.unquote(only.group(2)).decode()
+        elif bare == "needs tcp":
+            talk.tcp_only = True
+        elif bare == "needs own server":
+            talk.own_server = True
         elif needs and needs.group(1) == "command":
             talk.commands += [word.upper() for word in needs.group(2).split()]
         elif needs:
@@ -240,7 +246,7 @@ class FileReader:
         if step.reason:
             raise NotationError("'differs:' belongs on the line that begins with redis<")
         owed = self.owed.get(conn)
-        before = [s for s in talk.steps if s.conn == conn and s.verb in (">", ">>", "|", "all>")]
+        before = [s for s in talk.steps if s.conn == conn and s.verb in (">", ">>", "|", "all>", "open")]
         if owed:
             step.asked = owed.pop(0)
         elif before:
