@@ -1,0 +1,37 @@
+"""Client libraries that Debian packages: hiredis from C, python3-redis."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from .check import BUILD, HERE, Failed, expect, program, run
+
+
+def hiredis(check):
+    for header, package in (("/usr/include/hiredis/hiredis.h", "libhiredis-dev"),
+                            ("/usr/include/event2/event.h", "libevent-dev")):
+        if not Path(header).exists():
+            raise Failed("%s is not installed (Debian: %s)" % (header, package))
+    BUILD.mkdir(parents=True, exist_ok=True)
+    client = BUILD / "hiredis"
+    run([program("cc"), "-std=gnu11", "-O1", "-g", "-Wall", "-o", client, HERE / "hiredis.c", "-lhiredis",
+         "-levent_core"])
+    said = run([client, check.port, check.socket], timeout_s=30)
+    expect(r"^all is well$", said, "the C client")
+
+
+def python_redis(check):
+    """Debian's module is seen by Debian's interpreter alone, which need not be the one we run in."""
+    for python in ("/usr/bin/python3", sys.executable):
+        try:
+            found = subprocess.run([python, "-c", "import redis"], capture_output=True, timeout=20)
+        except OSError:
+            continue
+        if found.returncode == 0:
+            said = run([python, "-B", HERE / "python_client.py", check.port, check.socket], timeout_s=30)
+            expect(r"^all is well$", said, "the Python client")
+            return
+    raise Failed("the Python module redis is not installed (Debian: python3-redis)")
+
+
+CLIENTS = {"hiredis": hiredis, "python3-redis": python_redis}

@@ -1,0 +1,43 @@
+"""Node clients, from npm: redis, ioredis, and an Express application whose sessions live in the server.
+
+Versions and checksums stand in node/package-lock.json; they are installed below build/, and again only
+when that file or node itself has changed.
+"""
+
+import hashlib
+import shutil
+
+from .check import BUILD, HERE, expect, program, run
+
+SOURCES = HERE / "node"
+INSTALLED = BUILD / "node"
+INSTALL_S = 120.0
+
+
+def install():
+    node_version = run([program("node"), "--version"]).strip()
+    lock = (SOURCES / "package-lock.json").read_bytes()
+    wanted = hashlib.sha256(lock + node_version.encode()).hexdigest()
+    stamp = INSTALLED / "installed"
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    for source in SOURCES.iterdir():
+        shutil.copy(source, INSTALLED / source.name)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    run([program("npm"), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=INSTALLED,
+        timeout_s=INSTALL_S)
+    stamp.write_text(wanted)
+
+
+def script(check, name, timeout_s):
+    install()
+    said = run([program("node"), name, check.port, check.socket], cwd=INSTALLED, timeout_s=timeout_s)
+    expect(r"^all is well$", said, name)
+
+
+CLIENTS = {
+    "node-redis": lambda check: script(check, "redis.js", 30),
+    "ioredis": lambda check: script(check, "ioredis.js", 30),
+    "express-session": lambda check: script(check, "express.js", 40),
+}
