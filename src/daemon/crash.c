@@ -305,13 +305,11 @@ static void write_command(int fd)
 {
     void (*describe)(int) = atomic_load(&describe_now);
 
-    crash_write(fd, "at work: ");
     if (describe) {
         describe(fd);
     } else {
-        crash_write(fd, "not known");
+        crash_write(fd, "command at work: not known\n");
     }
-    crash_write(fd, "\n");
 }
 
 /* ---- the handler ---- */

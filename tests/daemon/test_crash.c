@@ -32,9 +32,9 @@ static _Thread_local const char *command_at_work = "nothing";
 
 static void describe_command(int fd)
 {
-    crash_write(fd, "GET \"");
+    crash_write(fd, "at work: GET \"");
     crash_write(fd, command_at_work);
-    crash_write(fd, "\"");
+    crash_write(fd, "\"\n");
 }
 
 static void *be_a_worker(void *context)
@@ -244,7 +244,7 @@ static void each_signal_is_named_and_ends_the_process(void **state)
         crash_run(&crash);
         assert_ended_by(&crash, cases[i].number);
         assert_log_says(&crash, cases[i].words);
-        assert_log_says(&crash, "at work: not known\n=== end of the report ===\n");
+        assert_log_says(&crash, "command at work: not known\n=== end of the report ===\n");
         crash_free(&crash);
     }
 }
@@ -280,7 +280,7 @@ static void a_jump_to_nowhere_tells_where_it_came_from(void **state)
 
 static void describe_badly(int fd)
 {
-    crash_write(fd, "the key is ");
+    crash_write(fd, "at work: the key is ");
     touch_forbidden_memory();
 }
 
@@ -298,7 +298,7 @@ static void a_description_that_crashes_does_not_cost_the_rest(void **state)
 
 static void describe_for_ever(int fd)
 {
-    (void)fd;
+    crash_write(fd, "at work: ");
     alarm(1); /* the ten seconds, shortened */
     for (;;) pause();
 }

@@ -16,8 +16,8 @@ bool crash_setup(void);
 bool crash_thread_setup(void);
 void crash_thread_teardown(void);
 
-/* `describe` tells what the crashed thread was working on. It runs on that thread, inside the handler:
- * it reads thread-local variables and uses write(2) alone. NULL takes it away. */
+/* `describe` writes a line about what the crashed thread was working on. It runs on that thread, inside the
+ * handler: it reads thread-local variables and uses the words below. NULL takes it away. */
 void crash_describe(void (*describe)(int fd));
 
 /* For `describe`: text and numbers without stdio. Errors are ignored; there is nobody left to tell. */
