@@ -4,9 +4,7 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 
-#define OPTIONS_HERE latency_options
-#define OPTION_HOOKS_HERE latency_option_hooks
-OPTION_DEFINE(latency, LATENCY_OPTIONS)
+_Atomic int64_t latency_threshold_ms;
 
 static struct lock series_lock;
 static struct latency_series *series[LATENCY_EVENTS]; /* under the lock; owned */

@@ -3,13 +3,10 @@
 #ifndef COATCHECK_OBSERVE_LATENCY_H
 #define COATCHECK_OBSERVE_LATENCY_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include "coatcheck/base/bytes.h"
-#include "coatcheck/base/option.h"
-
-#define LATENCY_OPTIONS(BOOL, INT, SIZE, WORD, TEXT)                                               \
-    INT(latency_monitor_threshold, "latency-monitor-threshold", 0, 0, INT64_MAX, OPTION_LIVE,      \
-        "events that take at least this many milliseconds are kept for LATENCY; 0 keeps none")
-OPTION_STRUCT(latency, LATENCY_OPTIONS);
 
 #define LATENCY_SAMPLES 160
 #define LATENCY_EVENTS 32
@@ -26,12 +23,15 @@ struct latency_series {
     struct latency_sample samples[LATENCY_SAMPLES]; /* oldest first */
 };
 
+/* From how many milliseconds on an event is kept: latency-monitor-threshold. 0, as it is at start, keeps none. */
+extern _Atomic int64_t latency_threshold_ms;
+
 /* Was that long enough to be kept?  Cheap: ask before anything else is worked out. */
 static inline bool latency_matters(int64_t ms)
 {
-    int64_t threshold = option_int(&latency_options.latency_monitor_threshold);
+    int64_t threshold_ms = atomic_load_explicit(&latency_threshold_ms, memory_order_relaxed);
 
-    return __builtin_expect(threshold != 0 && ms >= threshold, 0);
+    return __builtin_expect(threshold_ms != 0 && ms >= threshold_ms, 0);
 }
 
 /* Keeps it when it matters. `event` is a literal; there are at most LATENCY_EVENTS different ones. */
