@@ -1,0 +1,37 @@
+/* outbox: bytes on their way to one client, in order: owned chunks, and references to bytes that somebody else
+ * keeps until `release` is called. Written by wire/, sent by net/. One thread. */
+#ifndef COATCHECK_BASE_OUTBOX_H
+#define COATCHECK_BASE_OUTBOX_H
+
+#include <stdbool.h>
+#include "coatcheck/base/bytes.h"
+
+struct outbox_chunk {
+    struct outbox_chunk *next;
+    size_t len, sent;
+    size_t room;                   /* of own bytes; 0 for a reference */
+    const char *at;                /* `own`, or the referenced bytes */
+    void (*release)(void *holder); /* NULL for own bytes */
+    void *holder;
+    char own[];
+};
+
+struct outbox {
+    struct outbox_chunk *first, *last;
+    size_t bytes; /* not yet sent */
+};
+
+/* Room for own bytes at the end: a chunk with at least `len` bytes free; NULL: no memory. */
+struct outbox_chunk *outbox_room(struct outbox *outbox, size_t len);
+bool outbox_add(struct outbox *outbox, struct bytes bytes);
+bool outbox_add_held(struct outbox *outbox, struct bytes bytes, void (*release)(void *holder),
+                          void *holder);
+
+/* `bytes` were sent: frees what is done with. */
+void outbox_sent(struct outbox *outbox, size_t bytes);
+void outbox_clear(struct outbox *outbox);
+
+/* Frees one chunk, taken out of its list by the caller. */
+void outbox_chunk_free(struct outbox_chunk *chunk);
+
+#endif

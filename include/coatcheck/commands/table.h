@@ -1,0 +1,18 @@
+/* table: the families of commands, one file each. */
+#ifndef COATCHECK_COMMANDS_TABLE_H
+#define COATCHECK_COMMANDS_TABLE_H
+
+#include "coatcheck/base/must.h"
+#include "coatcheck/engine/call.h"
+#include "coatcheck/engine/command.h"
+
+extern const struct command_family *const command_families[];
+extern const unsigned command_family_count;
+
+extern const struct command_family string_commands;
+extern const struct command_family counter_commands;
+extern const struct command_family keys_commands;
+extern const struct command_family expire_commands;
+extern const struct command_family connection_commands;
+
+#endif

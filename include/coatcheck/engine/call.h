@@ -1,0 +1,91 @@
+/* call: one command of one client, from its words to its reply; what every command function gets.
+ * The keys that the row names are hashed and their shards entered before run() and left after it. */
+#ifndef COATCHECK_ENGINE_CALL_H
+#define COATCHECK_ENGINE_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "coatcheck/engine/command.h"
+#include "coatcheck/engine/session.h"
+#include "coatcheck/keyspace/change.h"
+#include "coatcheck/keyspace/key.h"
+#include "coatcheck/keyspace/shard.h"
+#include "coatcheck/wire/reply.h"
+
+struct feed;
+
+struct call {
+    struct session *session;
+    struct reply *reply;
+    struct keyspace *keyspace;
+    const struct command *command; /* the subcommand's, where there is one */
+    struct args args;
+    unsigned key_count;
+    struct key *keys; /* key_count of them, in the order of the words */
+    bool is_inline;
+
+    /* dispatch's own */
+    struct key first_key;
+    bool keys_hashed;
+    struct feed *feed;
+    size_t start;               /* where the request begins in the feed's input */
+    struct bytes *args_on_heap; /* owned, or NULL */
+    char *unquoted;             /* owned, or NULL */
+};
+
+/* Word `i`, counted from the command's name, 0; for a subcommand too. */
+static inline struct bytes call_arg(const struct call *call, unsigned i)
+{
+    return call->args.of[i];
+}
+static inline unsigned call_argc(const struct call *call)
+{
+    return call->args.n;
+}
+static inline bool call_arg_is(const struct call *call, unsigned i, const char *word)
+{
+    return bytes_is(call->args.of[i], word);
+}
+static inline unsigned call_db(const struct call *call)
+{
+    return call->keys ? call->keys[0].db : session_db(call->session);
+}
+
+/* Word `i` as a number; on false the client has been answered (ERR_NOT_AN_INTEGER, ERR_NOT_A_FLOAT). */
+bool call_read_int(struct call *call, unsigned i, int64_t *number);
+bool call_read_double(struct call *call, unsigned i, double *number);
+bool call_read_long_double(struct call *call, unsigned i, long double *number);
+/* Within min … max; else `message` is answered (without "ERR "), or ERR_OUT_OF_RANGE's when it is NULL. */
+bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t max, int64_t *number,
+                           const char *message);
+
+/* The entry of key `k` for a reading command (counted as hit or miss), or NULL when it is absent.
+ * NO-TOUCH clients leave no trace. */
+struct entry *call_read(struct call *call, unsigned k);
+
+/* As call_read; false when it holds another type, and ERR_WRONGTYPE has been answered. */
+bool call_read_type(struct call *call, unsigned k, enum value_type type, struct entry **entry);
+/* For writing commands. */
+bool call_find_type(struct call *call, unsigned k, enum value_type type, struct spot *spot);
+
+/* A string value as a bulk reply: copied, or by reference when it is large. */
+void reply_entry(struct call *call, const struct entry *entry);
+
+/* Answers for a status: ERR_NO_MEMORY unless it is OK. True: it was OK. */
+bool call_ok(struct call *call, enum status status);
+
+/* ERR syntax error; and "ERR wrong number of arguments for 'x' command". */
+void call_syntax_error(struct call *call);
+void call_arity_error(struct call *call);
+
+/* "ERR unknown subcommand or wrong number of arguments for …" as Redis 7 says for containers. */
+void call_unknown_sub(struct call *call);
+
+/* News of a key that this call changed: event is Redis's word for it. */
+void call_changed(struct call *call, const struct key *key, const char *event);
+
+/* As a RESP reply of HELP subcommands: an array of simple strings, Redis's framing lines around `lines`
+ * (NULL-ended). */
+void call_reply_help(struct call *call, const char *const *lines);
+
+#endif

@@ -1,0 +1,126 @@
+/* command: what a client may ask, as rows: the row alone holds a command's name, arity, flags, keys and
+ * words, and COMMAND, HELP, the gates, statistics and docs/commands read it.
+ *
+ *     static const struct command_row rows[] = {
+ *         {.name = "get", .run = cmd_get, .arity = 2, .flags = COMMAND_READ | COMMAND_FAST,
+ *          .keys = KEYS_ONE, .since = "1.0.0", .cost = "O(1)", .syntax = "key",
+ *          .summary = "Returns the string value of a key."},
+ *     };
+ *     const struct command_family string_commands = COMMAND_FAMILY("string", rows);
+ */
+#ifndef COATCHECK_ENGINE_COMMAND_H
+#define COATCHECK_ENGINE_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "coatcheck/base/bytes.h"
+#include "coatcheck/wire/request.h"
+
+struct call;
+
+/* Redis's flags where Redis has them, in the order in which COMMAND prints them; the last ones are ours. */
+enum command_flags {
+    COMMAND_WRITE = 1 << 0,
+    COMMAND_READ = 1 << 1,    /* "readonly" */
+    COMMAND_DENYOOM = 1 << 2,
+    COMMAND_ADMIN = 1 << 3,
+    COMMAND_PUBSUB = 1 << 4,
+    COMMAND_NOSCRIPT = 1 << 5,
+    COMMAND_BLOCKING = 1 << 6,
+    COMMAND_LOADING = 1 << 7,
+    COMMAND_STALE = 1 << 8,
+    COMMAND_SKIP_MONITOR = 1 << 9,
+    COMMAND_SKIP_SLOWLOG = 1 << 10,
+    COMMAND_FAST = 1 << 11,
+    COMMAND_NO_AUTH = 1 << 12,
+    COMMAND_MAY_REPLICATE = 1 << 13,
+    COMMAND_NO_MULTI = 1 << 14,
+    COMMAND_ALLOW_BUSY = 1 << 15,
+    COMMAND_MOVABLE_KEYS = 1 << 16,
+
+    COMMAND_CONNECTION = 1 << 20, /* for the ACL category @connection */
+    COMMAND_DANGEROUS = 1 << 21,
+    COMMAND_KEYSPACE = 1 << 22,
+    COMMAND_EVERY_SHARD = 1 << 23, /* runs with all shards entered */
+    COMMAND_IS_OURS = 1 << 24      /* redis-server 7.0 does not have it: left out of COMMAND COUNT's peers */
+};
+
+/* Where the keys are, in Redis's notation: the first, the last (negative: from the end), the step. */
+struct command_keys {
+    int16_t first, last, step;
+};
+#define KEYS_NONE {0, 0, 0}
+#define KEYS_ONE {1, 1, 1}
+#define KEYS_ALL {1, -1, 1}
+
+struct command_row {
+    const char *name;
+    void (*run)(struct call *call);
+    int16_t arity; /* words with the name; negative: at least so many */
+    uint32_t flags;
+    struct command_keys keys;
+
+    /* For keys that no three numbers can tell: writes their places among the words to `places`, returns how
+     * many, or -1 for words that make no sense. `places` has room for args->n. */
+    int (*find_keys)(const struct args *args, unsigned *places);
+
+    const char *since, *cost, *syntax, *summary;
+    const char *history;     /* "7.0.0: Added the `NX` option.\n…", or NULL */
+    const char *replaced_by; /* set: deprecated since `deprecated_since` */
+    const char *deprecated_since;
+
+    const struct command_row *subs; /* the subcommands of a container; ends with a row without a name */
+};
+
+struct command_family {
+    const char *group; /* as COMMAND DOCS says: "string", "generic", "connection", "server" */
+    const struct command_row *rows;
+    unsigned count;
+};
+#define COMMAND_FAMILY(group_, rows_)                                                              \
+    {.group = group_, .rows = rows_, .count = sizeof(rows_) / sizeof((rows_)[0])}
+
+/* A row as it was registered: with a number for statistics and the names that it goes by. */
+struct command {
+    const struct command_row *row;
+    const struct command *parent;   /* of a subcommand, else NULL */
+    const struct command_family *family;
+    const struct command *const *subs; /* NULL-ended, or NULL */
+    unsigned number;                /* 0 … commands_count()-1, subcommands included */
+    char name[40];                  /* as it is called now, after rename-command; lower case */
+    char full_name[64];             /* "config|get" for statistics and ACLs */
+};
+
+/* Registers families. At start only. */
+void commands_add(const struct command_family *const *families, unsigned count);
+
+/* Gives a command another name, or none with an empty one (rename-command). False: no such command, or
+ * the new name is taken. */
+bool commands_rename(struct bytes from, struct bytes to);
+
+/* By name in any case; NULL: there is none. The slice is readable for 16 bytes from its start. */
+const struct command *commands_find(struct bytes name);
+
+/* By "config|get" or "get" too. */
+const struct command *commands_find_full(struct bytes name);
+
+/* The subcommand that word 1 names; NULL: none such. */
+const struct command *commands_find_sub(const struct command *container, struct bytes name);
+
+/* All of them by number, subcommands included; top-level ones have no parent. */
+unsigned commands_count(void);
+const struct command *commands_at(unsigned number);
+
+/* The name most like `name` (Damerau-Levenshtein distance 1, or 2 for longer names), or NULL. */
+const char *commands_nearest(struct bytes name);
+
+/* Does this number of words fit the arity? */
+static inline bool command_arity_fits(const struct command_row *row, unsigned words)
+{
+    return row->arity >= 0 ? words == (unsigned)row->arity : words >= (unsigned)-row->arity;
+}
+
+/* Places of the keys among the words: how many, or -1. `places` has room for args->n. */
+int command_keys_of(const struct command_row *row, const struct args *args, unsigned *places);
+
+#endif

@@ -1,0 +1,58 @@
+/* conn: one connection of a worker: its socket, the input that could not be used yet, the output that could
+ * not be sent yet. An idle one owns neither.
+ * The worker's thread only, but for the few that say otherwise. */
+#ifndef COATCHECK_NET_CONN_H
+#define COATCHECK_NET_CONN_H
+
+#include "coatcheck/net/worker.h"
+
+/* The door's own bytes, as many as worker_door.conn_room says. And back. */
+void *conn_room(struct conn *conn);
+struct conn *conn_of_room(void *room);
+
+struct worker *conn_worker(const struct conn *conn);
+
+/* Where replies go that do not fit the turn's reply area. */
+struct outbox *conn_outbox(struct conn *conn);
+
+/* Something was put in the outbox outside of the connection's own delivery: send it this turn. */
+void conn_flush_soon(struct conn *conn);
+
+/* Has unused input that may be worked on now: deliver it this turn, without reading. */
+void conn_resume(struct conn *conn);
+
+/* Stops or goes on reading (a client that waits, or is to wait). */
+void conn_hold(struct conn *conn, bool held);
+
+/* No more input is delivered; the socket is closed once the outbox and this turn's output are sent. */
+void conn_close_after_reply(struct conn *conn);
+
+/* Closed at the end of this turn, whatever is unsent. */
+void conn_close(struct conn *conn);
+bool conn_is_closing(const struct conn *conn);
+
+/* True when so much output is waiting that no more should be produced (and no input is read). */
+bool conn_is_choked(const struct conn *conn);
+
+/* Any thread, inside worker_each_conn(). */
+struct conn_facts {
+    int fd;
+    bool unix_socket;
+    uint16_t local_port;
+    size_t input_bytes, output_bytes; /* kept for it */
+};
+void conn_read_facts(const struct conn *conn, struct conn_facts *facts);
+
+/* "127.0.0.1:6379", "[::1]:6379" or "/path/of/socket:0", as CLIENT LIST prints them. Zero-terminated. */
+#define CONN_NAME_MAX 128
+void conn_print_peer(const struct conn *conn, char into[CONN_NAME_MAX]);
+void conn_print_local(const struct conn *conn, char into[CONN_NAME_MAX]);
+
+/* Does the peer sit on this machine: loopback or Unix socket? */
+bool conn_is_local(const struct conn *conn);
+
+/* Which limit of client-output-buffer-limit holds for it. */
+enum conn_class { CONN_NORMAL, CONN_REPLICA, CONN_PUBSUB, CONN_CLASSES };
+void conn_set_class(struct conn *conn, enum conn_class class);
+
+#endif

@@ -1,0 +1,9 @@
+/* gates: the order in which a command may be refused. That it is known and has its number of words is asked
+ * before, of every command. */
+#include "coatcheck/daemon/gates.h"
+
+const struct gate all_gates[] = {
+    {"auth", gate_auth},
+    {"pause", gate_pause},
+    {NULL, NULL},
+};

@@ -1,0 +1,283 @@
+/* modules: what the server is made of, set up down the list and torn down up the list. */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/hash.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/daemon/activation.h"
+#include "coatcheck/daemon/crash.h"
+#include "coatcheck/daemon/daemonize.h"
+#include "coatcheck/daemon/descriptors.h"
+#include "coatcheck/daemon/gates.h"
+#include "coatcheck/daemon/notify.h"
+#include "coatcheck/daemon/options.h"
+#include "coatcheck/daemon/pidfile.h"
+#include "coatcheck/daemon/server.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/turn.h"
+#include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/net/listener.h"
+#include "coatcheck/serve/client_door.h"
+#include "coatcheck/wire/request.h"
+#include "server_internal.h"
+
+struct server_parts parts;
+
+/* ---- log, process ---- */
+
+static void change_level(void)
+{
+    log_set_level((enum log_level)option_int(&daemon_options.loglevel));
+}
+
+static bool log_setup(struct text *why)
+{
+    change_level();
+    daemon_option_hooks.loglevel.changed = change_level;
+    if (option_int(&daemon_options.syslog_enabled)) {
+        log_to_syslog(option_text(&daemon_options.syslog_ident),
+                      (int)option_int(&daemon_options.syslog_facility) << 3);
+    }
+    if (!log_open(option_text(&daemon_options.logfile))) {
+        text_addf(why, "can't open the log file '%s': %s", option_text(&daemon_options.logfile), strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool directory_setup(struct text *why)
+{
+    const char *dir = option_text(&daemon_options.dir);
+
+    if (chdir(dir) == 0) return true;
+    text_addf(why, "can't change to the directory '%s': %s", dir, strerror(errno));
+    return false;
+}
+
+static bool activation_setup(struct text *why)
+{
+    notify_setup();
+    return activation_take(&parts.activation, why);
+}
+
+static void activation_teardown(void)
+{
+    activation_free(&parts.activation);
+    notify_teardown();
+}
+
+static bool background_setup(struct text *why)
+{
+    if (!option_int(&daemon_options.daemonize)) return true;
+    if (notify_is_supervised()) {
+        log_notice("staying in the foreground: the service manager watches this process");
+        return true;
+    }
+    return daemonize_start(why);
+}
+
+static bool pidfile_setup(struct text *why)
+{
+    const char *path = option_text(&daemon_options.pidfile);
+
+    return *path == '\0' || pidfile_open(path, why);
+}
+
+static void describe_call(int fd)
+{
+    const struct call *call = turn_call_at_work();
+
+    if (!call) return;
+    crash_write(fd, "command at work:");
+    for (unsigned i = 0; i < call->args.n && i < 8; i++) {
+        size_t len = call->args.of[i].len;
+
+        crash_write(fd, " ");
+        crash_write_bytes(fd, call->args.of[i].at, len < 128 ? len : 128);
+        if (len > 128) crash_write(fd, "...");
+    }
+    if (call->args.n > 8) crash_write(fd, " ...");
+    crash_write(fd, "\n");
+}
+
+static bool crash_module_setup(struct text *why)
+{
+    crash_describe(describe_call);
+    if (crash_setup()) return true;
+    text_addf(why, "can't install the crash handlers: %s", strerror(errno));
+    return false;
+}
+
+/* ---- memory, time, data ---- */
+
+static bool base_setup(struct text *why)
+{
+    (void)why;
+    mem_setup();
+    clock_setup();
+    hash_setup();
+    return true;
+}
+
+static bool threads_setup(struct text *why)
+{
+    int64_t asked = option_int(&daemon_options.threads);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    (void)why;
+    if (asked == 0) asked = cores > 0 ? cores : 1;
+    parts.worker_count = asked < 128 ? (unsigned)asked : 128;
+    return true;
+}
+
+static bool commands_setup(struct text *why)
+{
+    const char *p = option_text(&engine_options.rename_command);
+
+    commands_add(command_families, command_family_count);
+    while (*p) {
+        size_t line = strcspn(p, "\n");
+        char copy[256], unquoted[256];
+        struct bytes words[2];
+
+        snprintf(copy, sizeof copy, "%.*s", (int)line, p);
+        if (request_split(bytes_of_text(copy), unquoted, words, 2) != 2 || !commands_rename(words[0], words[1])) {
+            text_addf(why, "rename-command %s: expected a command and its new name, not taken yet, or \"\"", copy);
+            return false;
+        }
+        p += line;
+        if (*p == '\n') p++;
+    }
+    stats_setup(parts.worker_count);
+    gates_set(all_gates);
+    return true;
+}
+
+static bool keyspace_setup(struct text *why)
+{
+    parts.keyspace = keyspace_new(&(struct keyspace_rules){
+        .databases = (unsigned)option_int(&engine_options.databases), .one_thread = parts.worker_count == 1});
+    if (parts.keyspace) return true;
+    text_addf(why, "no memory for the tables of keys");
+    return false;
+}
+
+static void keyspace_teardown(void)
+{
+#ifdef COATCHECK_SANITIZED
+    /* The kernel takes all memory back at once; only a leak checker wants it piece by piece. */
+    keyspace_free(&parts.keyspace);
+#endif
+}
+
+/* ---- the network ---- */
+
+static bool loop_setup(struct text *why)
+{
+    parts.base = event_base_new();
+    if (parts.base) return true;
+    text_addf(why, "can't make the event loop: %s", strerror(errno));
+    return false;
+}
+
+static void loop_teardown(void)
+{
+    event_base_free(parts.base);
+}
+
+static bool descriptors_setup(struct text *why)
+{
+    unsigned clients = (unsigned)option_int(&net_options.maxclients);
+    unsigned fit = descriptors_raise(clients, descriptors_reserve(parts.worker_count, 16), why);
+
+    if (fit == clients) return true;
+    if (fit == 0) return false;
+    log_warning("%.*s", (int)why->len, why->at);
+    text_clear(why);
+    atomic_store(&net_options.maxclients, fit);
+    return true;
+}
+
+static bool workers_setup(struct text *why)
+{
+    parts.workers = mem_need(parts.worker_count * sizeof(struct worker *));
+    for (unsigned i = 0; i < parts.worker_count; i++) {
+        parts.workers[i] = worker_new(i, &client_door);
+        if (!parts.workers[i]) {
+            text_addf(why, "can't make worker %u: %s", i, strerror(errno));
+            return false;
+        }
+    }
+    client_door_setup(parts.keyspace, parts.workers, parts.worker_count, server_shut_down);
+    return true;
+}
+
+static bool listener_setup(struct text *why)
+{
+    parts.listener = listener_new(parts.base, parts.workers, parts.worker_count);
+    if (!parts.listener) {
+        text_addf(why, "no memory for the listener");
+        return false;
+    }
+    for (unsigned i = 0; i < parts.activation.count; i++) {
+        if (!listener_add(parts.listener, parts.activation.sockets[i].fd, why)) return false;
+    }
+    return parts.activation.count > 0 || listener_open(parts.listener, why);
+}
+
+static void listener_teardown(void)
+{
+    listener_free(&parts.listener);
+}
+
+static bool start_workers(struct text *why)
+{
+    for (unsigned i = 0; i < parts.worker_count; i++) {
+        if (worker_start(parts.workers[i]) != OK) {
+            text_addf(why, "can't start worker %u: %s", i, strerror(errno));
+            return false;
+        }
+        parts.workers_running++;
+    }
+    return true;
+}
+
+static void stop_workers(void)
+{
+    for (unsigned i = 0; i < parts.workers_running; i++) worker_stop(parts.workers[i], GRACE_MS);
+    for (unsigned i = 0; i < parts.workers_running; i++) worker_join(parts.workers[i]);
+    for (unsigned i = 0; i < parts.worker_count; i++) worker_free(&parts.workers[i]);
+    mem_free(parts.workers);
+}
+
+const struct module modules[] = {
+    {"log", log_setup, NULL},
+    {"activation", activation_setup, activation_teardown},
+    {"background", background_setup, NULL},
+    {"directory", directory_setup, NULL},
+    {"pidfile", pidfile_setup, pidfile_close},
+    {"crash", crash_module_setup, NULL},
+    {"base", base_setup, NULL},
+    {"threads", threads_setup, NULL},
+    {"commands", commands_setup, NULL},
+    {"keyspace", keyspace_setup, keyspace_teardown},
+    {"loop", loop_setup, loop_teardown},
+    {"descriptors", descriptors_setup, NULL},
+    {"workers", workers_setup, NULL},
+    {"listener", listener_setup, NULL},
+    {"running", start_workers, stop_workers},
+    {NULL, NULL, NULL},
+};
+
+/* The doors close before the workers wind up. */
+void server_close_doors(void)
+{
+    listener_teardown();
+}

@@ -1,0 +1,134 @@
+#include "coatcheck/daemon/server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/config/registry.h"
+#include "coatcheck/daemon/daemonize.h"
+#include "coatcheck/daemon/notify.h"
+#include "coatcheck/daemon/options.h"
+#include "coatcheck/daemon/signals.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/net/listener.h"
+#include "coatcheck/observe/registry.h"
+#include "coatcheck/version.h"
+#include "server_internal.h"
+
+enum { EXIT_FAILED = 1 };
+
+void server_declare(void)
+{
+    config_add(&daemon_option_set);
+    config_add(&net_option_set);
+    config_add(&engine_option_set);
+    observe_add(&net_metric_set);
+    observe_add(&keyspace_metric_set);
+}
+
+/* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */
+void server_shut_down(void)
+{
+    kill(getpid(), SIGTERM);
+}
+
+static void on_stop(void *context, int signal)
+{
+    (void)context;
+    log_notice("stopping: %s", signal == SIGINT ? "interrupted" : "asked to");
+    notify_stopping();
+    event_base_loopbreak(parts.base);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context;
+    notify_watchdog();
+}
+
+static void on_status(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)context;
+    clock_update();
+    notify_status("Serving %lld clients, %llu keys", (long long)METRIC_SUM(net, connected_clients),
+                  (unsigned long long)keyspace_count(parts.keyspace, 0));
+}
+
+static struct event *repeat(void (*run)(evutil_socket_t, short, void *), uint64_t every_us)
+{
+    struct timeval every = {.tv_sec = (time_t)(every_us / 1000000), .tv_usec = (suseconds_t)(every_us % 1000000)};
+    struct event *event = event_new(parts.base, -1, EV_PERSIST, run, NULL);
+
+    if (event) event_add(event, &every);
+    return event;
+}
+
+static void say_hello(void)
+{
+    struct text where = {0};
+
+    listener_print(parts.listener, &where);
+    log_notice("coatcheckd %s, process %d, %u workers, listening on %.*s", COATCHECK_VERSION, (int)getpid(),
+               parts.worker_count, (int)where.len, where.at);
+    if (listener_port(parts.listener) > 0 && isatty(STDERR_FILENO)) {
+        log_notice("talk to it: redis-cli -p %u   or: nc 127.0.0.1 %u, then type HELP",
+                   listener_port(parts.listener), listener_port(parts.listener));
+    }
+    text_fini(&where);
+}
+
+static void serve(void)
+{
+    struct signals_rows rows = {.stop = on_stop};
+    struct event *status = NULL, *watchdog = NULL;
+
+    if (!signals_setup(parts.base, &rows)) {
+        log_warning("can't receive signals: %s", strerror(errno));
+        return;
+    }
+    if (notify_is_supervised()) status = repeat(on_status, 10000000);
+    if (notify_watchdog_interval_us() > 0) watchdog = repeat(on_watchdog, notify_watchdog_interval_us() / 2);
+    say_hello();
+    notify_ready();
+    daemonize_ready();
+    event_base_dispatch(parts.base);
+
+    if (status) event_free(status);
+    if (watchdog) event_free(watchdog);
+    server_close_doors();
+    signals_teardown();
+}
+
+int server_run(void)
+{
+    struct text why = {0};
+    unsigned done = 0;
+    int result = 0;
+
+    while (modules[done].name && modules[done].setup(&why)) done++;
+    if (modules[done].name) {
+        log_warning("%.*s", (int)why.len, why.at);
+        notify_status("failed: %.*s", (int)why.len, why.at);
+        result = EXIT_FAILED;
+    } else {
+        serve();
+    }
+    while (done > 0) {
+        done--;
+        if (modules[done].teardown) modules[done].teardown();
+    }
+    if (result == 0) log_notice("stopped");
+    text_fini(&why);
+    return result;
+}

@@ -1,0 +1,230 @@
+#include "dispatch_internal.h"
+
+#include <stdio.h>
+#include <strings.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/watch.h"
+
+struct watch_hooks watch_hooks;
+_Atomic uint64_t watch_slow_ticks = UINT64_MAX;
+
+static inline bool has_one_key(const struct command_row *row)
+{
+    return row->keys.first == 1 && row->keys.last == 1 && !row->find_keys;
+}
+
+void dispatch_prepare(struct call *call)
+{
+    const struct command *command = commands_find(call->args.of[0]);
+
+    if (command && command->subs && call->args.n > 1) {
+        const struct command *sub = commands_find_sub(command, call->args.of[1]);
+
+        if (sub) command = sub;
+    }
+    call->command = command;
+    call->keys = NULL;
+    call->key_count = 0;
+    call->keys_hashed = false;
+    if (likely(command != NULL) && has_one_key(command->row) && call->args.n > 1) {
+        key_init(&call->first_key, call->keyspace, session_db(call->session), call->args.of[1]);
+        call->keys_hashed = true;
+        key_prefetch_group(&call->first_key);
+    }
+}
+
+/* Lines that browsers and other programs can be tricked into sending here (cross-protocol attacks). */
+static bool is_foreign_protocol(struct call *call)
+{
+    struct session_facts facts;
+
+    if (!call_arg_is(call, 0, "host:") && !call_arg_is(call, 0, "post")) return false;
+    session_host->facts(call->session, &facts);
+    log_warning("possible cross-protocol attack: %s sent POST or Host: at the port of commands; closed", facts.peer);
+    session_set(call->session, SESSION_CLOSING);
+    return true;
+}
+
+static void reply_unknown(struct call *call)
+{
+    char shown[160];
+    size_t len = 0;
+    struct bytes name = call_arg(call, 0);
+    const char *nearest = call->is_inline ? commands_nearest(name) : NULL;
+
+    if (is_foreign_protocol(call)) return;
+    for (unsigned i = 1; i < call_argc(call) && len < 128; i++) {
+        struct bytes arg = call_arg(call, i);
+        size_t most = 128 - len;
+
+        len += (size_t)snprintf(shown + len, sizeof shown - len, "'%.*s' ",
+                                (int)(arg.len < most ? arg.len : most), arg.at);
+    }
+    shown[len] = '\0';
+    reply_errorf(call->reply, "ERR unknown command '%.*s', with args beginning with: %s%s%s%s",
+                 (int)(name.len < 128 ? name.len : 128), name.at, shown, nearest ? "- did you mean " : "",
+                 nearest ? nearest : "", nearest ? "?" : "");
+}
+
+/* Known, and with a number of words that fits? Answers the client when not. */
+static bool is_well_formed(struct call *call)
+{
+    const struct command *command = call->command;
+
+    if (unlikely(!command)) {
+        reply_unknown(call);
+        return false;
+    }
+    if (unlikely(command->subs && call_argc(call) > 1)) {
+        call_unknown_sub(call);
+        return false;
+    }
+    if (unlikely(!command_arity_fits(command->row, call_argc(call)))) {
+        call_arity_error(call);
+        return false;
+    }
+    return true;
+}
+
+static bool room_for_keys(struct key_room *room, unsigned count)
+{
+    struct key *keys;
+    unsigned *places;
+
+    if (count <= room->room) return true;
+    count = count < 64 ? 64 : count * 2;
+    keys = mem_resize(room->keys, count * sizeof *keys);
+    if (!keys) return false;
+    room->keys = keys;
+    places = mem_resize(room->places, count * sizeof *places);
+    if (!places) return false;
+    room->places = places;
+    room->room = count;
+    return true;
+}
+
+/* All keys of the command: found among the words, hashed and prefetched. False: answered. */
+static bool find_keys(struct call *call, struct key_room *room)
+{
+    const struct command_row *row = call->command->row;
+    unsigned db = session_db(call->session);
+    int count;
+
+    if (likely(call->keys_hashed)) {
+        call->first_key.db = db;
+        call->keys = &call->first_key;
+        call->key_count = 1;
+        return true;
+    }
+    if (row->keys.first == 0 && !row->find_keys) return true;
+    if (!room_for_keys(room, call_argc(call))) {
+        reply_error(call->reply, ERR_NO_MEMORY);
+        return false;
+    }
+    count = command_keys_of(row, &call->args, room->places);
+    if (count < 0) {
+        /* The command itself says what is wrong with its words; it needs no keys for that. */
+        return true;
+    }
+    for (int i = 0; i < count; i++) {
+        key_init(&room->keys[i], call->keyspace, db, call_arg(call, room->places[i]));
+        key_prefetch_group(&room->keys[i]);
+    }
+    if (count > 1) {
+        for (int i = 0; i < count; i++) key_prefetch_entry(&room->keys[i]);
+    }
+    call->keys = room->keys;
+    call->key_count = (unsigned)count;
+    return true;
+}
+
+static inline void run_inside(struct call *call)
+{
+    const struct command_row *row = call->command->row;
+
+    if (likely(call->key_count == 1)) {
+        shard_enter(call->keys[0].shard);
+        row->run(call);
+        shard_leave(call->keys[0].shard);
+    } else if (call->key_count > 1) {
+        shards_enter(call->keys, call->key_count);
+        row->run(call);
+        shards_leave(call->keys, call->key_count);
+    } else if (row->flags & COMMAND_EVERY_SHARD) {
+        keyspace_enter_all(call->keyspace);
+        row->run(call);
+        keyspace_leave_all(call->keyspace);
+    } else {
+        row->run(call);
+    }
+}
+
+static void count_rejection(struct call *call, unsigned errors_before)
+{
+    if (call->command) metric_add(&stats_of(call->command->number)->rejected, 1);
+    if (call->reply->errors > errors_before) stats_count_error(call->reply->error_code);
+}
+
+static inline bool needs_gates(const struct session *session)
+{
+    unsigned flags = session_flags(session);
+
+    return (flags & (SESSION_ATTENTION | SESSION_AUTHENTICATED)) != SESSION_AUTHENTICATED ||
+           atomic_load_explicit(&gate_reasons, memory_order_relaxed) != 0;
+}
+
+/* The command has run: what it cost and whether it failed. */
+static inline void finish(struct call *call, unsigned errors_before, uint64_t *ticks)
+{
+    uint64_t now = clock_ticks(), took = now - *ticks;
+    struct command_stats *stats = stats_of(call->command->number);
+
+    *ticks = now;
+    metric_add(&stats->calls, 1);
+    metric_add(&stats->ticks, (int64_t)took);
+    if (unlikely(call->reply->errors > errors_before)) {
+        metric_add(&stats->failed, 1);
+        stats_count_error(call->reply->error_code);
+    }
+    stats_note_time(stats, took);
+    if (unlikely(took >= atomic_load_explicit(&watch_slow_ticks, memory_order_relaxed)) && watch_hooks.slow &&
+        !(call->command->row->flags & COMMAND_SKIP_SLOWLOG)) {
+        watch_hooks.slow(call, (int64_t)clock_ticks_to_ns(took));
+    }
+}
+
+enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_t *ticks)
+{
+    unsigned errors_before = call->reply->errors;
+
+    if (!is_well_formed(call)) {
+        count_rejection(call, errors_before);
+        return DISPATCHED;
+    }
+    if (unlikely(needs_gates(call->session))) {
+        enum gate_answer answer = gates_ask(call);
+
+        if (answer == GATE_WAIT) return DISPATCH_WAITS;
+        if (answer == GATE_REFUSED) {
+            count_rejection(call, errors_before);
+            return DISPATCHED;
+        }
+        if (atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS && watch_hooks.before) {
+            watch_hooks.before(call);
+        }
+    }
+    if (!find_keys(call, room)) {
+        count_rejection(call, errors_before);
+        return DISPATCHED;
+    }
+    atomic_store_explicit(&call->session->last, call->command, memory_order_relaxed);
+    run_inside(call);
+    finish(call, errors_before, ticks);
+    return DISPATCHED;
+}

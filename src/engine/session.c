@@ -1,0 +1,128 @@
+#include "coatcheck/engine/session.h"
+
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/lock.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/wire/request.h"
+
+const struct session_host *session_host;
+
+static _Atomic uint64_t last_id;
+static _Atomic int64_t started_ms;
+
+/* The texts of all sessions: set a few times in a session's life, read when clients are listed. */
+static struct lock extras_lock;
+
+/* Sessions' texts are looked at inside session_host->each(), which holds locks of RANK_SESSIONS. */
+#define EXTRAS_RANK RANK_OPTIONS
+
+uint32_t session_now_s(void)
+{
+    int64_t unset = 0, now = clock_now_ms(), start;
+
+    atomic_compare_exchange_strong(&started_ms, &unset, now);
+    start = atomic_load_explicit(&started_ms, memory_order_relaxed);
+    return now > start ? (uint32_t)((now - start) / 1000) : 0;
+}
+
+void session_init(struct session *session)
+{
+    bool open = *option_text(&engine_options.requirepass) == '\0';
+    uint32_t now_s = session_now_s();
+
+    session->id = atomic_fetch_add(&last_id, 1) + 1;
+    session->resp = 2;
+    atomic_store_explicit(&session->created_s, now_s, memory_order_relaxed);
+    atomic_store_explicit(&session->active_s, now_s, memory_order_relaxed);
+    if (open) session_set(session, SESSION_AUTHENTICATED);
+}
+
+static char **text_of(struct session_extras *extras, enum session_text which)
+{
+    switch (which) {
+    case SESSION_NAME: return &extras->name;
+    case SESSION_LIBRARY_NAME: return &extras->library_name;
+    case SESSION_LIBRARY_VERSION: return &extras->library_version;
+    case SESSION_USER: return &extras->user;
+    }
+    must(!"a text that sessions have");
+}
+
+void session_fini(struct session *session)
+{
+    struct session_extras *extras;
+
+    if (session->half) {
+        request_fini(session->half);
+        mem_free(session->half);
+        session->half = NULL;
+    }
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    extras = session->extras;
+    session->extras = NULL;
+    lock_release(&extras_lock, EXTRAS_RANK);
+    if (!extras) return;
+    for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++) mem_free(*text_of(extras, which));
+    mem_free(extras);
+}
+
+bool session_set_text(struct session *session, enum session_text which, struct bytes value)
+{
+    struct session_extras *extras = session->extras, *fresh = NULL;
+    char *copy = NULL, *old;
+
+    if (value.len > 0) {
+        copy = mem_alloc(value.len + 1);
+        if (!copy) return false;
+        memcpy(copy, value.at, value.len);
+        copy[value.len] = '\0';
+    }
+    if (!extras) {
+        if (!copy) return true;
+        extras = fresh = mem_alloc_zeroed(sizeof *fresh);
+        if (!fresh) {
+            mem_free(copy);
+            return false;
+        }
+    }
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    session->extras = extras;
+    old = *text_of(extras, which);
+    *text_of(extras, which) = copy;
+    lock_release(&extras_lock, EXTRAS_RANK);
+    mem_free(old);
+    return true;
+}
+
+void session_add_text(const struct session *session, enum session_text which, struct text *into)
+{
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    if (session->extras) {
+        const char *text = *text_of(session->extras, which);
+
+        if (text) text_add(into, bytes_of_text(text));
+    }
+    lock_release(&extras_lock, EXTRAS_RANK);
+}
+
+struct bytes session_own_text(const struct session *session, enum session_text which)
+{
+    const char *text = session->extras ? *text_of(session->extras, which) : NULL;
+
+    return text ? bytes_of_text(text) : bytes_of("", 0);
+}
+
+void session_reset(struct session *session)
+{
+    bool open = *option_text(&engine_options.requirepass) == '\0';
+
+    session->resp = 2;
+    atomic_store_explicit(&session->db, 0, memory_order_relaxed);
+    session_unset(session, SESSION_AUTHENTICATED | SESSION_MONITOR | SESSION_REPLY_OFF | SESSION_REPLY_SKIP |
+                               SESSION_NO_EVICT | SESSION_NO_TOUCH);
+    if (open) session_set(session, SESSION_AUTHENTICATED);
+    session_set_text(session, SESSION_NAME, (struct bytes){0});
+    session_set_text(session, SESSION_USER, (struct bytes){0});
+}

@@ -1,0 +1,351 @@
+#include "coatcheck/engine/turn.h"
+
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/engine/stats.h"
+#include "dispatch_internal.h"
+
+/* Words of all requests in flight; one that needs more takes them from the heap. */
+#define TURN_WORDS 512
+#define WORDS_FOR_ONE 16
+
+/* A reply begins in the area only while there is this much left of it. */
+#define AREA_LOW (16 * 1024)
+
+/* A session that has so much unread produces no more. */
+#define OUTBOX_FULL (1024 * 1024)
+
+struct turn {
+    struct keyspace *keyspace;
+    struct call calls[TURN_BATCH];
+    unsigned count;
+    struct bytes words[TURN_WORDS];
+    unsigned words_used;
+    struct key_room key_room;
+
+    /* the present run */
+    struct feed *feeds;
+    char *area, *area_at, *area_end;
+    unsigned next_to_send; /* feeds before this one have been sent */
+    void (*send)(void *context, unsigned feed);
+    void *send_context;
+    struct feed *open; /* whose replies are being written */
+    struct reply reply;
+    uint64_t began, budget, ticks;
+    bool stopped; /* the open feed's session executes no more for now */
+};
+
+static _Thread_local const struct call *at_work;
+
+const struct call *turn_call_at_work(void)
+{
+    return at_work;
+}
+
+struct turn *turn_new(struct keyspace *keyspace, unsigned lane)
+{
+    struct turn *turn = mem_alloc_zeroed(sizeof *turn);
+
+    (void)lane;
+    if (!turn) return NULL;
+    turn->keyspace = keyspace;
+    turn->budget = clock_us_to_ticks(TURN_BUDGET_US);
+    return turn;
+}
+
+void turn_free(struct turn **turn)
+{
+    mem_free((*turn)->key_room.keys);
+    mem_free((*turn)->key_room.places);
+    mem_free(*turn);
+    *turn = NULL;
+}
+
+/* ---- replies: one feed after the other in the area ---- */
+
+static void close_open_feed(struct turn *turn)
+{
+    struct feed *feed = turn->open;
+
+    if (!feed) return;
+    feed->output = reply_in_window(&turn->reply);
+    turn->area_at = turn->reply.at;
+    if (turn->reply.failed) {
+        /* Half a reply is worse than none: the client must not take the next one for its end. */
+        session_set(feed->session, SESSION_CLOSING);
+        feed->close = true;
+    }
+    turn->open = NULL;
+}
+
+static void open_feed(struct turn *turn, struct feed *feed)
+{
+    if (turn->open == feed) return;
+    close_open_feed(turn);
+    if (turn->area_end - turn->area_at < AREA_LOW) {
+        unsigned upto = (unsigned)(feed - turn->feeds);
+
+        for (unsigned i = turn->next_to_send; i < upto; i++) turn->send(turn->send_context, i);
+        turn->next_to_send = upto;
+        turn->area_at = turn->area;
+    }
+    turn->open = feed;
+    turn->stopped = false;
+    reply_open(&turn->reply, turn->area_at, (size_t)(turn->area_end - turn->area_at), feed->outbox,
+               feed->session->resp);
+}
+
+/* ---- execution ---- */
+
+static void call_fini(struct call *call)
+{
+    if (unlikely(call->args_on_heap != NULL)) mem_free(call->args_on_heap);
+    if (unlikely(call->unquoted != NULL)) mem_free(call->unquoted);
+}
+
+static void drop_half(struct session *session)
+{
+    if (!session->half) return;
+    request_fini(session->half);
+    mem_free(session->half);
+    session->half = NULL;
+}
+
+/* The session goes on later, from the beginning of this request. */
+static void rewind_to(struct call *call)
+{
+    struct feed *feed = call->feed;
+
+    feed->used = call->start;
+    feed->wants = 0;
+    drop_half(feed->session);
+}
+
+/* CLIENT REPLY OFF and SKIP: the command runs, its answer is taken back. */
+static enum dispatch_end run_muted(struct turn *turn, struct call *call)
+{
+    struct session *session = call->session;
+    struct reply_mark mark = reply_mark(&turn->reply);
+    bool skip = session_flags(session) & SESSION_REPLY_SKIP;
+    enum dispatch_end end;
+
+    session_unset(session, SESSION_REPLY_SKIP);
+    end = dispatch_run(call, &turn->key_room, &turn->ticks);
+    if (end == DISPATCH_WAITS) {
+        if (skip) session_set(session, SESSION_REPLY_SKIP);
+    } else if (skip || session_flags(session) & SESSION_REPLY_OFF) {
+        reply_take_back(&turn->reply, mark);
+    }
+    return end;
+}
+
+static void run_call(struct turn *turn, struct call *call)
+{
+    struct feed *feed = call->feed;
+    unsigned flags;
+    enum dispatch_end end;
+
+    open_feed(turn, feed);
+    if (unlikely(turn->stopped)) {
+        if (call->start < feed->used) rewind_to(call);
+        return;
+    }
+    flags = session_flags(feed->session);
+    if (unlikely(flags & SESSION_CLOSING)) return;
+    if (unlikely(feed->outbox->bytes > OUTBOX_FULL)) {
+        turn->stopped = true;
+        rewind_to(call);
+        feed->again = true;
+        return;
+    }
+    call->reply = &turn->reply;
+    at_work = call;
+    if (unlikely(flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))) {
+        end = run_muted(turn, call);
+    } else {
+        end = dispatch_run(call, &turn->key_room, &turn->ticks);
+    }
+    at_work = NULL;
+    if (unlikely(end == DISPATCH_WAITS)) {
+        turn->stopped = true;
+        rewind_to(call);
+    }
+    if (unlikely(session_flags(feed->session) & SESSION_BLOCKED) && end == DISPATCHED) {
+        /* This one has run and waits for its answer; what follows stays unread. */
+        turn->stopped = true;
+    }
+}
+
+static void run_batch(struct turn *turn)
+{
+    unsigned count = turn->count;
+
+    turn->count = 0;
+    turn->words_used = 0;
+    if (count > 2) {
+        for (unsigned i = 0; i < count; i++) {
+            if (turn->calls[i].keys_hashed) key_prefetch_entry(&turn->calls[i].first_key);
+        }
+    }
+    turn->ticks = clock_ticks();
+    for (unsigned i = 0; i < count; i++) {
+        run_call(turn, &turn->calls[i]);
+        call_fini(&turn->calls[i]);
+    }
+}
+
+/* ---- reading ---- */
+
+static bool is_over_budget(const struct turn *turn)
+{
+    return clock_ticks() - turn->began > turn->budget;
+}
+
+static void take_request(struct turn *turn, struct feed *feed, struct request *request, size_t start)
+{
+    struct call *call = &turn->calls[turn->count++];
+
+    call->session = feed->session;
+    call->keyspace = turn->keyspace;
+    call->feed = feed;
+    call->start = start;
+    call->args = (struct args){.n = request->n, .of = request->args};
+    call->is_inline = request->is_inline;
+    call->args_on_heap = request->args_on_heap ? request->args : NULL;
+    call->unquoted = request->unquoted;
+    if (!request->args_on_heap) turn->words_used += request->n;
+    dispatch_prepare(call);
+}
+
+static bool keep_half(struct session *session, struct request *request, bool was_half)
+{
+    if (was_half) return true;
+    if (!request_keep(request)) return false;
+    session->half = mem_alloc(sizeof *session->half);
+    if (!session->half) return false;
+    *session->half = *request;
+    return true;
+}
+
+/* The stream means nothing from here on: say so, after the replies to what came before, and close. */
+static void break_off(struct turn *turn, struct feed *feed, struct request *request)
+{
+    run_batch(turn);
+    open_feed(turn, feed);
+    if (!turn->stopped && !(session_flags(feed->session) & SESSION_CLOSING)) {
+        reply_errorf(&turn->reply, "ERR %s", request->error);
+        stats_count_error(turn->reply.error_code);
+        session_set(feed->session, SESSION_CLOSING);
+    }
+    request_fini(request);
+}
+
+/* After a batch ran in the middle of a feed: does its session go on now? */
+static bool goes_on(struct turn *turn, struct feed *feed, size_t offset)
+{
+    if (turn->open == feed && turn->stopped) return false;
+    if (session_flags(feed->session) & SESSION_CLOSING) return false;
+    if (is_over_budget(turn)) {
+        feed->used = offset;
+        feed->again = true;
+        return false;
+    }
+    return true;
+}
+
+static void read_feed(struct turn *turn, struct feed *feed)
+{
+    struct session *session = feed->session;
+    struct request_limits limits = {.max_bulk = option_int(&engine_options.proto_max_bulk_len)};
+    size_t offset = 0;
+
+    for (;;) {
+        struct request fresh, *request;
+        enum request_state state;
+        bool was_half;
+
+        if (turn->count == TURN_BATCH || turn->words_used > TURN_WORDS - WORDS_FOR_ONE) {
+            run_batch(turn);
+            if (!goes_on(turn, feed, offset)) return;
+        }
+        request = session->half;
+        was_half = request != NULL;
+        if (!was_half) {
+            request = &fresh;
+            request_begin(request, turn->words + turn->words_used, TURN_WORDS - turn->words_used);
+        }
+        limits.authenticated = session_flags(session) & SESSION_AUTHENTICATED;
+        state = request_read(request, bytes_of(feed->input.at + offset, feed->input.len - offset), &limits);
+        if (likely(state == REQUEST_READY)) {
+            size_t start = offset;
+
+            offset += request->at;
+            feed->used = offset;
+            take_request(turn, feed, request, start);
+            if (was_half) {
+                mem_free(session->half);
+                session->half = NULL;
+            }
+            continue;
+        }
+        if (state == REQUEST_MORE) {
+            if (request->words_to_come == 0) {
+                feed->used = offset;
+                return;
+            }
+            feed->used = offset;
+            feed->wants = request_wants(request);
+            if (keep_half(session, request, was_half)) return;
+            state = REQUEST_NO_MEMORY;
+        }
+        if (state == REQUEST_NO_MEMORY) request->error = "Protocol error: no memory for the request";
+        break_off(turn, feed, request);
+        if (was_half) {
+            mem_free(session->half);
+            session->half = NULL;
+        }
+        return;
+    }
+}
+
+void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area, size_t area_room,
+              void (*send)(void *context, unsigned feed), void *context)
+{
+    uint32_t now_s = session_now_s();
+
+    turn->feeds = feeds;
+    turn->area = turn->area_at = area;
+    turn->area_end = area + area_room;
+    turn->next_to_send = 0;
+    turn->send = send;
+    turn->send_context = context;
+    turn->open = NULL;
+    turn->stopped = false;
+    turn->began = clock_ticks();
+
+    for (unsigned i = 0; i < count; i++) {
+        struct feed *feed = &feeds[i];
+
+        feed->used = 0;
+        feed->wants = 0;
+        feed->again = false;
+        feed->close = false;
+        feed->output = (struct bytes){NULL, 0};
+        if (i > 0 && is_over_budget(turn)) {
+            feed->again = true;
+            continue;
+        }
+        atomic_store_explicit(&feed->session->active_s, now_s, memory_order_relaxed);
+        read_feed(turn, feed);
+    }
+    run_batch(turn);
+    close_open_feed(turn);
+    for (unsigned i = 0; i < count; i++) {
+        if (session_flags(feeds[i].session) & SESSION_CLOSING) {
+            feeds[i].close = true;
+            feeds[i].used = feeds[i].input.len;
+        }
+    }
+}

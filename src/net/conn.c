@@ -1,0 +1,367 @@
+#include "conn_internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/base/number.h"
+
+/* A client that leaves so much unread is read from no more, until it has taken half of it. */
+#define CHOKE_BYTES (1024 * 1024)
+
+/* As wire/ wants it: input may be looked at in steps of 16 bytes. */
+#define INPUT_PADDING 16
+
+#define SEND_PIECES 64
+
+struct output_limit {
+    _Atomic int64_t hard, soft, soft_s;
+};
+static struct output_limit output_limits[CONN_CLASSES];
+
+void *conn_room(struct conn *conn)
+{
+    return conn->room;
+}
+
+struct conn *conn_of_room(void *room)
+{
+    return (struct conn *)((char *)room - offsetof(struct conn, room));
+}
+
+struct worker *conn_worker(const struct conn *conn)
+{
+    return conn->home;
+}
+
+struct outbox *conn_outbox(struct conn *conn)
+{
+    return &conn->outbox;
+}
+
+void conn_flush_soon(struct conn *conn)
+{
+    conn->flags |= CONN_DIRTY;
+    worker_list_ready(conn->home, conn);
+}
+
+void conn_resume(struct conn *conn)
+{
+    conn->flags |= CONN_RESUMED;
+    worker_list_ready(conn->home, conn);
+}
+
+void conn_hold(struct conn *conn, bool held)
+{
+    if (held) {
+        conn->flags |= CONN_HELD;
+    } else {
+        conn->flags &= ~CONN_HELD;
+        conn_resume(conn);
+    }
+    conn_watch(conn);
+}
+
+void conn_close_after_reply(struct conn *conn)
+{
+    conn->flags |= CONN_ENDING;
+    worker_list_ready(conn->home, conn);
+}
+
+void conn_close(struct conn *conn)
+{
+    conn->flags |= CONN_DEAD;
+    worker_list_ready(conn->home, conn);
+}
+
+bool conn_is_closing(const struct conn *conn)
+{
+    return conn->flags & (CONN_DEAD | CONN_ENDING);
+}
+
+bool conn_is_choked(const struct conn *conn)
+{
+    return conn->outbox.bytes >= CHOKE_BYTES;
+}
+
+void conn_set_class(struct conn *conn, enum conn_class class)
+{
+    conn->class = (uint8_t)class;
+}
+
+void conn_watch(struct conn *conn)
+{
+    short want = 0;
+
+    if (!(conn->flags & (CONN_HELD | CONN_CHOKED | CONN_ENDING | CONN_DEAD | CONN_PEER_GONE))) want |= EV_READ;
+    if (conn->outbox.bytes > 0) want |= EV_WRITE;
+    if (want == conn->watching) return;
+
+    event_del(&conn->event);
+    conn->watching = (uint8_t)want;
+    /* A held connection is watched for nothing; epoll still tells of a peer that has gone away. */
+    if (want == 0) return;
+    event_assign(&conn->event, event_get_base(&conn->event), conn->fd, want | EV_PERSIST,
+                 event_get_callback(&conn->event), conn);
+    event_add(&conn->event, NULL);
+}
+
+static void show(_Atomic uint32_t *figure, size_t bytes)
+{
+    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, memory_order_relaxed);
+}
+
+bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants)
+{
+    struct saved_input *saved = conn->saved;
+    size_t left = input.len - used;
+
+    if (left == 0) {
+        if (saved) show(&conn->shown_input, 0);
+        mem_free(saved);
+        conn->saved = NULL;
+        return true;
+    }
+    show(&conn->shown_input, left);
+    if (saved && input.at == saved->at + saved->start) {
+        saved->start += used;
+        saved->len = left;
+        saved->wants = wants;
+        return true;
+    }
+    must(!saved);
+    saved = mem_alloc(sizeof *saved + left + INPUT_PADDING);
+    if (!saved) return false;
+    saved->start = 0;
+    saved->len = left;
+    saved->room = left;
+    saved->wants = wants;
+    memcpy(saved->at, input.at + used, left);
+    conn->saved = saved;
+    return true;
+}
+
+static bool over_output_limit(struct conn *conn)
+{
+    const struct output_limit *limit = &output_limits[conn->class];
+    int64_t hard = option_int(&limit->hard), soft = option_int(&limit->soft);
+    int64_t bytes = (int64_t)conn->outbox.bytes;
+    uint32_t now_s;
+
+    if (hard > 0 && bytes > hard) return true;
+    if (soft == 0 || bytes <= soft) {
+        conn->soft_since_s = 0;
+        return false;
+    }
+    now_s = (uint32_t)(clock_steady_us() / 1000000) + 1;
+    if (conn->soft_since_s == 0) conn->soft_since_s = now_s;
+    return now_s - conn->soft_since_s > option_int(&limit->soft_s);
+}
+
+/* After a send that left something: be told when there is room again, and read no more above a bound. */
+static bool conn_hold_back(struct conn *conn)
+{
+    show(&conn->shown_output, conn->outbox.bytes);
+    if (over_output_limit(conn)) {
+        char peer[CONN_NAME_MAX];
+
+        conn_print_peer(conn, peer);
+        log_warning("closing %s: it left %zu bytes of replies unread, over client-output-buffer-limit", peer,
+                    conn->outbox.bytes);
+        METRIC_ADD(net, client_output_buffer_limit_disconnections, 1);
+        return false;
+    }
+    if (conn_is_choked(conn) && !(conn->flags & CONN_CHOKED)) {
+        conn->flags |= CONN_CHOKED;
+        METRIC_ADD(net, unread_pauses, 1);
+    } else if ((conn->flags & CONN_CHOKED) && conn->outbox.bytes < CHOKE_BYTES / 2) {
+        conn->flags &= ~CONN_CHOKED;
+        if (conn->saved) conn_resume(conn);
+    }
+    conn_watch(conn);
+    return true;
+}
+
+/* One writev of the outbox and the output. The number of bytes that went, or -1. */
+static ssize_t send_pieces(struct conn *conn, struct bytes output, size_t *asked)
+{
+    struct iovec pieces[SEND_PIECES];
+    int n = 0;
+
+    *asked = 0;
+    for (struct outbox_chunk *chunk = conn->outbox.first; chunk && n < SEND_PIECES - 1; chunk = chunk->next) {
+        pieces[n].iov_base = (char *)(uintptr_t)chunk->at + chunk->sent;
+        pieces[n].iov_len = chunk->len - chunk->sent;
+        *asked += pieces[n++].iov_len;
+        if (!chunk->next && output.len > 0) {
+            pieces[n].iov_base = (char *)(uintptr_t)output.at;
+            pieces[n].iov_len = output.len;
+            *asked += pieces[n++].iov_len;
+        }
+    }
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
+    return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+}
+
+bool conn_send(struct conn *conn, struct bytes output)
+{
+    while (conn->outbox.bytes + output.len > 0) {
+        size_t asked = output.len;
+        size_t queued = conn->outbox.bytes;
+        ssize_t sent = queued == 0 ? send(conn->fd, output.at, output.len, MSG_NOSIGNAL)
+                                   : send_pieces(conn, output, &asked);
+
+        METRIC_ADD(net, total_writes_processed, 1);
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) return false;
+            sent = 0;
+        }
+        METRIC_ADD(net, total_net_output_bytes, sent);
+        if ((size_t)sent > queued) {
+            output.at += (size_t)sent - queued;
+            output.len -= (size_t)sent - queued;
+        }
+        if (queued > 0) outbox_sent(&conn->outbox, (size_t)sent < queued ? (size_t)sent : queued);
+        if ((size_t)sent < asked) break;
+    }
+    if (likely(output.len == 0 && conn->outbox.bytes == 0)) {
+        if (unlikely(conn->watching & EV_WRITE || conn->flags & CONN_CHOKED)) return conn_hold_back(conn);
+        return true;
+    }
+    if (!outbox_add(&conn->outbox, output)) return false;
+    return conn_hold_back(conn);
+}
+
+/* ---- client-output-buffer-limit ---- */
+
+static const char *const class_names[CONN_CLASSES] = {"normal", "slave", "pubsub"};
+
+static int class_of(struct bytes word)
+{
+    if (bytes_is(word, "replica")) return CONN_REPLICA;
+    for (int i = 0; i < CONN_CLASSES; i++) {
+        if (bytes_is(word, class_names[i])) return i;
+    }
+    return -1;
+}
+
+/* Words of the option's value, four to a class; `set` stores them. */
+static bool walk_limits(struct bytes value, struct text *why, bool set)
+{
+    const char *p = value.at, *end = value.at + value.len;
+    struct bytes words[4];
+    unsigned n = 0;
+
+    for (;;) {
+        const char *start;
+        int64_t hard, soft, soft_s;
+        int class;
+
+        while (p < end && (*p == ' ' || *p == '\n' || *p == '\t')) p++;
+        if (p == end) break;
+        start = p;
+        while (p < end && *p != ' ' && *p != '\n' && *p != '\t') p++;
+        words[n++] = bytes_of(start, (size_t)(p - start));
+        if (n < 4) continue;
+        n = 0;
+        class = class_of(words[0]);
+        if (class < 0) {
+            if (why) text_addf(why, "Invalid client class specified in buffer limit configuration.");
+            return false;
+        }
+        if (!number_read_size(words[1], &hard) || !number_read_size(words[2], &soft) ||
+            !number_read_int(words[3], &soft_s) || hard < 0 || soft < 0 || soft_s < 0) {
+            if (why) text_addf(why, "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+            return false;
+        }
+        if (set) {
+            atomic_store_explicit(&output_limits[class].hard, hard, memory_order_relaxed);
+            atomic_store_explicit(&output_limits[class].soft, soft, memory_order_relaxed);
+            atomic_store_explicit(&output_limits[class].soft_s, soft_s, memory_order_relaxed);
+        }
+    }
+    if (n != 0 && why) text_addf(why, "Wrong number of arguments in buffer limit configuration.");
+    return n == 0;
+}
+
+bool conn_check_output_limits(struct bytes value, struct text *why)
+{
+    return walk_limits(value, why, false);
+}
+
+void conn_read_output_limits(void)
+{
+    walk_limits(bytes_of_text(option_text(&net_options.client_output_buffer_limit)), NULL, true);
+}
+
+/* ---- who it is ---- */
+
+static void print_address(const struct sockaddr_storage *address, socklen_t len, char into[CONN_NAME_MAX])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(into, CONN_NAME_MAX, "%s:%d", host, ntohs(in->sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(into, CONN_NAME_MAX, "[%s]:%d", host, ntohs(in6->sin6_port));
+    } else {
+        const struct sockaddr_un *un = (const struct sockaddr_un *)address;
+        bool named = len > offsetof(struct sockaddr_un, sun_path) && un->sun_path[0];
+
+        snprintf(into, CONN_NAME_MAX, "%.108s:0", named ? un->sun_path : option_text(&net_options.unixsocket));
+    }
+}
+
+void conn_print_peer(const struct conn *conn, char into[CONN_NAME_MAX])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+
+    if (getpeername(conn->fd, (struct sockaddr *)&address, &len) != 0) {
+        snprintf(into, CONN_NAME_MAX, "?:0");
+        return;
+    }
+    print_address(&address, len, into);
+}
+
+void conn_print_local(const struct conn *conn, char into[CONN_NAME_MAX])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+
+    if (getsockname(conn->fd, (struct sockaddr *)&address, &len) != 0) {
+        snprintf(into, CONN_NAME_MAX, "?:0");
+        return;
+    }
+    print_address(&address, len, into);
+}
+
+bool conn_is_local(const struct conn *conn)
+{
+    return conn->origin != CONN_REMOTE;
+}
+
+void conn_read_facts(const struct conn *conn, struct conn_facts *facts)
+{
+    *facts = (struct conn_facts){
+        .fd = conn->fd,
+        .unix_socket = conn->origin == CONN_UNIX,
+        .local_port = conn->local_port,
+        .input_bytes = atomic_load_explicit(&conn->shown_input, memory_order_relaxed),
+        .output_bytes = atomic_load_explicit(&conn->shown_output, memory_order_relaxed),
+    };
+}

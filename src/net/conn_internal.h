@@ -1,0 +1,64 @@
+/* conn_internal: what conn.c and worker.c share of a connection. */
+#ifndef COATCHECK_NET_CONN_INTERNAL_H
+#define COATCHECK_NET_CONN_INTERNAL_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include "coatcheck/net/conn.h"
+
+/* Input that waits for more, or for its turn. */
+struct saved_input {
+    size_t start, len, room; /* the unused bytes are at[start … start+len-1] */
+    size_t wants;            /* so many of them before they are delivered again; 0: any */
+    char at[];
+};
+
+enum conn_flags {
+    CONN_LISTED = 1,    /* in the worker's ready list */
+    CONN_READABLE = 2,  /* libevent says: there is input */
+    CONN_RESUMED = 4,   /* deliver saved input without reading */
+    CONN_HELD = 8,      /* the door wants no reading */
+    CONN_CHOKED = 16,   /* too much unsent: no reading */
+    CONN_ENDING = 32,   /* close when all is sent */
+    CONN_DEAD = 64,     /* close at the end of the turn */
+    CONN_PEER_GONE = 128, /* the peer will send no more */
+    CONN_DIRTY = 256,     /* the outbox got something: send it */
+};
+
+enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
+
+struct conn {
+    struct event event;
+    struct worker *home;
+    struct conn *next, *prev; /* under the worker's conns lock */
+    struct saved_input *saved;
+    struct outbox outbox;
+    int fd;
+    uint16_t flags;
+    uint16_t local_port;
+    uint32_t soft_since_s; /* when the outbox went over its soft limit; 0: it is not */
+    uint8_t class;
+    uint8_t watching; /* EV_READ, EV_WRITE: what the event waits for */
+    uint8_t origin;   /* enum conn_origin; never changes */
+
+    _Atomic uint32_t shown_input, shown_output; /* bytes kept, for any thread that lists clients */
+    char room[] __attribute__((aligned(8)));
+};
+
+/* Sends the outbox and then `output`; keeps what the socket refuses. False: the connection is dead. */
+bool conn_send(struct conn *conn, struct bytes output);
+
+/* Makes the event wait for what the flags and the outbox ask. */
+void conn_watch(struct conn *conn);
+
+/* Keeps the unused tail of an input for later. False: no memory. */
+bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants);
+
+/* Parses client-output-buffer-limit; hook of the option. */
+bool conn_check_output_limits(struct bytes value, struct text *why);
+void conn_read_output_limits(void);
+
+/* Puts it in the list of the turn. */
+void worker_list_ready(struct worker *worker, struct conn *conn);
+
+#endif

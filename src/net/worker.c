@@ -1,0 +1,615 @@
+#include "coatcheck/net/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/lock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "conn_internal.h"
+
+METRIC_DEFINE(net, NET_METRICS)
+
+#define OPTIONS_HERE net_options
+#define OPTION_HOOKS_HERE net_option_hooks
+OPTION_DEFINE(net, NET_OPTIONS)
+
+/* What one turn may read, over all its connections; and the replies it may keep before they are sent. */
+#define INPUT_AREA (256 * 1024)
+#define REPLY_AREA (256 * 1024)
+#define INPUT_PADDING 16
+
+/* A connection's part of the input area: all of it is shared by those that are ready. */
+#define WINDOW_MIN (16 * 1024)
+#define WINDOW_MAX (128 * 1024)
+
+#define TURN_CONNS (INPUT_AREA / WINDOW_MIN)
+
+struct worker {
+    unsigned index;
+    const struct worker_door *door;
+    void *room;
+    pthread_t thread;
+    struct event_base *base;
+    struct event *mail_event, *chores_event;
+    bool chores_armed;
+
+    /* the turn */
+    struct conn **ready;
+    unsigned ready_count, ready_room;
+    char *input_area, *reply_area;
+    struct delivery deliveries[TURN_CONNS];
+
+    /* stopping */
+    bool stopping;
+    int64_t stop_at_us;
+
+    /* whoever holds the lock */
+    struct lock conns_lock;
+    struct conn *conns;
+
+    /* any thread */
+    struct lock mail_lock;
+    struct mail *mail_first, *mail_last;
+    int mail_fd;
+    _Atomic unsigned load;
+};
+
+unsigned worker_index(const struct worker *worker)
+{
+    return worker->index;
+}
+
+void worker_set_room(struct worker *worker, void *room)
+{
+    worker->room = room;
+}
+
+void *worker_room(const struct worker *worker)
+{
+    return worker->room;
+}
+
+unsigned worker_load(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->load, memory_order_relaxed);
+}
+
+void worker_list_ready(struct worker *worker, struct conn *conn)
+{
+    if (conn->flags & CONN_LISTED) return;
+    conn->flags |= CONN_LISTED;
+    must(worker->ready_count < worker->ready_room);
+    worker->ready[worker->ready_count++] = conn;
+}
+
+/* ---- connections come and go ---- */
+
+static void conn_on_event(evutil_socket_t fd, short what, void *context)
+{
+    struct conn *conn = context;
+
+    (void)fd;
+    if (what & EV_READ) conn->flags |= CONN_READABLE;
+    if (what & EV_WRITE) conn->flags |= CONN_DIRTY;
+    worker_list_ready(conn->home, conn);
+}
+
+static void set_keepalive(int fd)
+{
+    int on = 1, seconds = (int)option_int(&net_options.tcp_keepalive);
+    int between = seconds / 3 > 0 ? seconds / 3 : 1, probes = 3;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (seconds <= 0) return;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between, sizeof between);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static enum conn_origin origin_of(int fd, bool unix_socket)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof peer;
+
+    if (unix_socket) return CONN_UNIX;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0) return CONN_REMOTE;
+    if (peer.ss_family == AF_INET) {
+        uint32_t address = ntohl(((struct sockaddr_in *)&peer)->sin_addr.s_addr);
+
+        return address >> 24 == 127 ? CONN_LOOPBACK : CONN_REMOTE;
+    }
+    if (peer.ss_family == AF_INET6) {
+        const struct in6_addr *address = &((struct sockaddr_in6 *)&peer)->sin6_addr;
+
+        if (IN6_IS_ADDR_LOOPBACK(address)) return CONN_LOOPBACK;
+        if (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127) return CONN_LOOPBACK;
+    }
+    return CONN_REMOTE;
+}
+
+/* The ready list has a place for every connection, so that listing one can never fail. */
+static bool ready_make_room(struct worker *worker, unsigned conns)
+{
+    struct conn **grown;
+    unsigned room = worker->ready_room ? worker->ready_room : 64;
+
+    while (room < conns) room *= 2;
+    if (room == worker->ready_room) return true;
+    grown = mem_resize(worker->ready, room * sizeof *grown);
+    if (!grown) return false;
+    worker->ready = grown;
+    worker->ready_room = room;
+    return true;
+}
+
+static void conn_open(struct worker *worker, int fd, bool unix_socket, uint16_t local_port)
+{
+    struct conn *conn = NULL;
+
+    if (!worker->stopping && ready_make_room(worker, worker_load(worker) + 1)) {
+        conn = mem_alloc_zeroed(sizeof *conn + worker->door->conn_room);
+    }
+    if (!conn) {
+        close(fd);
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        METRIC_ADD(net, connected_clients, -1);
+        return;
+    }
+    conn->home = worker;
+    conn->fd = fd;
+    conn->local_port = local_port;
+    conn->origin = (uint8_t)origin_of(fd, unix_socket);
+    conn->watching = EV_READ;
+    if (!unix_socket) set_keepalive(fd);
+    event_assign(&conn->event, worker->base, fd, EV_READ | EV_PERSIST, conn_on_event, conn);
+
+    worker->door->opened(conn);
+    lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
+    conn->next = worker->conns;
+    if (conn->next) conn->next->prev = conn;
+    worker->conns = conn;
+    lock_release(&worker->conns_lock, RANK_SESSIONS);
+    event_add(&conn->event, NULL);
+}
+
+static void conn_end(struct conn *conn)
+{
+    struct worker *worker = conn->home;
+
+    must(!(conn->flags & CONN_LISTED));
+    lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
+    if (conn->next) conn->next->prev = conn->prev;
+    if (conn->prev) {
+        conn->prev->next = conn->next;
+    } else {
+        worker->conns = conn->next;
+    }
+    lock_release(&worker->conns_lock, RANK_SESSIONS);
+
+    worker->door->closed(conn);
+    event_del(&conn->event);
+    close(conn->fd);
+    outbox_clear(&conn->outbox);
+    mem_free(conn->saved);
+    mem_free(conn);
+    atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+    METRIC_ADD(net, connected_clients, -1);
+}
+
+void worker_each_conn(struct worker *worker, void (*see)(struct conn *conn, void *context), void *context)
+{
+    lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
+    for (struct conn *conn = worker->conns; conn; conn = conn->next) see(conn, context);
+    lock_release(&worker->conns_lock, RANK_SESSIONS);
+}
+
+/* ---- mail ---- */
+
+void worker_post(struct worker *worker, struct mail *mail)
+{
+    bool was_empty;
+
+    mail->next = NULL;
+    lock_take(&worker->mail_lock, RANK_MAILBOX, worker->index);
+    was_empty = !worker->mail_first;
+    if (was_empty) {
+        worker->mail_first = mail;
+    } else {
+        worker->mail_last->next = mail;
+    }
+    worker->mail_last = mail;
+    lock_release(&worker->mail_lock, RANK_MAILBOX);
+    if (was_empty) {
+        uint64_t one = 1;
+
+        while (write(worker->mail_fd, &one, sizeof one) < 0 && errno == EINTR) continue;
+    }
+}
+
+static void open_mail(evutil_socket_t fd, short what, void *context)
+{
+    struct worker *worker = context;
+    struct mail *mail;
+    uint64_t count;
+
+    (void)what;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR) continue;
+    lock_take(&worker->mail_lock, RANK_MAILBOX, worker->index);
+    mail = worker->mail_first;
+    worker->mail_first = worker->mail_last = NULL;
+    lock_release(&worker->mail_lock, RANK_MAILBOX);
+    while (mail) {
+        struct mail *next = mail->next;
+
+        mail->open(worker, mail);
+        mail = next;
+    }
+}
+
+struct adoption {
+    struct mail mail;
+    int fd;
+    bool unix_socket;
+    uint16_t local_port;
+};
+
+static void open_adoption(struct worker *worker, struct mail *mail)
+{
+    struct adoption *adoption = (struct adoption *)mail;
+
+    conn_open(worker, adoption->fd, adoption->unix_socket, adoption->local_port);
+    mem_free(adoption);
+}
+
+void worker_adopt(struct worker *worker, int fd, bool unix_socket, uint16_t local_port)
+{
+    struct adoption *adoption = mem_alloc(sizeof *adoption);
+
+    if (!adoption) {
+        close(fd);
+        METRIC_ADD(net, connected_clients, -1);
+        return;
+    }
+    *adoption = (struct adoption){
+        .mail.open = open_adoption, .fd = fd, .unix_socket = unix_socket, .local_port = local_port};
+    atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
+    worker_post(worker, &adoption->mail);
+}
+
+/* ---- the turn ---- */
+
+/* Room behind the saved bytes for what is still to come, but never more than doubles at a time: a header
+ * alone that announces much makes nothing large. */
+static bool saved_make_room(struct conn *conn)
+{
+    struct saved_input *saved = conn->saved;
+    size_t goal = saved->wants > saved->len ? saved->wants : saved->len + WINDOW_MIN;
+    size_t most = saved->len + (saved->len > WINDOW_MAX ? saved->len : WINDOW_MAX);
+    struct saved_input *grown;
+
+    if (goal > most) goal = most;
+    if (saved->start > 0) {
+        memmove(saved->at, saved->at + saved->start, saved->len);
+        saved->start = 0;
+    }
+    if (saved->room >= goal) return true;
+    grown = mem_resize(saved, sizeof *saved + goal + INPUT_PADDING);
+    if (!grown) return false;
+    grown->room = goal;
+    conn->saved = grown;
+    return true;
+}
+
+static bool over_query_limit(struct conn *conn)
+{
+    char peer[CONN_NAME_MAX];
+
+    if (!conn->saved || (int64_t)conn->saved->len <= option_int(&net_options.client_query_buffer_limit)) {
+        return false;
+    }
+    conn_print_peer(conn, peer);
+    log_warning("closing %s: its request has %zu bytes and no end, over client-query-buffer-limit", peer,
+                conn->saved->len);
+    METRIC_ADD(net, client_query_buffer_limit_disconnections, 1);
+    return true;
+}
+
+/* One recv. False: nothing came. */
+static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *got)
+{
+    ssize_t n;
+
+    do {
+        n = recv(conn->fd, into, room, 0);
+    } while (n < 0 && errno == EINTR);
+    if (likely(n > 0)) {
+        METRIC_ADD(net, total_net_input_bytes, n);
+        METRIC_ADD(net, total_reads_processed, 1);
+        *got = bytes_of(into, (size_t)n);
+        return true;
+    }
+    if (n == 0) {
+        conn->flags |= CONN_PEER_GONE | CONN_ENDING;
+    } else if (errno != EAGAIN) {
+        conn->flags |= CONN_DEAD;
+    }
+    return false;
+}
+
+/* What this connection brings: fresh bytes in `window`, or its saved ones. False: nothing to deliver. */
+static bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input)
+{
+    struct saved_input *saved = conn->saved;
+    bool resumed = conn->flags & CONN_RESUMED;
+    bool readable = conn->flags & CONN_READABLE;
+    struct bytes got;
+
+    conn->flags &= ~(CONN_RESUMED | CONN_READABLE);
+    if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_HELD)) return false;
+    if (likely(!saved)) return readable && conn_read(conn, window, room, input);
+
+    if (readable && !resumed) {
+        if (!saved_make_room(conn)) {
+            conn->flags |= CONN_DEAD;
+            return false;
+        }
+        saved = conn->saved;
+        if (!conn_read(conn, saved->at + saved->len, saved->room - saved->len, &got)) return false;
+        saved->len += got.len;
+        if (over_query_limit(conn)) {
+            conn->flags |= CONN_DEAD;
+            return false;
+        }
+        if (saved->len < saved->wants) return false;
+    } else if (!resumed) {
+        return false;
+    }
+    *input = bytes_of(saved->at + saved->start, saved->len);
+    return true;
+}
+
+void worker_send(struct worker *worker, struct delivery *delivery)
+{
+    (void)worker;
+    if (delivery->conn->flags & CONN_DEAD) return;
+    if (!conn_send(delivery->conn, delivery->output)) delivery->conn->flags |= CONN_DEAD;
+    delivery->output = (struct bytes){NULL, 0};
+}
+
+/* After the door: keep what it left, send what it said. */
+static void conn_settle(struct worker *worker, struct delivery *delivery)
+{
+    struct conn *conn = delivery->conn;
+
+    if (!(conn->flags & CONN_DEAD) &&
+        !conn_keep_input(conn, delivery->input, delivery->used, delivery->wants)) {
+        conn->flags |= CONN_DEAD;
+    }
+    worker_send(worker, delivery);
+    if (delivery->again && conn->saved) {
+        conn->flags |= CONN_RESUMED;
+    }
+}
+
+static void conn_finish(struct conn *conn)
+{
+    conn->flags &= ~CONN_DIRTY;
+    if (conn->flags & CONN_DEAD || (conn->flags & CONN_ENDING && conn->outbox.bytes == 0)) {
+        conn_end(conn);
+        return;
+    }
+    if (conn->flags & CONN_ENDING) {
+        conn_watch(conn);
+        return;
+    }
+    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) worker_list_ready(conn->home, conn);
+}
+
+/* One round: as many of the ready connections as share the input area. */
+static void worker_turn(struct worker *worker)
+{
+    unsigned taken = worker->ready_count < TURN_CONNS ? worker->ready_count : TURN_CONNS;
+    size_t window = INPUT_AREA / taken - INPUT_PADDING;
+    struct conn *conns[TURN_CONNS];
+    char *area = worker->input_area;
+    unsigned count = 0;
+
+    if (window > WINDOW_MAX) window = WINDOW_MAX;
+    memcpy(conns, worker->ready, taken * sizeof conns[0]);
+    worker->ready_count -= taken;
+    memmove(worker->ready, worker->ready + taken, worker->ready_count * sizeof worker->ready[0]);
+    METRIC_ADD(net, turns, 1);
+
+    for (unsigned i = 0; i < taken; i++) {
+        struct conn *conn = conns[i];
+        struct bytes input;
+
+        conn->flags &= ~CONN_LISTED;
+        if (conn->flags & CONN_DIRTY && !(conn->flags & CONN_DEAD) && !conn_send(conn, (struct bytes){0})) {
+            conn->flags |= CONN_DEAD;
+        }
+        if (!conn_fetch(conn, area, window, &input)) continue;
+        if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
+        worker->deliveries[count++] = (struct delivery){.conn = conn, .input = input};
+    }
+    if (count > 0) {
+        worker->door->turn(worker, worker->deliveries, count, worker->reply_area, REPLY_AREA);
+        for (unsigned i = 0; i < count; i++) conn_settle(worker, &worker->deliveries[i]);
+    }
+    for (unsigned i = 0; i < taken; i++) {
+        /* The door may have listed it meanwhile: for the next round then. */
+        if (!(conns[i]->flags & CONN_LISTED)) conn_finish(conns[i]);
+    }
+}
+
+static void on_chores(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    ((struct worker *)context)->chores_armed = false;
+}
+
+/* The loop wakes for the chores at the latest when the door wants it; armed again only once it has fired. */
+static void arm_chores(struct worker *worker, int64_t wait_us)
+{
+    struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
+
+    if (worker->chores_armed && wait_us >= 10000) return;
+    worker->chores_armed = true;
+    event_add(worker->chores_event, &wait);
+}
+
+static void worker_wind_up(struct worker *worker)
+{
+    bool unsent = false;
+
+    for (struct conn *conn = worker->conns, *next; conn; conn = next) {
+        next = conn->next;
+        if (conn->flags & CONN_LISTED) continue;
+        if (conn->outbox.bytes == 0 || clock_steady_us() > worker->stop_at_us) {
+            conn_end(conn);
+        } else {
+            unsent = true;
+            conn->flags |= CONN_ENDING;
+            conn_watch(conn);
+        }
+    }
+    if (!unsent && worker->ready_count == 0) event_base_loopexit(worker->base, NULL);
+}
+
+static void *worker_run(void *context)
+{
+    struct worker *worker = context;
+    char name[16];
+
+    snprintf(name, sizeof name, "worker-%u", worker->index);
+    pthread_setname_np(pthread_self(), name);
+    metric_lane = worker->index + 1;
+    clock_update();
+    worker->door->started(worker);
+    for (;;) {
+        int64_t wait_us = worker->door->housekeep(worker);
+        int flags = EVLOOP_ONCE;
+
+        if (worker->stopping) {
+            worker_wind_up(worker);
+            if (!worker->conns && worker->ready_count == 0) break;
+            if (wait_us > 10000) wait_us = 10000;
+        }
+        if (worker->ready_count > 0 || wait_us == 0) {
+            flags |= EVLOOP_NONBLOCK;
+        } else {
+            arm_chores(worker, wait_us);
+        }
+        event_base_loop(worker->base, flags);
+        clock_update();
+        for (unsigned rounds = (worker->ready_count + TURN_CONNS - 1) / TURN_CONNS; rounds > 0; rounds--) {
+            worker_turn(worker);
+            clock_update();
+        }
+    }
+    worker->door->stopped(worker);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+struct worker *worker_new(unsigned index, const struct worker_door *door)
+{
+    struct worker *worker = mem_alloc_zeroed(sizeof *worker);
+    struct event_config *config = event_config_new();
+
+    if (!worker || !config) goto failed;
+    worker->index = index;
+    worker->door = door;
+    worker->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker->input_area = mem_alloc_aligned(4096, INPUT_AREA + 4096);
+    worker->reply_area = mem_alloc_aligned(4096, REPLY_AREA);
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    worker->base = event_base_new_with_config(config);
+    if (worker->mail_fd < 0 || !worker->input_area || !worker->reply_area || !worker->base) goto failed;
+    worker->mail_event = event_new(worker->base, worker->mail_fd, EV_READ | EV_PERSIST, open_mail, worker);
+    worker->chores_event = event_new(worker->base, -1, 0, on_chores, worker);
+    if (!worker->mail_event || !worker->chores_event || !ready_make_room(worker, 64)) goto failed;
+    event_add(worker->mail_event, NULL);
+    event_config_free(config);
+    return worker;
+
+failed:
+    if (config) event_config_free(config);
+    if (worker) worker_free(&worker);
+    return NULL;
+}
+
+enum status worker_start(struct worker *worker)
+{
+    static const int own_doing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t all, before;
+    int error;
+
+    /* But what a thread does to itself: a fault that is blocked kills without a report. */
+    sigfillset(&all);
+    for (unsigned i = 0; i < sizeof own_doing / sizeof own_doing[0]; i++) sigdelset(&all, own_doing[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&worker->thread, NULL, worker_run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) return OK;
+    errno = error;
+    return SYSTEM_ERROR;
+}
+
+struct stop_order {
+    struct mail mail;
+    int64_t grace_ms;
+};
+
+static void open_stop(struct worker *worker, struct mail *mail)
+{
+    worker->stopping = true;
+    worker->stop_at_us = clock_steady_us() + ((struct stop_order *)mail)->grace_ms * 1000;
+    mem_free(mail);
+}
+
+void worker_stop(struct worker *worker, int64_t grace_ms)
+{
+    struct stop_order *order = mem_need(sizeof *order);
+
+    *order = (struct stop_order){.mail.open = open_stop, .grace_ms = grace_ms};
+    worker_post(worker, &order->mail);
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+void worker_free(struct worker **worker_taken)
+{
+    struct worker *worker = *worker_taken;
+
+    *worker_taken = NULL;
+    while (worker->mail_first) {
+        struct mail *mail = worker->mail_first;
+
+        worker->mail_first = mail->next;
+        mem_free(mail);
+    }
+    if (worker->mail_event) event_free(worker->mail_event);
+    if (worker->chores_event) event_free(worker->chores_event);
+    if (worker->base) event_base_free(worker->base);
+    if (worker->mail_fd > 0) close(worker->mail_fd);
+    mem_free(worker->input_area);
+    mem_free(worker->reply_area);
+    mem_free(worker->ready);
+    mem_free(worker);
+}

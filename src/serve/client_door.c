@@ -1,0 +1,356 @@
+#include "coatcheck/serve/client_door.h"
+
+#include <stdio.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/engine/pause.h"
+#include "coatcheck/engine/turn.h"
+#include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/net/conn.h"
+
+/* A slice of the keyspace's chores: short enough that a client hardly sees it. */
+#define CHORES_SLICE_US 50
+
+/* Behind with the chores: how long to sleep before the next slices, the shortest that the loop can; and how
+ * much time for them may add up. */
+#define CHORES_PAUSE_US 1000
+#define CREDIT_MOST_US 1000
+
+#define FEEDS_MAX 64
+
+/* What the door keeps for a worker. */
+struct post {
+    struct turn *turn;
+    struct feed feeds[FEEDS_MAX];
+    struct delivery *deliveries; /* of the present turn */
+    int64_t chores_at_us;        /* when the keyspace is next looked at, while it is clean */
+    bool behind;                 /* the last slice did not finish */
+    int64_t credit_us, credit_since_us; /* of time for slices, earned by the clock while behind */
+    int64_t idle_check_at_us;
+};
+
+static struct keyspace *the_keyspace;
+static struct worker **the_workers;
+static unsigned worker_count;
+static void (*shut_down_hook)(void);
+
+static struct session *session_of(struct conn *conn)
+{
+    return conn_room(conn);
+}
+
+static struct conn *conn_of(struct session *session)
+{
+    return conn_of_room(session);
+}
+
+/* ---- connections ---- */
+
+static void refuse_strangers(struct conn *conn)
+{
+    static const char words[] =
+        "-DENIED coatcheck is running in protected mode because no password is set. In this mode connections "
+        "are only accepted from the loopback interface. To connect from elsewhere: set a password with the "
+        "option requirepass, or set protected-mode to no, or run `CONFIG SET protected-mode no` from this "
+        "machine.\r\n";
+
+    outbox_add(conn_outbox(conn), BYTES(words));
+    session_set(session_of(conn), SESSION_CLOSING);
+    conn_flush_soon(conn);
+    conn_close_after_reply(conn);
+}
+
+static void door_opened(struct conn *conn)
+{
+    session_init(session_of(conn));
+    if (!conn_is_local(conn) && option_int(&engine_options.protected_mode) &&
+        *option_text(&engine_options.requirepass) == '\0') {
+        refuse_strangers(conn);
+    }
+}
+
+static void door_closed(struct conn *conn)
+{
+    session_fini(session_of(conn));
+}
+
+/* ---- the turn ---- */
+
+static void settle_feed(struct post *post, unsigned i)
+{
+    const struct feed *feed = &post->feeds[i];
+    struct delivery *delivery = &post->deliveries[i];
+
+    delivery->used = feed->used;
+    delivery->wants = feed->wants;
+    delivery->again = feed->again;
+    delivery->output = feed->output;
+    if (feed->close) conn_close_after_reply(delivery->conn);
+}
+
+static void send_early(void *context, unsigned i)
+{
+    struct worker *worker = context;
+    struct post *post = worker_room(worker);
+
+    post->deliveries[i].output = post->feeds[i].output;
+    worker_send(worker, &post->deliveries[i]);
+    post->feeds[i].output = (struct bytes){NULL, 0};
+}
+
+static void door_turn(struct worker *worker, struct delivery *deliveries, unsigned count, char *area,
+                      size_t area_room)
+{
+    struct post *post = worker_room(worker);
+
+    must(count <= FEEDS_MAX);
+    post->deliveries = deliveries;
+    for (unsigned i = 0; i < count; i++) {
+        post->feeds[i].session = session_of(deliveries[i].conn);
+        post->feeds[i].input = deliveries[i].input;
+        post->feeds[i].outbox = conn_outbox(deliveries[i].conn);
+    }
+    turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
+    for (unsigned i = 0; i < count; i++) settle_feed(post, i);
+}
+
+/* ---- chores ---- */
+
+static void close_if_idle(struct conn *conn, void *context)
+{
+    struct session *session = session_of(conn);
+    uint32_t limit = *(const uint32_t *)context;
+    uint32_t idle = session_now_s() - atomic_load_explicit(&session->active_s, memory_order_relaxed);
+
+    if (idle > limit && !(session_flags(session) & (SESSION_MONITOR | SESSION_BLOCKED))) conn_close(conn);
+}
+
+static void close_idle(struct worker *worker, struct post *post, int64_t now_us)
+{
+    uint32_t limit = (uint32_t)option_int(&net_options.timeout);
+
+    if (limit == 0 || now_us < post->idle_check_at_us) return;
+    post->idle_check_at_us = now_us + 1000000;
+    worker_each_conn(worker, close_if_idle, &limit);
+}
+
+/* The share of a core for chores that are behind: a quarter, and more with active-expire-effort. What is
+ * not used while clients are served is kept for a moment, no longer. */
+static void earn_credit(struct post *post, int64_t now_us)
+{
+    int64_t percent = 25 + 2 * (option_int(&engine_options.active_expire_effort) - 1);
+
+    post->credit_us += (now_us - post->credit_since_us) * percent / 100;
+    if (post->credit_us > CREDIT_MOST_US) post->credit_us = CREDIT_MOST_US;
+    post->credit_since_us = now_us;
+}
+
+/* One slice when it is due. Returns how long the loop may sleep: 0 looks at the sockets and comes back. */
+static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t now_us)
+{
+    int64_t wait_us = 1000000 / option_int(&engine_options.hz), took_us;
+
+    if (post->behind) {
+        earn_credit(post, now_us);
+        if (post->credit_us < CHORES_SLICE_US) return CHORES_PAUSE_US;
+    } else if (now_us < post->chores_at_us) {
+        return post->chores_at_us - now_us;
+    } else {
+        post->credit_since_us = now_us;
+        post->credit_us = CHORES_SLICE_US;
+    }
+    post->behind = keyspace_housekeep(the_keyspace, worker_index(worker), worker_count, CHORES_SLICE_US) ==
+                   HOUSE_BEHIND;
+    took_us = clock_steady_us() - now_us;
+    post->credit_us -= took_us;
+    post->chores_at_us = now_us + wait_us;
+    if (!post->behind) return wait_us;
+    return post->credit_us >= CHORES_SLICE_US ? 0 : CHORES_PAUSE_US;
+}
+
+static int64_t door_housekeep(struct worker *worker)
+{
+    struct post *post = worker_room(worker);
+    int64_t now_us = clock_steady_us();
+
+    pause_wake_waiting();
+    close_idle(worker, post, now_us);
+    return keyspace_slice(worker, post, now_us);
+}
+
+static void door_started(struct worker *worker)
+{
+    struct post *post = mem_alloc_zeroed(sizeof *post);
+
+    if (post) post->turn = turn_new(the_keyspace, worker_index(worker));
+    if (!post || !post->turn) {
+        log_warning("no memory to start worker %u", worker_index(worker));
+        shut_down_hook();
+    }
+    worker_set_room(worker, post);
+}
+
+static void door_stopped(struct worker *worker)
+{
+    struct post *post = worker_room(worker);
+
+    turn_free(&post->turn);
+    mem_free(post);
+}
+
+const struct worker_door client_door = {
+    .conn_room = sizeof(struct session),
+    .started = door_started,
+    .stopped = door_stopped,
+    .opened = door_opened,
+    .closed = door_closed,
+    .turn = door_turn,
+    .housekeep = door_housekeep,
+};
+
+/* ---- what sessions ask of us ---- */
+
+struct each_order {
+    void (*see)(struct session *session, void *context);
+    void *context;
+};
+
+static void see_conn(struct conn *conn, void *context)
+{
+    const struct each_order *order = context;
+
+    order->see(session_of(conn), order->context);
+}
+
+static void host_each(void (*see)(struct session *session, void *context), void *context)
+{
+    struct each_order order = {see, context};
+
+    for (unsigned i = 0; i < worker_count; i++) worker_each_conn(the_workers[i], see_conn, &order);
+}
+
+static void host_facts(struct session *session, struct session_facts *facts)
+{
+    struct conn *conn = conn_of(session);
+    struct conn_facts conn_facts;
+
+    conn_read_facts(conn, &conn_facts);
+    facts->fd = conn_facts.fd;
+    facts->input_bytes = conn_facts.input_bytes;
+    facts->output_bytes = conn_facts.output_bytes;
+    facts->unix_socket = conn_facts.unix_socket;
+    facts->worker = worker_index(conn_worker(conn));
+    conn_print_peer(conn, facts->peer);
+    conn_print_local(conn, facts->local);
+}
+
+static void host_close_after_reply(struct session *session)
+{
+    session_set(session, SESSION_CLOSING);
+    conn_close_after_reply(conn_of(session));
+}
+
+static void host_resume(struct session *session)
+{
+    conn_resume(conn_of(session));
+}
+
+static bool host_push(struct session *session, struct bytes bytes)
+{
+    struct conn *conn = conn_of(session);
+
+    if (!outbox_add(conn_outbox(conn), bytes)) return false;
+    conn_flush_soon(conn);
+    return true;
+}
+
+static bool host_is_local(struct session *session)
+{
+    return conn_is_local(conn_of(session));
+}
+
+struct session_mail {
+    struct mail mail;
+    void (*run)(struct session *session, struct bytes text);
+    uint64_t id; /* 0: every session */
+    size_t len;
+    char text[];
+};
+
+static void visit_conn(struct conn *conn, void *context)
+{
+    struct session_mail *mail = context;
+    struct session *session = session_of(conn);
+
+    if (mail->id != 0 && session->id != mail->id) return;
+    mail->run(session, bytes_of(mail->text, mail->len));
+}
+
+static void open_session_mail(struct worker *worker, struct mail *mail)
+{
+    worker_each_conn(worker, visit_conn, mail);
+    mem_free(mail);
+}
+
+static void post_everywhere(void (*run)(struct session *session, struct bytes text), uint64_t id,
+                            struct bytes text)
+{
+    for (unsigned i = 0; i < worker_count; i++) {
+        struct session_mail *mail = mem_alloc(sizeof *mail + text.len);
+
+        if (!mail) continue;
+        mail->mail.open = open_session_mail;
+        mail->run = run;
+        mail->id = id;
+        mail->len = text.len;
+        if (text.len > 0) memcpy(mail->text, text.at, text.len);
+        worker_post(the_workers[i], &mail->mail);
+    }
+}
+
+static void host_everywhere(void (*run)(struct session *session, struct bytes text), struct bytes text)
+{
+    post_everywhere(run, 0, text);
+}
+
+static void close_session(struct session *session, struct bytes text)
+{
+    (void)text;
+    session_set(session, SESSION_CLOSING);
+    conn_close(conn_of(session));
+}
+
+static void host_kill(uint64_t id)
+{
+    post_everywhere(close_session, id, (struct bytes){0});
+}
+
+static void host_shut_down(void)
+{
+    shut_down_hook();
+}
+
+static const struct session_host host = {
+    .each = host_each,
+    .facts = host_facts,
+    .close_after_reply = host_close_after_reply,
+    .kill = host_kill,
+    .resume = host_resume,
+    .push = host_push,
+    .everywhere = host_everywhere,
+    .is_local = host_is_local,
+    .shut_down = host_shut_down,
+};
+
+void client_door_setup(struct keyspace *keyspace, struct worker **workers, unsigned count,
+                       void (*shut_down)(void))
+{
+    the_keyspace = keyspace;
+    the_workers = workers;
+    worker_count = count;
+    shut_down_hook = shut_down;
+    session_host = &host;
+}
