@@ -6,6 +6,9 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/random.h"
 
+/* Up to here XXH3 needs no loop over blocks. */
+#define SHORT_KEY 240
+
 /* Written by hash_setup() before other threads exist. */
 static struct {
     bool drawn;
@@ -25,9 +28,16 @@ static __attribute__((noinline, cold)) uint64_t hash_without_secret(struct bytes
     return XXH3_64bits(key.at, key.len);
 }
 
+static __attribute__((noinline)) uint64_t hash_long(struct bytes key)
+{
+    return XXH3_64bits_withSecret(key.at, key.len, secret.xxh, sizeof secret.xxh);
+}
+
 uint64_t hash_bytes(struct bytes key)
 {
     if (unlikely(!secret.drawn)) return hash_without_secret(key);
+    /* XXH3's loop for long keys wants registers and stack that the usual key should not pay for. */
+    if (unlikely(key.len > SHORT_KEY)) return hash_long(key);
     return XXH3_64bits_withSecret(key.at, key.len, secret.xxh, sizeof secret.xxh);
 }
 

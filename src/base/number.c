@@ -12,17 +12,23 @@
 
 bool number_read_uint(struct bytes text, uint64_t *number)
 {
+    size_t safe = text.len < 19 ? text.len : 19; /* digits that cannot be too many */
     uint64_t value = 0;
+    unsigned digit;
 
     if (text.len == 0 || text.len > 20) return false;
     if (text.at[0] == '0' && text.len > 1) return false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned char)text.at[i] - '0';
-
+    for (size_t i = 0; i < safe; i++) {
+        digit = (unsigned char)text.at[i] - '0';
         if (digit > 9) return false;
-        /* Only the twentieth digit can be one too many. */
-        if (i == 19 && (value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit)) return false;
         value = value * 10 + digit;
+    }
+    if (text.len == 20) {
+        digit = (unsigned char)text.at[19] - '0';
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value)) {
+            return false;
+        }
     }
     *number = value;
     return true;
@@ -98,11 +104,22 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t number)
+{
+    static const uint64_t powers[] = {
+        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+        100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+        10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+    /* A bit is worth log10(2) = 1233/4096 digits; the guess is right or one too low. */
+    size_t guess = ((64 - (size_t)__builtin_clzll(number | 1)) * 1233) >> 12;
+
+    return guess + (guess == 0 || number >= powers[guess]);
+}
+
 size_t number_print_uint(char *into, uint64_t number)
 {
-    char digits[20];
-    char *at = digits + sizeof digits;
-    size_t len;
+    size_t len = count_digits(number);
+    char *at = into + len;
 
     while (number >= 100) {
         at -= 2;
@@ -115,8 +132,6 @@ size_t number_print_uint(char *into, uint64_t number)
     } else {
         *--at = (char)('0' + number);
     }
-    len = (size_t)(digits + sizeof digits - at);
-    memcpy(into, at, len);
     return len;
 }
 
