@@ -11,6 +11,7 @@
 #include "coatcheck/keyspace/entry.h"
 #include "coatcheck/keyspace/keyspace.h"
 
+struct group;
 struct shard;
 
 struct key {
@@ -29,19 +30,21 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
 void key_prefetch_group(const struct key *key);
 void key_prefetch_entry(const struct key *key);
 
-/* Where a key was found or would go; good until the shard is changed otherwise or left. */
+/* Where a key was found or would go; good until the shard is left, or this key is changed by other means
+ * than this spot. */
 struct spot {
     struct entry *entry; /* NULL: there is no such key */
 
     /* of keyspace/ */
     uint64_t *slot;
-    void *group;
+    struct group *group;
 };
 
-/* For reading commands: counts a hit or a miss and marks the use. NULL: absent or expired. */
+/* For reading commands: counts a hit or a miss and marks the use. NULL: absent or expired; an expired entry
+ * is dropped. */
 struct entry *key_read(const struct key *key);
 
-/* As key_read, and marks nothing when `quiet`: (EXISTS, TTL, OBJECT … and CLIENT NO-TOUCH). */
+/* As key_read, but does not mark the use: EXISTS, TTL, OBJECT … and CLIENT NO-TOUCH. */
 struct entry *key_read_quietly(const struct key *key);
 
 /* For commands that may change the key: an expired one is dropped first. Returns spot->entry. */

@@ -45,9 +45,11 @@ uint64_t keyspace_flush_entered(struct keyspace *keyspace, unsigned db);
 /* Frees what flushes and deletions have left behind, now and all of it (FLUSHALL SYNC, tests). */
 void keyspace_reclaim_all(struct keyspace *keyspace);
 
-/* Exchanges two databases. The caller has entered all shards. */
-void keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigned b);
+/* Exchanges two databases. The caller has entered all shards. NO_MEMORY: nothing has changed (a database
+ * that was never written to becomes real by this). */
+enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigned b);
 
+/* While a thread has entered all, the functions here do not enter again: it may scan, draw and count. */
 void keyspace_enter_all(struct keyspace *keyspace);
 void keyspace_leave_all(struct keyspace *keyspace);
 

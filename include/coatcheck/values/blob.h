@@ -5,6 +5,7 @@
 #define COATCHECK_VALUES_BLOB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "coatcheck/base/bytes.h"
@@ -27,8 +28,13 @@ static inline void blob_hold(struct blob *blob)
     atomic_fetch_add_explicit(&blob->references, 1, memory_order_relaxed);
 }
 
-/* Gives one reference back and frees with the last; *blob is NULL afterwards. */
+/* Gives one reference back and frees with the last; *blob is NULL afterwards, and may have been before.
+ * A blob of many megabytes is only laid aside: the kernel takes milliseconds to take its pages back. */
 void blob_release(struct blob **blob);
+
+/* Frees a piece of what blob_release() laid aside, some 50 microseconds' worth. Any thread, outside of locks.
+ * True: nothing is left for this thread to do. */
+bool blob_bury_some(void);
 
 static inline struct bytes blob_bytes(const struct blob *blob)
 {

@@ -1,0 +1,257 @@
+/* entry_internal: how the bytes of an entry are read and laid; the drawing is in entry.h.
+ * A block's size follows from its entry's (entry_block_size), except for GROWN, whose slack the allocator
+ * knows: so an entry may be laid anew in its block whenever the sizes agree. */
+#ifndef COATCHECK_ENTRY_INTERNAL_H
+#define COATCHECK_ENTRY_INTERNAL_H
+
+#include <endian.h>
+#include <string.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/keyspace/entry.h"
+
+struct entry {
+    uint8_t head;
+    uint8_t rest[];
+};
+
+#define HEAD_TYPE 7u
+#define HEAD_FORM_SHIFT 3
+#define HEAD_FORM 3u
+#define HEAD_DEADLINE_SHIFT 5
+#define HEAD_DEADLINE 3u
+#define HEAD_EPOCH 0x80u
+
+/* The least block, so that a dead one can be linked into a list (shard_internal.h). */
+#define ENTRY_MIN_BLOCK 16
+
+static inline unsigned head_form(uint8_t head)
+{
+    return head >> HEAD_FORM_SHIFT & HEAD_FORM;
+}
+
+static inline unsigned head_deadline_bytes(uint8_t head)
+{
+    return 0x080500u >> ((head >> HEAD_DEADLINE_SHIFT & HEAD_DEADLINE) * 8) & 15;
+}
+
+static inline bool head_has_length(uint8_t head)
+{
+    return head_form(head) == ENTRY_INLINE || head_form(head) == ENTRY_GROWN;
+}
+
+/* How many bytes a length takes, by its first byte and by its value. */
+static inline unsigned length_bytes(uint8_t first)
+{
+    return 0x0504020201010101u >> (first >> 5) * 8 & 15;
+}
+
+static inline unsigned length_bytes_for(size_t len)
+{
+    return len < 0x80 ? 1 : len < 0x4000 ? 2 : len < 0x20000000 ? 4 : 5;
+}
+
+static inline size_t length_read(const uint8_t *at)
+{
+    if (likely(at[0] < 0x80)) return at[0];
+    if (at[0] < 0xc0) return (size_t)(at[0] & 0x3f) << 8 | at[1];
+    if (at[0] < 0xe0) {
+        return (size_t)(at[0] & 0x1f) << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+    }
+    return (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
+}
+
+/* In as many bytes as the caller says, which may be more than needed: a GROWN value keeps four, so that it
+ * can grow without moving. */
+static inline void length_write(uint8_t *at, unsigned bytes, size_t len)
+{
+    switch (bytes) {
+    case 1:
+        at[0] = (uint8_t)len;
+        break;
+    case 2:
+        at[0] = (uint8_t)(0x80 | len >> 8);
+        at[1] = (uint8_t)len;
+        break;
+    case 4:
+        at[0] = (uint8_t)(0xc0 | len >> 24);
+        at[1] = (uint8_t)(len >> 16);
+        at[2] = (uint8_t)(len >> 8);
+        at[3] = (uint8_t)len;
+        break;
+    default:
+        at[0] = 0xe0;
+        at[1] = (uint8_t)(len >> 24);
+        at[2] = (uint8_t)(len >> 16);
+        at[3] = (uint8_t)(len >> 8);
+        at[4] = (uint8_t)len;
+    }
+}
+
+/* Where everything is. value_len counts the stored bytes: 8 for INT and FAR. */
+struct entry_parts {
+    uint8_t *value_length; /* meaningless when the form has none */
+    uint8_t *deadline;     /* meaningless when there is none */
+    uint8_t *key, *value;
+    size_t key_len, value_len;
+};
+
+static inline struct entry_parts entry_parts(const struct entry *entry)
+{
+    struct entry_parts parts;
+    uint8_t *at = (uint8_t *)entry + 1;
+
+    parts.key_len = length_read(at);
+    at += length_bytes(at[0]);
+    parts.value_length = at;
+    parts.value_len = 8;
+    if (head_has_length(entry->head)) {
+        parts.value_len = length_read(at);
+        at += length_bytes(at[0]);
+    }
+    parts.deadline = at;
+    parts.key = at + head_deadline_bytes(entry->head);
+    parts.value = parts.key + parts.key_len;
+    return parts;
+}
+
+static inline size_t entry_size(const struct entry *entry)
+{
+    struct entry_parts parts = entry_parts(entry);
+
+    return (size_t)(parts.value + parts.value_len - (uint8_t *)entry);
+}
+
+/* Four sizes to a doubling, steps of 16 below 128: what jemalloc hands out anyhow. Asking for the whole
+ * block makes its slack ours with any allocator. */
+static inline size_t entry_block_size(size_t size)
+{
+    size_t step;
+
+    if (size <= ENTRY_MIN_BLOCK) return ENTRY_MIN_BLOCK;
+    step = size <= 128 ? 16 : (size_t)1 << (63 - __builtin_clzl(size - 1) - 2);
+    return (size + step - 1) & ~(step - 1);
+}
+
+static inline bool entry_has_deadline(const struct entry *entry)
+{
+    return (entry->head >> HEAD_DEADLINE_SHIFT & HEAD_DEADLINE) != 0;
+}
+
+/* Only when it has one. */
+static inline int64_t entry_deadline_read(const struct entry *entry)
+{
+    const uint8_t *at = entry->rest;
+    uint64_t since = 0;
+    uint32_t low;
+
+    at += length_bytes(at[0]);
+    if (head_has_length(entry->head)) at += length_bytes(at[0]);
+    if (likely(head_deadline_bytes(entry->head) == 5)) {
+        memcpy(&low, at, sizeof low);
+        return (int64_t)(le32toh(low) | (uint64_t)at[4] << 32) + ENTRY_EPOCH_MS;
+    }
+    memcpy(&since, at, sizeof since);
+    return (int64_t)le64toh(since);
+}
+
+static inline bool entry_is_over(const struct entry *entry, int64_t now_ms)
+{
+    return entry_has_deadline(entry) && entry_deadline_read(entry) <= now_ms;
+}
+
+/* memcmp would be a call; keys are short. */
+static inline bool bytes_same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    uint64_t x, y;
+
+    if (len >= 8) {
+        if (len > 64) return memcmp(a, b, len) == 0;
+        for (size_t at = 0; at + 8 < len; at += 8) {
+            memcpy(&x, a + at, 8);
+            memcpy(&y, b + at, 8);
+            if (x != y) return false;
+        }
+        memcpy(&x, a + len - 8, 8);
+        memcpy(&y, b + len - 8, 8);
+        return x == y;
+    }
+    if (len >= 4) {
+        uint32_t p, q, r, s;
+
+        memcpy(&p, a, 4);
+        memcpy(&q, b, 4);
+        memcpy(&r, a + len - 4, 4);
+        memcpy(&s, b + len - 4, 4);
+        return ((p ^ q) | (r ^ s)) == 0;
+    }
+    for (size_t at = 0; at < len; at++) {
+        if (a[at] != b[at]) return false;
+    }
+    return true;
+}
+
+static inline bool entry_is(const struct entry *entry, struct bytes name)
+{
+    const uint8_t *at = entry->rest;
+
+    if (likely(name.len < 0x80)) {
+        if (*at++ != name.len) return false;
+    } else {
+        if (length_read(at) != name.len) return false;
+        at += length_bytes(*at);
+    }
+    if (head_has_length(entry->head)) at += length_bytes(*at);
+    at += head_deadline_bytes(entry->head);
+    return bytes_same(at, (const uint8_t *)name.at, name.len);
+}
+
+/* What a new entry shall look like. */
+struct entry_plan {
+    enum value_type type;
+    enum entry_form form;
+    struct bytes key;
+    size_t value_len; /* of INLINE and GROWN */
+    int64_t deadline_ms;
+    uint8_t epoch; /* HEAD_EPOCH or 0 */
+};
+
+size_t entry_plan_size(const struct entry_plan *plan);
+
+/* Writes all but the value, whose place is returned. The plan's key may not point into the entry. */
+uint8_t *entry_lay(struct entry *entry, const struct entry_plan *plan);
+
+/* Lays the entry anew with another deadline in its own block of at least the new size. */
+size_t entry_size_with_deadline(const struct entry *entry, int64_t deadline_ms);
+void entry_change_deadline(struct entry *entry, int64_t deadline_ms);
+
+/* The pointer of a FAR value. */
+static inline void *far_read(const uint8_t *value)
+{
+    void *far;
+
+    memcpy(&far, value, sizeof far);
+    return far;
+}
+
+static inline void far_write(uint8_t *value, void *far)
+{
+    memcpy(value, &far, sizeof far);
+}
+
+static inline int64_t int_read(const uint8_t *value)
+{
+    uint64_t number;
+
+    memcpy(&number, value, sizeof number);
+    return (int64_t)le64toh(number);
+}
+
+static inline void int_write(uint8_t *value, int64_t number)
+{
+    uint64_t stored = htole64((uint64_t)number);
+
+    memcpy(value, &stored, sizeof stored);
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* expire: the sweep that drops keys past their deadlines, told by hints where to look.
+ * What is not due is not touched: a pass over idle shards reads one number each. */
+#include "hint_internal.h"
+#include "spot_internal.h"
+
+/* A slice holds a shard for about so long. */
+#define HOLD_US 20
+#define GROUPS_A_LOOK 8 /* between looks at the clock */
+
+struct sweep {
+    struct shard *shard;
+    struct table *table;
+    unsigned db;
+    int64_t now_ms, now_tick;
+    uint64_t until_ticks; /* leave the shard then */
+    unsigned groups;      /* looked into */
+};
+
+/* A hint is due when its tick is over: then whatever it stands for has passed, and no group is looked into
+ * twice within one tick. */
+static inline bool hint_is_due(const struct sweep *sweep, uint16_t hint)
+{
+    return hint && sweep->table->base + hint_ahead(sweep->table, hint) < sweep->now_tick;
+}
+
+static void sweep_group(struct sweep *sweep, struct group *group)
+{
+    struct table *table = sweep->table;
+    int64_t soonest = NEVER, tick;
+
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        struct spot spot = {.entry = slot_entry(group->slots[i]), .slot = &group->slots[i], .group = group};
+        int64_t deadline_ms;
+
+        if (!spot.entry || !entry_has_deadline(spot.entry)) continue;
+        deadline_ms = entry_deadline_read(spot.entry);
+        if (deadline_ms <= sweep->now_ms) {
+            uint64_t hash = hash_bytes(entry_key(spot.entry));
+
+            expire_entry(sweep->shard, sweep->db, table, hash, &spot);
+        } else if (deadline_ms < soonest) {
+            soonest = deadline_ms;
+        }
+    }
+    sweep->groups++;
+    tick = tick_of(soonest);
+    if (soonest == NEVER) {
+        group->soonest = 0;
+    } else if (tick < table->base) {
+        group->soonest = hint_at(table, 0);
+    } else {
+        group->soonest = hint_at(table, tick - table->base > HINT_WINDOW ? HINT_WINDOW
+                                                                        : (uint32_t)(tick - table->base));
+    }
+}
+
+static void group_prefetch(const struct group *group)
+{
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) __builtin_prefetch(slot_entry(group->slots[i]));
+}
+
+/* False: the hold is over before the run is. */
+static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t run)
+{
+    struct group *first = &groups[(size_t)run * RUN_GROUPS];
+    uint32_t len = count - run * RUN_GROUPS < RUN_GROUPS ? count - run * RUN_GROUPS : RUN_GROUPS;
+    struct group *due[RUN_GROUPS];
+    uint32_t due_count = 0, soonest = HINT_NONE;
+
+    for (uint32_t i = 0; i < len; i++) {
+        if (hint_is_due(sweep, first[i].soonest)) due[due_count++] = &first[i];
+    }
+    if (due_count > 0) group_prefetch(due[0]);
+    for (uint32_t i = 0; i < due_count; i++) {
+        if (i + 1 < due_count) group_prefetch(due[i + 1]);
+        sweep_group(sweep, due[i]);
+        if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) return false;
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t ahead = hint_ahead(sweep->table, first[i].soonest);
+
+        if (ahead < soonest) soonest = ahead;
+    }
+    array_summary(groups, count)[run] = hint_at(sweep->table, soonest);
+    return true;
+}
+
+static uint32_t soonest_run(const struct table *table, struct group *groups, uint32_t count)
+{
+    uint16_t *summary = groups ? array_summary(groups, count) : NULL;
+    uint32_t runs = groups ? array_runs(count) : 0, soonest = HINT_NONE;
+
+    for (uint32_t run = 0; run < runs; run++) {
+        uint32_t ahead = hint_ahead(table, summary[run]);
+
+        if (ahead < soonest) soonest = ahead;
+    }
+    return soonest;
+}
+
+/* Raises the table's hint to what its runs say, and base to now: everything before it has been seen to. */
+static void table_hint_again(struct sweep *sweep)
+{
+    struct table *table = sweep->table;
+    uint32_t soonest = soonest_run(table, table->groups, table->count);
+    uint32_t in_old = soonest_run(table, table->old, table->old_count);
+    int64_t raised;
+
+    if (in_old < soonest) soonest = in_old;
+    table->soonest = hint_at(table, soonest);
+    raised = soonest == HINT_NONE ? sweep->now_tick : table->base + soonest;
+    if (raised > sweep->now_tick) raised = sweep->now_tick;
+    if (raised > table->base) table_set_base(table, raised);
+}
+
+static bool sweep_array(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t *run)
+{
+    uint32_t runs = groups ? array_runs(count) : 0;
+
+    while (*run < runs) {
+        if (hint_is_due(sweep, array_summary(groups, count)[*run])) {
+            if (!sweep_run(sweep, groups, count, *run)) return false;
+            ++*run;
+            if (clock_ticks() >= sweep->until_ticks) return false;
+        } else {
+            ++*run;
+        }
+    }
+    *run = 0;
+    return true;
+}
+
+/* False: there is more to do in this table. */
+static bool sweep_table(struct sweep *sweep)
+{
+    struct table *table = sweep->table;
+    uint32_t run_of_old = 0;
+
+    if (!hint_is_due(sweep, table->soonest)) return true;
+    if (!sweep_array(sweep, table->groups, table->count, &sweep->shard->sweep_run)) return false;
+    if (!sweep_array(sweep, table->old, table->old_count, &run_of_old)) return false;
+    table_hint_again(sweep);
+    /* Keys may have fallen due behind us, when the pass began in the middle of the table. */
+    return !hint_is_due(sweep, table->soonest);
+}
+
+/* One hold of the shard; true when nothing in it is due any more. */
+static bool sweep_shard(struct keyspace *keyspace, struct shard *shard, uint64_t until_ticks)
+{
+    struct sweep sweep = {.shard = shard, .now_ms = clock_now_ms()};
+    uint64_t hold_until = clock_ticks() + clock_us_to_ticks(HOLD_US);
+    int64_t soonest = INT64_MAX;
+    bool done = true;
+
+    sweep.now_tick = tick_of(sweep.now_ms);
+    sweep.until_ticks = hold_until < until_ticks ? hold_until : until_ticks;
+    shard_enter(shard);
+    for (sweep.db = 0; done && sweep.db < keyspace->rules.databases; sweep.db++) {
+        sweep.table = shard_table(shard, sweep.db);
+        if (!sweep.table || !sweep.table->soonest) continue;
+        done = sweep_table(&sweep);
+        if (sweep.table->soonest) {
+            int64_t tick = sweep.table->base + hint_ahead(sweep.table, sweep.table->soonest);
+
+            if (tick < soonest) soonest = tick;
+        }
+    }
+    if (done) atomic_store_explicit(&keyspace->due[shard->index], soonest, memory_order_relaxed);
+    shard_leave(shard);
+    METRIC_ADD(keyspace, sweep_groups, sweep.groups);
+    return done;
+}
+
+bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks)
+{
+    struct lane *own = &keyspace->lanes[lane];
+    unsigned mine = (keyspace->shard_count + lanes - 1 - lane) / lanes;
+    int64_t now_tick = tick_of(clock_now_ms());
+    uint64_t began = 0;
+    bool done = true;
+
+    if (!atomic_load_explicit(&keyspace->sweeps, memory_order_relaxed)) return true;
+    for (unsigned i = 0; i < mine && done; i++, own->sweep_next++) {
+        unsigned index;
+
+        if (own->sweep_next >= mine) own->sweep_next = 0;
+        index = own->sweep_next * lanes + lane;
+        if (atomic_load_explicit(&keyspace->due[index], memory_order_relaxed) >= now_tick) continue;
+        if (began == 0) {
+            began = clock_ticks();
+        } else if (clock_ticks() >= until_ticks) {
+            done = false;
+            break;
+        }
+        while (!sweep_shard(keyspace, &keyspace->shards[index], until_ticks)) {
+            if (clock_ticks() >= until_ticks) {
+                done = false;
+                break;
+            }
+        }
+        if (!done) break;
+    }
+    if (began > 0) METRIC_ADD(keyspace, sweep_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
+    if (!done) METRIC_ADD(keyspace, sweep_behind, 1);
+    return done;
+}

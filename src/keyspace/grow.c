@@ -1,0 +1,230 @@
+/* grow: how a table moves to another array, home by home. */
+#include "coatcheck/base/random.h"
+#include "hint_internal.h"
+#include "keyspace_internal.h"
+
+/* A table grows at a load between 0.79 and 0.89, each shard at its own: they fill evenly, and would all
+ * want their new arrays in the same second. */
+#define LIMIT_LEAST 79
+#define LIMIT_SPREAD 10
+
+/* Where a table is heading that shrinks. */
+#define SHRUNK_LOAD 60
+
+uint32_t table_limit(const struct shard *shard, uint32_t count)
+{
+    uint64_t slots = (uint64_t)count * GROUP_SLOTS;
+    uint32_t dice = (uint32_t)(shard->index + 1) * 2654435769u >> 16; /* even over 0 … 65535 */
+    uint64_t percent_65536 = ((uint64_t)LIMIT_LEAST << 16) + (uint64_t)LIMIT_SPREAD * dice;
+    uint64_t limit;
+
+    if (count == 1) return GROUP_SLOTS;
+    limit = slots * percent_65536 / 100 >> 16;
+    return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+}
+
+void table_ask(struct shard *shard, unsigned db, struct table *table)
+{
+    if (table->flags & TABLE_CLAIMED) return;
+    shard->flags |= SHARD_GROWS;
+    shard->growing_db = db;
+}
+
+static uint32_t larger_count(uint32_t count)
+{
+    uint64_t larger = (uint64_t)count + count / 2 + (count < 2);
+
+    return larger < UINT32_MAX ? array_count_for((uint32_t)larger) : 0;
+}
+
+static uint32_t smaller_count(uint32_t live)
+{
+    return array_count_for((uint32_t)((uint64_t)live * 100 / (GROUP_SLOTS * SHRUNK_LOAD)) + 1);
+}
+
+bool table_is_lean(const struct table *table)
+{
+    uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
+
+    return table->groups && !table->old && (uint64_t)table->live * 100 < slots * 35 &&
+           (table->live == 0 || smaller_count(table->live) < table->count);
+}
+
+static uint32_t count_wanted(const struct table *table)
+{
+    if (table->live >= table->limit) return larger_count(table->count);
+    if (table->flags & TABLE_FLOODED) return table->count;
+    /* Only after it has stayed lean for some rounds of housekeeping. */
+    if ((table->flags & TABLE_LEAN_MASK) == TABLE_LEAN_MASK && table_is_lean(table)) {
+        return smaller_count(table->live);
+    }
+    return 0;
+}
+
+struct growth table_growth_claim(struct shard *shard, unsigned db, struct table *table)
+{
+    struct growth growth = {.db = db, .was = table->count, .seed = table->seed};
+
+    if ((table->flags & TABLE_CLAIMED) || !table->groups) return growth;
+    if (table->old) {
+        /* A table that is flooded while it moves cannot wait; chance does not make any. */
+        if (!(table->flags & TABLE_FLOODED)) return growth;
+        table_move_all(shard, table);
+    }
+    growth.count = count_wanted(table);
+    if (growth.count == 0) return growth;
+    if (table->flags & TABLE_FLOODED) {
+        while (growth.seed == table->seed) growth.seed = (uint32_t)random_next(random_of_thread());
+    }
+    table->flags |= TABLE_CLAIMED;
+    return growth;
+}
+
+bool table_grow_into(struct shard *shard, struct table *table, const struct growth *growth,
+                     struct group *groups)
+{
+    uint64_t slots = (uint64_t)growth->count * GROUP_SLOTS;
+
+    if (!(table->flags & TABLE_CLAIMED) || table->old || table->count != growth->was ||
+        table->live >= slots - slots / 16) {
+        table->flags &= (uint8_t)~TABLE_CLAIMED;
+        return false;
+    }
+    if (growth->seed != table->seed) {
+        table->flags |= TABLE_REKEYING;
+        table->generation++;
+        METRIC_ADD(keyspace, table_rekeys, 1);
+        atomic_fetch_add_explicit(&shard_home(shard)->rekeyed, 1, memory_order_relaxed);
+    }
+    if (growth->count < table->count) {
+        METRIC_ADD(keyspace, table_shrinks, 1);
+    } else {
+        METRIC_ADD(keyspace, table_growths, 1);
+    }
+    array_foot(table->groups, table->count)->seed = table->seed;
+    table->flags &= (uint8_t)~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
+    table->old_count = table->count;
+    table->moved = 0;
+    table->seed = growth->seed;
+    table->limit = table_limit(shard, growth->count);
+    /* A prefetch may read these outside; at the worst it fetches in vain. */
+    __atomic_store_n(&table->old, table->groups, __ATOMIC_RELAXED);
+    __atomic_store_n(&table->count, growth->count, __ATOMIC_RELAXED);
+    __atomic_store_n(&table->groups, groups, __ATOMIC_RELAXED);
+    return true;
+}
+
+void table_growth_refused(struct table *table)
+{
+    uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
+    uint64_t later = (uint64_t)table->live + table->live / 32 + 1;
+
+    table->flags &= (uint8_t)~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
+    if (table->live < table->limit) return;
+    if (later > slots) later = slots;
+    table->limit = later < UINT32_MAX ? (uint32_t)later : UINT32_MAX;
+}
+
+/* --- moving --- */
+
+static void move_entry(struct shard *shard, struct table *table, struct entry *entry, uint64_t placed,
+                       uint16_t touched)
+{
+    struct walk walk = {.groups = table->groups, .count = table->count};
+    struct group *group;
+    unsigned overflow;
+    uint32_t steps;
+    uint64_t *slot;
+
+    walk.home = place_home(placed, table->count);
+    walk.tag = place_tag(placed);
+    slot = array_put(&walk, &group, &steps, &overflow);
+    must(slot != NULL);
+    *slot = slot_make(entry, walk.tag);
+    if ((int16_t)(touched - group->touched) > 0 || group->touched == 0) group->touched = touched;
+    if (entry_has_deadline(entry)) {
+        hint_note(shard, table, table->groups, table->count, group, entry_deadline_read(entry));
+    }
+}
+
+/* Moves those of one group's entries whose home is `home`. */
+static void move_from_group(struct shard *shard, struct table *table, uint32_t home, struct group *group)
+{
+    uint32_t old_seed = table_old_seed(table);
+    struct walk walk = {.groups = table->old, .count = table->old_count, .home = home};
+
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        struct entry *entry = slot_entry(group->slots[i]);
+        struct bytes name;
+        uint64_t hash, placed;
+
+        if (!entry) continue;
+        name = entry_key(entry);
+        hash = hash_bytes(name);
+        placed = hash_under(old_seed, hash, name);
+        if (place_home(placed, table->old_count) != home) continue;
+        array_take(&walk, group, &group->slots[i]);
+        if (table->seed != old_seed) placed = hash_under(table->seed, hash, name);
+        move_entry(shard, table, entry, placed, group->touched);
+    }
+}
+
+static void move_home(struct shard *shard, struct table *table, uint32_t home)
+{
+    struct group *first = &table->old[home];
+    uint32_t at = home;
+
+    for (;;) {
+        struct group *group = &table->old[at];
+
+        move_from_group(shard, table, home, group);
+        /* The homes before are empty, so what still lives behind the first group is nearly always ours. */
+        if (first->overflow == 0 || group->overflow == 0) return;
+        if (++at == table->old_count) at = 0;
+        if (at == home) return;
+    }
+}
+
+static void table_moved_all(struct shard *shard, struct table *table)
+{
+    chores_add_array(shard, table->old, table->old_count);
+    __atomic_store_n(&table->old, NULL, __ATOMIC_RELAXED);
+    table->old_count = 0;
+    table->moved = 0;
+    table->flags &= (uint8_t)~TABLE_REKEYING;
+}
+
+void table_prefetch_move(const struct table *table)
+{
+    uint32_t end = table->moved + 2 < table->old_count ? table->moved + 2 : table->old_count;
+
+    for (uint32_t at = table->moved; at < end; at++) {
+        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+            __builtin_prefetch(slot_entry(table->old[at].slots[i]));
+        }
+    }
+    if (end + 2 < table->old_count) {
+        __builtin_prefetch(&table->old[end]);
+        __builtin_prefetch(&table->old[end + 1]);
+    }
+}
+
+void table_move(struct shard *shard, struct table *table, uint32_t homes)
+{
+    while (homes > 0 && table->moved < table->old_count) {
+        uint32_t step = homes < 2 ? homes : 2;
+
+        for (uint32_t i = 0; i < step && table->moved < table->old_count; i++) {
+            move_home(shard, table, table->moved);
+            table->moved++;
+        }
+        homes -= step;
+        table_prefetch_move(table);
+    }
+    if (table->moved == table->old_count) table_moved_all(shard, table);
+}
+
+void table_move_all(struct shard *shard, struct table *table)
+{
+    table_move(shard, table, table->old_count);
+}

@@ -1,0 +1,185 @@
+#include "coatcheck/keyspace/key.h"
+
+#include "coatcheck/base/mem.h"
+#include "hint_internal.h"
+#include "spot_internal.h"
+
+void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name)
+{
+    key->name = name;
+    key->hash = hash_bytes(name);
+    key->shard = keyspace_shard_of(keyspace, key->hash);
+    key->db = db;
+}
+
+/* Reads a table that others may be changing: what comes of it is an address to fetch and nothing more. */
+__attribute__((no_sanitize("thread"))) void key_prefetch_group(const struct key *key)
+{
+    struct table *table = shard_table(key->shard, key->db);
+    struct group *groups;
+    uint32_t count, home;
+
+    if (!table) return;
+    groups = __atomic_load_n(&table->groups, __ATOMIC_RELAXED);
+    count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+    if (unlikely(__atomic_load_n(&table->old, __ATOMIC_RELAXED) != NULL)) {
+        uint32_t old_count = __atomic_load_n(&table->old_count, __ATOMIC_RELAXED);
+
+        home = place_home(key->hash, old_count);
+        if (home >= __atomic_load_n(&table->moved, __ATOMIC_RELAXED)) {
+            groups = __atomic_load_n(&table->old, __ATOMIC_RELAXED);
+            count = old_count;
+        }
+    }
+    __builtin_prefetch((char *)groups + (size_t)place_home(key->hash, count) * sizeof(struct group));
+}
+
+void key_prefetch_entry(const struct key *key)
+{
+    struct table *table;
+
+    if (!shard_try_lock(key->shard)) return;
+    table = shard_table(key->shard, key->db);
+    if (table && table->groups) {
+        struct walk walk = table_walk(table, key->hash, key->name);
+        struct group *group = &walk.groups[walk.home];
+        uint32_t slots = group_match(group, walk.tag);
+
+        if (slots) __builtin_prefetch(slot_entry(group->slots[slots_first(slots)]));
+    }
+    shard_unlock(key->shard);
+}
+
+/* --- finding --- */
+
+static inline uint16_t touched_now(void)
+{
+    return (uint16_t)((uint64_t)clock_now_ms() >> TOUCHED_SHIFT);
+}
+
+void spot_touch(struct spot *spot)
+{
+    uint16_t now = touched_now();
+
+    /* Most finds come within the same eight seconds: the line stays clean for other cores. */
+    if (spot->group->touched != now) spot->group->touched = now;
+}
+
+static struct entry *key_look(const struct key *key, bool quiet)
+{
+    struct table *table = shard_table(key->shard, key->db);
+    struct spot spot;
+
+    if (!table_find(table, key->hash, key->name, &spot)) {
+        METRIC_ADD(keyspace, keyspace_misses, 1);
+        return NULL;
+    }
+    if (unlikely(entry_has_deadline(spot.entry)) && entry_is_over(spot.entry, clock_now_ms())) {
+        METRIC_ADD(keyspace, keyspace_misses, 1);
+        METRIC_ADD(keyspace, expired_lazy, 1);
+        expire_entry(key->shard, key->db, table, key->hash, &spot);
+        return NULL;
+    }
+    METRIC_ADD(keyspace, keyspace_hits, 1);
+    if (!quiet) spot_touch(&spot);
+    return spot.entry;
+}
+
+struct entry *key_read(const struct key *key)
+{
+    return key_look(key, false);
+}
+
+struct entry *key_read_quietly(const struct key *key)
+{
+    return key_look(key, true);
+}
+
+struct entry *key_find(const struct key *key, struct spot *spot)
+{
+    struct table *table = shard_table(key->shard, key->db);
+
+    if (!table_find(table, key->hash, key->name, spot)) return NULL;
+    if (unlikely(entry_has_deadline(spot->entry)) && entry_is_over(spot->entry, clock_now_ms())) {
+        METRIC_ADD(keyspace, expired_lazy, 1);
+        expire_entry(key->shard, key->db, table, key->hash, spot);
+        return NULL;
+    }
+    spot_touch(spot);
+    return spot->entry;
+}
+
+void spot_refresh(const struct key *key, struct spot *spot)
+{
+    struct entry *entry = spot->entry;
+
+    if (likely(!entry || spot_holds(spot))) return;
+    /* The table has moved since. */
+    table_find(shard_table(key->shard, key->db), key->hash, key->name, spot);
+    must(spot->entry == entry);
+}
+
+int64_t key_idle_seconds(const struct key *key, const struct spot *spot)
+{
+    struct spot now = *spot;
+
+    spot_refresh(key, &now);
+    return (int64_t)(uint16_t)(touched_now() - now.group->touched) * (1 << TOUCHED_SHIFT) / 1000;
+}
+
+/* --- removing --- */
+
+static const char *const event_of[] = {[REMOVED_EXPIRED] = "expired", [REMOVED_EVICTED] = "evicted"};
+
+static void publish_removal(unsigned db, struct bytes name, enum remove_reason reason)
+{
+    struct bytes effect[2] = {BYTES("UNLINK"), name};
+    struct change change = {
+        .db = db, .key = name, .event = event_of[reason], .effect = effect, .effect_words = 2};
+
+    if (reason != REMOVED_BY_CLIENT && change_anyone_listens) change_publish(&change);
+}
+
+static void spot_take_out(struct table *table, uint64_t hash, struct spot *spot)
+{
+    table_remove(table, hash, spot);
+    if (entry_has_deadline(spot->entry)) count_add(&table->mortal, -1);
+}
+
+void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot,
+                 enum remove_reason reason)
+{
+    struct entry *entry = spot->entry;
+
+    spot_take_out(table, hash, spot);
+    if (unlikely(reason != REMOVED_BY_CLIENT)) publish_removal(db, entry_key(entry), reason);
+    chores_add_entry(shard, entry);
+    spot->entry = NULL;
+}
+
+void spot_drop_shell(const struct key *key, struct spot *spot)
+{
+    struct table *table = shard_table(key->shard, key->db);
+
+    spot_take_out(table, key->hash, spot);
+    chores_add_block(key->shard, spot->entry);
+    spot->entry = NULL;
+    if (unlikely(table->old != NULL)) table_move(key->shard, table, 2);
+}
+
+void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot)
+{
+    METRIC_ADD(keyspace, expired_keys, 1);
+    spot_remove(shard, db, table, hash, spot, REMOVED_EXPIRED);
+}
+
+void key_remove(const struct key *key, struct spot *spot, enum remove_reason reason)
+{
+    struct table *table = shard_table(key->shard, key->db);
+
+    spot_refresh(key, spot);
+    must(spot->entry != NULL);
+    if (reason == REMOVED_EXPIRED) METRIC_ADD(keyspace, expired_keys, 1);
+    spot_remove(key->shard, key->db, table, key->hash, spot, reason);
+    if (unlikely(table->old != NULL)) table_move(key->shard, table, 2);
+}

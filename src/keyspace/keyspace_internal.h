@@ -1,0 +1,73 @@
+/* keyspace_internal: the shards and what they share. */
+#ifndef COATCHECK_KEYSPACE_INTERNAL_H
+#define COATCHECK_KEYSPACE_INTERNAL_H
+
+#include <stdatomic.h>
+#include "coatcheck/base/lock.h"
+#include "shard_internal.h"
+
+#define SHARDS_MAX 4096
+#define LANES_MAX 256
+
+/* Each lane's place in its chores; of the one thread that keeps the lane. */
+struct lane {
+    unsigned sweep_next; /* the shard to go on with, counted among the lane's own */
+    unsigned round_next;
+    int64_t round_ms; /* when the present round of all shards began */
+} __attribute__((aligned(64)));
+
+/* A container whose entry is gone; it stands in the entry's block. */
+struct remains {
+    struct remains *next;
+    uintptr_t container; /* with the value_type in its low three bits */
+};
+
+struct keyspace {
+    /* Set by keyspace_new(). */
+    struct keyspace_rules rules;
+    unsigned shard_count;
+    unsigned shard_shift;                /* hash >> shift is the shard */
+    _Atomic(struct table_line *) *tables; /* a database each; NULL until it is first written; 0 is unused */
+    _Atomic int64_t *due; /* a shard each: no hint of it is earlier (a tick); INT64_MAX: none */
+
+    _Atomic bool sweeps;
+    _Atomic uint64_t rekeyed;
+
+    struct lock reclaim_lock; /* guards the two lists */
+    _Atomic(struct remains *) containers;
+    _Atomic(struct group *) arrays; /* of flushed databases; linked by their feet */
+
+    struct lane lanes[LANES_MAX];
+    struct shard shards[];
+};
+
+static inline struct keyspace *shard_home(struct shard *shard)
+{
+    return (struct keyspace *)((char *)(shard - shard->index) - offsetof(struct keyspace, shards));
+}
+
+static inline struct shard *keyspace_shard_of(struct keyspace *keyspace, uint64_t hash)
+{
+    return &keyspace->shards[keyspace->shard_count > 1 ? hash >> keyspace->shard_shift : 0];
+}
+
+/* Has this thread entered all shards? Then who walks over them does not enter each. */
+bool keyspace_is_mine(const struct keyspace *keyspace);
+
+/* --- reclaim.c: what is freed in slices --- */
+
+void reclaim_container(struct keyspace *keyspace, struct remains *remains);
+void reclaim_array(struct keyspace *keyspace, struct group *groups, uint32_t count);
+
+/* Frees until the clock says `until_ticks`; true when nothing is left. */
+bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks);
+
+/* --- expire.c --- */
+
+/* A slice of the sweep of this lane's shards; true when nothing is due any more. */
+bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks);
+
+/* An entry past its deadline: out of the table, with the news of it. */
+void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot);
+
+#endif

@@ -1,0 +1,178 @@
+#include "table_internal.h"
+
+#include <unistd.h>
+#include "coatcheck/base/mem.h"
+#include "hint_internal.h"
+#include "shard_internal.h"
+
+/* Chains that chance does not make.
+ *
+ * In a table of load a, homes get Poisson(7a) keys, and the overflow behind a group is a queue that serves
+ * seven a step: its tail falls by e^-t a key, with (e^t - 1) / t = 1 / a. At 0.9, fuller than any table that
+ * has got its array, t is 0.207, so 134 keys behind one group have a chance of e^-27.7 = 2^-40.
+ * A chain of L full groups needs Poisson(7aL) >= 7L, a chance of e^-(7L (-ln a - (1 - a))), which at 0.9 falls
+ * to 2^-40 at L = 740. So either number says that somebody knows our hash; whoever fills group after group
+ * just to the brim, to stay below the first, meets the second.
+ * Fuller tables, which only stand when memory was refused, are not judged; an array that is being left fills
+ * up to 0.96 at its end, where t is 0.082, and is judged by what a count can hold at all. */
+#define FLOOD_OVERFLOW 134
+#define FLOOD_STEPS 740
+#define FLOOD_OVERFLOW_OLD (OVERFLOW_STUCK - 1)
+
+uint32_t array_count_for(uint32_t count)
+{
+    size_t room = entry_block_size(array_bytes(count));
+    uint32_t fits = count;
+
+    while (array_bytes(fits + 1) <= room) fits++;
+    return fits;
+}
+
+struct group *array_new(uint32_t count)
+{
+    size_t size = array_bytes(count);
+    struct group *groups = mem_alloc_aligned(sizeof(struct group), size);
+
+    if (groups) array_foot(groups, count)->count = count;
+    return groups;
+}
+
+uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow)
+{
+    uint32_t at = walk->home;
+    uint32_t empty;
+
+    *steps = 0;
+    *overflow = 0;
+    while (unlikely((empty = group_empty(&walk->groups[at])) == 0)) {
+        if (++at == walk->count) at = 0;
+        if (at == walk->home) return NULL;
+        ++*steps;
+    }
+    for (uint32_t passed = walk->home; passed != at;) {
+        struct group *full = &walk->groups[passed];
+
+        if (full->overflow != OVERFLOW_STUCK) full->overflow++;
+        if (full->overflow > *overflow) *overflow = full->overflow;
+        if (++passed == walk->count) passed = 0;
+    }
+    *group = &walk->groups[at];
+    return &walk->groups[at].slots[slots_first(empty)];
+}
+
+void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
+{
+    unsigned number = (unsigned)(slot - group->slots);
+    uint32_t at = (uint32_t)(group - walk->groups);
+
+    must(at < walk->count);
+    *slot = 0;
+    group->frequency &= (uint16_t)~(3u << (2 * number));
+    group->probation &= (uint8_t)~(1u << number);
+    for (uint32_t passed = walk->home; passed != at;) {
+        struct group *full = &walk->groups[passed];
+
+        must_debug(full->overflow > 0);
+        if (full->overflow != OVERFLOW_STUCK) full->overflow--;
+        if (++passed == walk->count) passed = 0;
+    }
+}
+
+/* The first array, small enough to be got inside the lock. */
+static enum status table_begin(struct shard *shard, struct table *table)
+{
+    uint32_t count = array_count_for(1);
+    struct group *groups = array_new(count);
+
+    if (!groups) return NO_MEMORY;
+    table->limit = table_limit(shard, count);
+    __atomic_store_n(&table->count, count, __ATOMIC_RELAXED);
+    __atomic_store_n(&table->groups, groups, __ATOMIC_RELAXED);
+    return OK;
+}
+
+/* The table is (nearly) full although it has asked for more: nobody has left the shard since, or memory was
+ * refused. Try here and now, as the last means. */
+static enum status table_make_room(struct shard *shard, unsigned db, struct table *table)
+{
+    struct growth growth;
+    struct group *groups;
+
+    if (table->old) table_move_all(shard, table);
+    if (table->live < table->limit) return OK;
+    table->flags &= (uint8_t)~TABLE_CLAIMED;
+    growth = table_growth_claim(shard, db, table);
+    groups = growth.count ? array_new(growth.count) : NULL;
+    if (groups && table_grow_into(shard, table, &growth, groups)) return OK;
+    must(!groups);
+    table_growth_refused(table);
+    return table->live < (uint64_t)table->count * GROUP_SLOTS ? OK : NO_MEMORY;
+}
+
+/* Above this a table does not wait for shard_leave() any longer; at once from full. */
+static inline bool table_is_brimming(const struct table *table)
+{
+    uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
+
+    return table->live >= slots ||
+           (table->live >= slots - slots / 16 && table->live >= table->limit && table->live % 64 == 0);
+}
+
+static __attribute__((noinline)) bool table_is_flooded(const struct table *table, const struct walk *walk,
+                                                       unsigned overflow, uint32_t steps)
+{
+    uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
+
+    if (walk->groups == table->old) return overflow >= FLOOD_OVERFLOW_OLD || steps >= FLOOD_STEPS;
+    return table->live <= slots - slots / 10;
+}
+
+enum status table_insert(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                         struct entry *entry, struct spot *spot)
+{
+    struct bytes name = entry_key(entry);
+    struct group *group;
+    struct walk walk;
+    uint32_t steps;
+    unsigned overflow;
+    uint64_t *slot;
+
+    must((uintptr_t)entry >> POINTER_BITS == 0);
+    if (unlikely(!table->groups) && table_begin(shard, table) != OK) return NO_MEMORY;
+    if (unlikely(table_is_brimming(table)) && table_make_room(shard, db, table) != OK) return NO_MEMORY;
+    if (unlikely(table->live == UINT32_MAX)) return NO_MEMORY;
+    if (unlikely(table->old != NULL)) table_move(shard, table, 2);
+
+    walk = table_walk(table, hash, name);
+    slot = array_put(&walk, &group, &steps, &overflow);
+    if (unlikely(!slot)) {
+        /* The old array is full; the new one has room, or table_make_room() would have refused. */
+        must(table->old != NULL);
+        table_move_all(shard, table);
+        walk = table_walk(table, hash, name);
+        slot = array_put(&walk, &group, &steps, &overflow);
+        must(slot != NULL);
+    }
+    *slot = slot_make(entry, walk.tag);
+    spot->slot = slot;
+    spot->group = group;
+    spot->entry = entry;
+    count_add(&table->live, 1);
+
+    if (unlikely(overflow >= FLOOD_OVERFLOW || steps >= FLOOD_STEPS) &&
+        table_is_flooded(table, &walk, overflow, steps)) {
+        table->flags |= TABLE_FLOODED;
+        table_ask(shard, db, table);
+    }
+    if (unlikely(table->live >= table->limit) && !table->old) table_ask(shard, db, table);
+    return OK;
+}
+
+void table_remove(struct table *table, uint64_t hash, struct spot *spot)
+{
+    struct walk walk = table_walk(table, hash, entry_key(spot->entry));
+
+    must_debug(spot_holds(spot));
+    array_take(&walk, spot->group, spot->slot);
+    count_add(&table->live, -1);
+}

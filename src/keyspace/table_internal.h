@@ -1,0 +1,275 @@
+/* table: the entries of one shard in one database, found by hash.
+ *
+ * Groups stand in the order of the hash: position = 32 bits of it, home group = position * groups >> 32,
+ * with any number of groups. So growth is a walk from left to right, and a place in a SCAN is a position.
+ * Always: an entry is in exactly one slot of exactly one array; its tag and home follow from its key; every
+ * full group between its home and its own counts it in `overflow`.
+ * While the table moves to another array, homes below `moved` live in `groups`, all others in `old`.
+ * Callers have entered the shard. Nothing here frees an entry. */
+#ifndef COATCHECK_TABLE_INTERNAL_H
+#define COATCHECK_TABLE_INTERNAL_H
+
+#include "coatcheck/base/bytes.h"
+#include "coatcheck/base/hash.h"
+#include "coatcheck/base/status.h"
+#include "coatcheck/keyspace/key.h"
+#include "entry_internal.h"
+#include "group_internal.h"
+
+/* Behind its groups an array has a summary of soonest hints, one for each run of groups, and a foot. */
+#define RUN_GROUPS 64
+
+struct array_foot {
+    struct group *next; /* of a list of arrays to be freed */
+    uint32_t count;     /* of groups */
+    uint32_t done;      /* groups whose entries are freed already, of a flushed array */
+    uint32_t seed;      /* under which it was filled */
+};
+
+struct table {
+    struct group *groups; /* NULL: nothing was put yet */
+    struct group *old;    /* NULL: not moving */
+    int64_t base;         /* the tick that hints count from (hint_internal.h) */
+    uint32_t count, old_count;
+    uint32_t moved; /* old homes that live in `groups` already */
+    uint32_t live;  /* written inside, read by all */
+    uint32_t mortal; /* those with a deadline; as live */
+    uint32_t limit; /* from so many entries on it wants to grow */
+    uint32_t seed;  /* 0: the plain hash */
+    uint16_t soonest;
+    uint8_t flags;
+    uint8_t generation; /* of seeds, for SCAN cursors */
+};
+
+enum table_flags {
+    TABLE_REKEYING = 1, /* `old` was filled under another seed */
+    TABLE_FLOODED = 2,  /* it wants a new seed */
+    TABLE_CLAIMED = 4,  /* somebody is getting a new array, outside */
+    TABLE_LEAN = 8      /* added for each round of housekeeping that found it nearly empty */
+};
+#define TABLE_LEAN_MASK 0x78
+
+/* A table of a database other than 0, one in a shard. */
+struct table_line {
+    struct table table;
+} __attribute__((aligned(64)));
+
+struct shard;
+
+/* --- places --- */
+
+static inline uint32_t place_position(uint64_t hash)
+{
+    return (uint32_t)(hash >> 20); /* the twelve bits above choose the shard */
+}
+
+static inline uint16_t place_tag(uint64_t hash)
+{
+    uint16_t tag = (uint16_t)hash;
+
+    return tag ? tag : 1;
+}
+
+static inline uint32_t place_home(uint64_t hash, uint32_t count)
+{
+    return (uint32_t)((uint64_t)place_position(hash) * count >> 32);
+}
+
+/* --- arrays --- */
+
+static inline uint32_t array_runs(uint32_t count)
+{
+    return (count + RUN_GROUPS - 1) / RUN_GROUPS;
+}
+
+static inline uint16_t *array_summary(struct group *groups, uint32_t count)
+{
+    return (uint16_t *)(groups + count);
+}
+
+static inline size_t array_foot_at(uint32_t count)
+{
+    size_t summary = ((size_t)array_runs(count) * sizeof(uint16_t) + 7) & ~(size_t)7;
+
+    return (size_t)count * sizeof(struct group) + summary;
+}
+
+static inline struct array_foot *array_foot(struct group *groups, uint32_t count)
+{
+    return (struct array_foot *)((char *)groups + array_foot_at(count));
+}
+
+static inline size_t array_bytes(uint32_t count)
+{
+    return array_foot_at(count) + sizeof(struct array_foot);
+}
+
+/* An array that no table reaches any more keeps its count in the header of its first group, so that a list
+ * of such arrays can find their feet. */
+static inline struct array_foot *array_detached_foot(struct group *groups)
+{
+    uint32_t count;
+
+    memcpy(&count, groups, sizeof count);
+    return array_foot(groups, count);
+}
+
+static inline void array_detach(struct group *groups, uint32_t count, struct group *next)
+{
+    memcpy(groups, &count, sizeof count);
+    array_foot(groups, count)->count = count;
+    array_foot(groups, count)->next = next;
+}
+
+/* As many groups as fit where at least `count` must. */
+uint32_t array_count_for(uint32_t count);
+
+/* Zeroed and backed by memory, so that nobody meets the kernel inside a lock. NULL: no memory. */
+struct group *array_new(uint32_t count);
+
+/* --- walks --- */
+
+/* Where a key is looked for: the array, its home there, its tag. */
+struct walk {
+    struct group *groups;
+    uint32_t count;
+    uint32_t home;
+    uint16_t tag;
+};
+
+static inline uint64_t hash_under(uint32_t seed, uint64_t hash, struct bytes name)
+{
+    return likely(seed == 0) ? hash : hash_bytes_seeded(name, seed);
+}
+
+static inline uint32_t table_old_seed(const struct table *table)
+{
+    if (likely(!(table->flags & TABLE_REKEYING))) return table->seed;
+    return array_foot(table->old, table->old_count)->seed;
+}
+
+/* `hash` is the plain hash of the name. The table has an array. */
+static inline struct walk table_walk(const struct table *table, uint64_t hash, struct bytes name)
+{
+    uint64_t placed = hash_under(table->seed, hash, name);
+    struct walk walk;
+
+    if (unlikely(table->old != NULL)) {
+        uint64_t was = table_old_seed(table) == table->seed
+                           ? placed
+                           : hash_under(table_old_seed(table), hash, name);
+
+        walk.home = place_home(was, table->old_count);
+        if (walk.home >= table->moved) {
+            walk.groups = table->old;
+            walk.count = table->old_count;
+            walk.tag = place_tag(was);
+            return walk;
+        }
+    }
+    walk.groups = table->groups;
+    walk.count = table->count;
+    walk.home = place_home(placed, table->count);
+    walk.tag = place_tag(placed);
+    return walk;
+}
+
+/* Fills spot; spot->entry is NULL when there is none. */
+static inline struct entry *table_find(const struct table *table, uint64_t hash, struct bytes name,
+                                       struct spot *spot)
+{
+    struct walk walk;
+    uint32_t at;
+
+    spot->entry = NULL;
+    if (unlikely(!table || !table->groups)) return NULL;
+    walk = table_walk(table, hash, name);
+    at = walk.home;
+    for (;;) {
+        struct group *group = &walk.groups[at];
+        uint32_t slots = group_match(group, walk.tag);
+
+        for (; slots; slots &= slots - 1) {
+            uint64_t *slot = &group->slots[slots_first(slots)];
+            struct entry *entry = slot_entry(*slot);
+
+            if (likely(entry_is(entry, name))) {
+                spot->slot = slot;
+                spot->group = group;
+                return spot->entry = entry;
+            }
+        }
+        if (likely(group->overflow == 0)) return NULL;
+        if (++at == walk.count) at = 0;
+        if (unlikely(at == walk.home)) return NULL;
+    }
+}
+
+/* Is what the spot says still so? Slots move when the table grows. */
+static inline bool spot_holds(const struct spot *spot)
+{
+    return slot_entry(*spot->slot) == spot->entry;
+}
+
+/* Puts a new entry in; its key is not in the table. Fills the spot. NO_MEMORY: every slot is taken and
+ * there is no larger array. May move others. */
+enum status table_insert(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                         struct entry *entry, struct spot *spot);
+
+/* Empties the slot. `hash` is the plain hash of the entry's key, which is still readable. */
+void table_remove(struct table *table, uint64_t hash, struct spot *spot);
+
+/* --- another array (grow.c) --- */
+
+/* From how many entries on a table of so many groups wants to grow. */
+uint32_t table_limit(const struct shard *shard, uint32_t count);
+
+/* Another array, from the wish to the installation. */
+struct growth {
+    unsigned db;
+    uint32_t count; /* groups of the new array; 0: nothing is wanted any more */
+    uint32_t was;   /* groups of the present one, by which we know that nobody was quicker */
+    uint32_t seed;
+};
+
+/* Has shard_leave() look after this table. */
+void table_ask(struct shard *shard, unsigned db, struct table *table);
+
+/* What the table wants now, and nobody else is getting. */
+struct growth table_growth_claim(struct shard *shard, unsigned db, struct table *table);
+
+/* Begins to move into `groups`; false when that is no longer wanted. */
+bool table_grow_into(struct shard *shard, struct table *table, const struct growth *growth,
+                     struct group *groups);
+
+/* There was no memory: the table makes do for a while. */
+void table_growth_refused(struct table *table);
+
+/* Is there far too much room? */
+bool table_is_lean(const struct table *table);
+
+/* Moves so many homes on. */
+void table_move(struct shard *shard, struct table *table, uint32_t homes);
+
+/* Moves all that is left, for who cannot wait. */
+void table_move_all(struct shard *shard, struct table *table);
+
+/* Tells one step ahead what will be moved next. */
+void table_prefetch_move(const struct table *table);
+
+/* One slot for an entry that is not in the array. NULL: the array is full. */
+uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow);
+void array_take(const struct walk *walk, struct group *group, uint64_t *slot);
+
+/* Counters that others read without entering. */
+static inline void count_add(uint32_t *count, int32_t by)
+{
+    __atomic_store_n(count, *count + (uint32_t)by, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t count_read(const uint32_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
+#endif

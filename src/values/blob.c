@@ -1,0 +1,131 @@
+#include "coatcheck/values/blob.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+
+/* From here on giving the pages back takes the kernel so long (some 0.1 us a page) that whoever drops the
+ * last reference should not wait for it. */
+#define BURY_FROM ((size_t)8 << 20)
+#define BURY_PIECE ((size_t)2 << 20)
+
+/* Blobs that nobody refers to any more. `next` and `buried` stand where the bytes were. */
+struct dead {
+    struct dead *next;
+    char *buried; /* pages below it have been given back */
+    char *end;
+};
+
+static _Atomic(struct dead *) dead_list;
+static _Atomic(struct dead *) in_hand; /* of whoever holds `digging` */
+static atomic_flag digging = ATOMIC_FLAG_INIT;
+
+static size_t block_size(size_t room)
+{
+    if (room > SIZE_MAX / 2 - sizeof(struct blob)) return 0;
+    return mem_good_size(sizeof(struct blob) + room);
+}
+
+struct blob *blob_new(size_t room)
+{
+    size_t size = block_size(room);
+    struct blob *blob = size ? mem_alloc(size) : NULL;
+
+    if (!blob) return NULL;
+    atomic_init(&blob->references, 1);
+    blob->len = 0;
+    blob->room = size - sizeof(struct blob);
+    return blob;
+}
+
+static void blob_lay_out(struct blob *blob)
+{
+    char *end = blob->at + blob->room;
+    struct dead *dead = (struct dead *)blob;
+
+    dead->buried = (char *)(dead + 1);
+    dead->end = end;
+    dead->next = atomic_load_explicit(&dead_list, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&dead_list, &dead->next, dead,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+}
+
+void blob_release(struct blob **blob)
+{
+    struct blob *mine = *blob;
+
+    *blob = NULL;
+    if (!mine) return;
+    if (atomic_fetch_sub_explicit(&mine->references, 1, memory_order_acq_rel) != 1) return;
+    if (mine->room >= BURY_FROM) {
+        blob_lay_out(mine);
+    } else {
+        mem_free_sized(mine, sizeof(struct blob) + mine->room);
+    }
+}
+
+/* Gives back the pages of one piece; true when the whole blob is gone. */
+static bool bury_piece(struct dead *dead)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    char *from = (char *)(((uintptr_t)dead->buried + page - 1) & ~(page - 1));
+    char *end = (char *)((uintptr_t)dead->end & ~(page - 1));
+
+    if (from < end) {
+        size_t piece = (size_t)(end - from) < BURY_PIECE ? (size_t)(end - from) : BURY_PIECE;
+
+        /* The allocator does not mind: the bytes of a block are ours until it is freed. */
+        (void)madvise(from, piece, MADV_DONTNEED);
+        dead->buried = from + piece;
+        return false;
+    }
+    mem_free_sized(dead, (size_t)(dead->end - (char *)dead));
+    return true;
+}
+
+bool blob_bury_some(void)
+{
+    struct dead *dead = atomic_load_explicit(&in_hand, memory_order_relaxed);
+    bool empty;
+
+    if (!dead && !atomic_load_explicit(&dead_list, memory_order_relaxed)) return true;
+    if (atomic_flag_test_and_set_explicit(&digging, memory_order_acquire)) return true;
+    dead = atomic_load_explicit(&in_hand, memory_order_relaxed);
+    if (!dead) dead = atomic_exchange_explicit(&dead_list, NULL, memory_order_acquire);
+    if (dead) {
+        struct dead *next = dead->next;
+
+        if (bury_piece(dead)) dead = next;
+    }
+    atomic_store_explicit(&in_hand, dead, memory_order_relaxed);
+    empty = !dead && !atomic_load_explicit(&dead_list, memory_order_relaxed);
+    atomic_flag_clear_explicit(&digging, memory_order_release);
+    return empty;
+}
+
+struct blob *blob_make_own(struct blob **blob, size_t room)
+{
+    struct blob *mine = *blob, *grown;
+    size_t size;
+
+    /* Nobody can add a reference meanwhile: they come from other references or from an entry whose shard
+     * the caller has entered. */
+    if (atomic_load_explicit(&mine->references, memory_order_acquire) == 1) {
+        if (room <= mine->room) return mine;
+        size = room < SIZE_MAX / 4 ? block_size(room + room / 4) : 0;
+        grown = size ? mem_resize(mine, size) : NULL;
+        if (!grown) return NULL;
+        grown->room = size - sizeof(struct blob);
+        return *blob = grown;
+    }
+    if (room < mine->len) room = mine->len;
+    grown = blob_new(room);
+    if (!grown) return NULL;
+    grown->len = mine->len;
+    memcpy(grown->at, mine->at, mine->len);
+    blob_release(blob);
+    return *blob = grown;
+}
