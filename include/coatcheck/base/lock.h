@@ -11,6 +11,7 @@
 /* Holding one, take only later ones. Debug builds check. */
 enum lock_rank {
     RANK_SHARD = 1, /* several at once, in rising order of their index */
+    RANK_RECLAIM,
     RANK_SESSIONS,
     RANK_JOURNAL,
     RANK_SLOWLOG,
