@@ -102,7 +102,7 @@ METRIC_STRUCT(net, NET_METRICS);
 
 #define NET_OPTIONS(BOOL, INT, SIZE, WORD, TEXT)                                                   \
     INT(port, "port", 6379, 0, 65535, OPTION_AT_START, "TCP port to listen on; 0 listens on none") \
-    TEXT(bind, "bind", "127.0.0.1 -::1", OPTION_AT_START,                                          \
+    TEXT(bind, "bind", "127.0.0.1 -::1", OPTION_AT_START | OPTION_LIST,                                          \
          "addresses to listen on; one with a '-' before it may be missing on this machine; '*' is all") \
     TEXT(unixsocket, "unixsocket", "", OPTION_AT_START, "path of a Unix socket to listen on besides") \
     TEXT(unixsocketperm, "unixsocketperm", "0", OPTION_AT_START,                                   \
