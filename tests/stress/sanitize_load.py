@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Many clients, all commands, few keys: what a sanitizer build is put through.
+
+  tests/stress/sanitize_load.py --server "build/tsan/coatcheckd --port {port} --threads 4" [--seconds 30]
+
+Fifty clients meet on the same few keys. Half of what they send is sensible, from the table below; the
+other half is any command that the server lists, with arguments drawn without sense. They pipeline,
+leave in the middle of a reply, come back, and speak RESP2 or RESP3. Passed means that each reply was
+one, that the server lived, ended with 0 when it was told to, and that no sanitizer had anything to say.
+"""
+
+import argparse
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import time
+
+import common
+from common import ask, connect, servers, wire
+
+CLIENTS_A_PROCESS = 13
+PROCESSES = 4
+
+# Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
+# s a key whose value w is always short: LCS takes time by the product of two lengths.
+SENSIBLE = """
+SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
+PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
+MSET k v k v k v k v|MSETNX k v k v|APPEND k v|STRLEN k|SETRANGE k n v|GETRANGE k n n|SET s w|LCS s s IDX|INCR k|INCR k
+DECR k|INCRBY k n|INCRBYFLOAT k g|DEL k k k|UNLINK k k|EXISTS k k|TYPE k|EXPIRE k n|PEXPIRE k t|PEXPIRE k t NX
+EXPIREAT k n|TTL k|PTTL k|EXPIRETIME k|PERSIST k|RENAME k k|RENAMENX k k|COPY k k REPLACE|COPY k k DB 1
+MOVE k 1|TOUCH k k|KEYS p|SCAN 0 MATCH p COUNT n|SCAN n|RANDOMKEY|DBSIZE|OBJECT ENCODING k|OBJECT FREQ k
+OBJECT IDLETIME k|MEMORY USAGE k|MEMORY STATS|INFO|INFO keyspace|CLIENT LIST|CLIENT INFO|CLIENT ID|CLIENT GETNAME
+CLIENT SETNAME v|CLIENT KILL ID n|COMMAND COUNT|COMMAND DOCS get|CONFIG GET p|CONFIG RESETSTAT|SLOWLOG GET
+LATENCY LATEST|LATENCY HISTOGRAM|TIME|ECHO v|PING v|SELECT 0|SELECT 1|SELECT 1|SELECT 0|SWAPDB 0 1|HELLO 2|HELLO 3
+LPUSH k v v|RPUSH k v|LPOP k|RPOP k n|LRANGE k n n|LSET k n v|LINSERT k BEFORE v v|LMOVE k k LEFT RIGHT|LREM k n v
+HSET k v v v v|HGET k v|HGETALL k|HDEL k v|HINCRBY k v n|HSCAN k 0|SADD k v v|SREM k v|SMEMBERS k|SPOP k|SINTER k k
+SUNIONSTORE k k k|SSCAN k 0|ZADD k g v g v|ZINCRBY k g v|ZRANGE k n n|ZRANK k v|ZREM k v|ZPOPMIN k|ZSCAN k 0
+ZUNIONSTORE k 2 k k|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
+PUBLISH v v|FLUSHDB ASYNC|FLUSHALL
+"""
+RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
+
+# These end the server, answer otherwise than once, wait for ever, or hold the whole server up.
+NEVER = {"SHUTDOWN", "DEBUG", "MONITOR", "SYNC", "PSYNC", "REPLICAOF", "SLAVEOF", "FAILOVER", "SUBSCRIBE",
+         "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "CLIENT", "WAIT",
+         "CONFIG", "QUIT", "REPLCONF", "ACL", "MODULE", "CLUSTER", "BGREWRITEAOF", "BGSAVE", "SAVE", "AUTH",
+         "RESTORE", "RESTORE-ASKING", "MIGRATE", "HELLO", "LCS", "PFSELFTEST", "PFDEBUG"}
+REPORTS = re.compile(r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w*Sanitizer")
+
+
+class Dice:
+    """Draws whole commands."""
+
+    def __init__(self, seed, listed):
+        self.dice = common.dice(seed)
+        self.sensible = [shape.split() for shape in SENSIBLE.replace("\n", "|").split("|") if shape]
+        self.sensible = [words for words in self.sensible if words[0] in listed]
+        self.listed = sorted(name for name in listed if name not in NEVER)
+
+    def value(self):
+        dice = self.dice
+        kind = dice.randrange(20)
+        if kind == 0:
+            return dice.randbytes(dice.choice((0, 1, 44, 45, 4000, 40_000, 200_000)))
+        if kind < 5:
+            return b"%d" % dice.choice((0, 1, -1, 10, 2 ** 63 - 1, -2 ** 63, dice.randrange(10_000)))
+        return dice.randbytes(dice.randrange(80))
+
+    def word(self, letter):
+        dice = self.dice
+        if letter == "k":
+            return b"key:%d" % (dice.randrange(12) if dice.random() < 0.5 else dice.randrange(3000))
+        if letter == "v":
+            return self.value()
+        if letter == "n":
+            return b"%d" % dice.choice((0, 1, -1, 3, 10, 100, -100, dice.randrange(1000)))
+        if letter == "t":
+            return b"%d" % dice.randrange(1, 60)
+        if letter == "g":
+            return b"%.3f" % (dice.random() * 100)
+        if letter == "s":
+            return b"short:%d" % dice.randrange(4)
+        if letter == "w":
+            return bytes(dice.choices(b"coat", k=dice.randrange(100)))
+        if letter == "p":
+            return dice.choice((b"*", b"key:1*", b"[a-k]*:?", b"\\*", b"max*"))
+        return letter.encode()
+
+    def command(self):
+        dice = self.dice
+        if dice.random() < 0.5:
+            words = dice.choice(self.sensible)
+            while words[0] in RARELY and dice.random() < 0.9:
+                words = dice.choice(self.sensible)
+            return [self.word(word) for word in words]
+        name = dice.choice(self.listed)
+        while name in RARELY and dice.random() < 0.95:
+            name = dice.choice(self.listed)
+        return [name.encode()] + [self.word(dice.choice("kkvngtp")) for _ in range(dice.randrange(6))]
+
+
+class Client:
+    """A connection that is given up and made again now and then."""
+
+    def __init__(self, server, dice):
+        self.server, self.dice = server, dice
+        self.connection, self.commands, self.answered = None, [], 0
+
+    def ask(self):
+        """Sends some commands in one write; now and then only a part of them."""
+        chance = self.dice.dice
+        if self.connection is None:
+            self.connection = connect(self.server, 60.0)
+        self.commands = [self.dice.command() for _ in range(chance.choice((1, 1, 2, 5, 20)))]
+        data = b"".join(map(wire.encode, self.commands))
+        try:
+            if chance.random() < 0.02:              # leave in the middle of a request
+                self.connection.send(data[:chance.randrange(len(data))])
+                self.leave()
+            else:
+                self.connection.send(data)
+        except wire.Closed:                         # by another client's CLIENT KILL
+            self.leave()
+
+    def hear(self):
+        """Takes the replies; now and then it leaves before they are there."""
+        if self.connection is None:
+            return
+        if self.dice.dice.random() < 0.02:
+            self.leave()
+            return
+        try:
+            for _ in self.commands:
+                while self.connection.reply()[0] == "push":
+                    pass
+                self.answered += 1
+        except wire.Closed:
+            self.leave()
+
+    def leave(self):
+        self.connection.close()
+        self.connection = None
+
+
+def work(server, number, seed, listed, seconds, results):
+    clients = [Client(server, Dice(seed * 1000 + number * 100 + i, listed)) for i in range(CLIENTS_A_PROCESS)]
+    limit = time.monotonic() + seconds
+    wrong = None
+    try:
+        while time.monotonic() < limit:
+            for client in clients:
+                client.ask()
+            for client in clients:
+                client.hear()
+    except (OSError, wire.Silent, wire.ProtocolError) as failure:
+        wrong = "%s %s after %s" % (type(failure).__name__, failure, " | ".join(
+            repr(b" ".join(words)[:60]) for words in client.commands))
+    results.put((sum(client.answered for client in clients), wrong))
+
+
+def listed_commands(server):
+    _, rows = ask(server, "COMMAND")
+    return {row[1][0][1].decode().upper() for row in rows
+            if not any(flag[1] in (b"blocking", b"no_multi") for flag in row[1][2][1])}
+
+
+def end(server):
+    """Tells it to end, and says what was wrong with how it did."""
+    if not server.alive():
+        return "the server died with %d" % server.process.returncode
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        status = server.process.wait(60)
+    except Exception:
+        return "the server did not end within a minute of SIGTERM"
+    return "the server ended with %d" % status if status else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common.add_server_argument(parser)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    options = parser.parse_args()
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=0:second_deadlock_stack=1")
+    servers.stop_on_signals()
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    with servers.Server(options.server) as server:
+        listed = listed_commands(server)
+        workers = [context.Process(target=work, args=(server, n, options.seed, listed, options.seconds, results))
+                   for n in range(PROCESSES)]
+        for worker in workers:
+            worker.start()
+        told = [results.get(timeout=options.seconds + 180) for _ in workers]
+        for worker in workers:
+            worker.join()
+        ended = end(server)
+        with open(server.log, encoding="utf-8", errors="replace") as log:
+            said = log.read()
+    wrong = [text for _, text in told if text] + ([ended] if ended else [])
+    found = REPORTS.search(said)
+    if found:
+        wrong.append("a sanitizer has reported:\n" + said[max(0, found.start() - 200):][:8000])
+    elif ended:
+        wrong.append("its log ends:\n" + said[-3000:])
+    print("seed %d: %d replies to %d clients, %d kinds of command" % (
+        options.seed, sum(asked for asked, _ in told), PROCESSES * CLIENTS_A_PROCESS, len(listed - NEVER)))
+    print("\n".join(wrong) if wrong else "all is well")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except servers.StartError as failure:
+        print(failure)
+        sys.exit(1)
