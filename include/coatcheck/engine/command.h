@@ -37,12 +37,15 @@ enum command_flags {
     COMMAND_NO_MULTI = 1 << 14,
     COMMAND_ALLOW_BUSY = 1 << 15,
     COMMAND_MOVABLE_KEYS = 1 << 16,
+    COMMAND_NO_ASYNC_LOADING = 1 << 17,
+    COMMAND_NO_MANDATORY_KEYS = 1 << 18,
 
     COMMAND_CONNECTION = 1 << 20, /* for the ACL category @connection */
     COMMAND_DANGEROUS = 1 << 21,
     COMMAND_KEYSPACE = 1 << 22,
     COMMAND_EVERY_SHARD = 1 << 23, /* runs with all shards entered */
-    COMMAND_IS_OURS = 1 << 24      /* redis-server 7.0 does not have it: left out of COMMAND COUNT's peers */
+    COMMAND_ADMINISTERS = 1 << 24, /* for the ACL category @admin, where the flag "admin" is not set */
+    COMMAND_IS_OURS = 1 << 25      /* redis-server 7.0 does not have it */
 };
 
 /* Where the keys are, in Redis's notation: the first, the last (negative: from the end), the step. */
@@ -52,6 +55,32 @@ struct command_keys {
 #define KEYS_NONE {0, 0, 0}
 #define KEYS_ONE {1, 1, 1}
 #define KEYS_ALL {1, -1, 1}
+
+/* What becomes of a key and of its value, in Redis's words and in the order in which COMMAND prints them. */
+enum key_access {
+    KEY_RW = 1 << 0, /* one of these four always: what happens to the key with all it holds */
+    KEY_RO = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4, /* and to the user's data: returned, or used for what is returned or stored */
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_NOT_KEY = 1 << 8,
+    KEY_INCOMPLETE = 1 << 9,
+    KEY_VARIABLE = 1 << 10
+};
+
+/* Where some of a command's keys are, and what becomes of them: for rows whose keys are not all alike. */
+struct command_key_spec {
+    uint16_t access;       /* enum key_access; 0 ends a list */
+    int16_t index;         /* the word from which is counted … */
+    const char *keyword;   /* … or the word after this one, looked for from `index` on (negative: backwards) */
+    bool counted;          /* a word there tells how many keys follow: KEYNUM, else RANGE */
+    int16_t last, step, limit; /* a range: the last key, counted from the first or (negative) from the end */
+    int16_t number, first;     /* counted: where the number is, where the first key is */
+    const char *notes;
+};
 
 struct command_row {
     const char *name;
@@ -64,7 +93,15 @@ struct command_row {
      * many, or -1 for words that make no sense. `places` has room for args->n. */
     int (*find_keys)(const struct args *args, unsigned *places);
 
+    /* What becomes of the keys: `access` of all of them when they are alike, else `key_specs`; with KEY_VARIABLE
+     * `find_access` tells of key `k` of these words. */
+    uint16_t access;
+    const struct command_key_spec *key_specs;
+    uint16_t (*find_access)(const struct args *args, unsigned k);
+    const char *key_notes;
+
     const char *since, *cost, *syntax, *summary;
+    const char *tips;        /* as COMMAND prints them, split by blanks: "nondeterministic_output", or NULL */
     const char *history;     /* "7.0.0: Added the `NX` option.\n…", or NULL */
     const char *replaced_by; /* set: deprecated since `deprecated_since` */
     const char *deprecated_since;
