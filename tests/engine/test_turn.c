@@ -1,0 +1,313 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "coatcheck/base/random.h"
+#include "coatcheck/base/text.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/turn.h"
+
+static struct keyspace *keyspace;
+static struct turn *turn;
+static bool hold_everything; /* the test's gate: nobody passes */
+
+static enum gate_answer test_gate(struct call *call)
+{
+    (void)call;
+    return hold_everything ? GATE_WAIT : GATE_PASS;
+}
+
+static const struct gate gates[] = {{"auth", gate_auth}, {"test", test_gate}, {NULL, NULL}};
+
+static void close_session(struct session *session)
+{
+    session_set(session, SESSION_CLOSING);
+}
+
+static void no_facts(struct session *session, struct session_facts *facts)
+{
+    (void)session;
+    memset(facts, 0, sizeof *facts);
+}
+
+static const struct session_host host = {.close_after_reply = close_session, .facts = no_facts};
+
+static int setup(void **state)
+{
+    (void)state;
+    clock_setup();
+    session_host = &host;
+    commands_add(command_families, command_family_count);
+    stats_setup(1);
+    gates_set(gates);
+    keyspace = keyspace_new(&(struct keyspace_rules){.databases = 16, .one_thread = true});
+    turn = turn_new(keyspace, 0);
+    return keyspace && turn ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    turn_free(&turn);
+    keyspace_free(&keyspace);
+    return 0;
+}
+
+/* A client as the floors above keep one: its session, what it has sent and not seen used, what it was told. */
+struct client {
+    struct session session;
+    struct outbox outbox;
+    struct text input, answers;
+};
+
+static struct client *client_new(void)
+{
+    struct client *client = calloc(1, sizeof *client);
+
+    session_init(&client->session);
+    return client;
+}
+
+static void client_free(struct client *client)
+{
+    session_fini(&client->session);
+    outbox_clear(&client->outbox);
+    text_fini(&client->input);
+    text_fini(&client->answers);
+    free(client);
+}
+
+static void say(struct client *client, const char *words)
+{
+    text_add(&client->input, bytes_of_text(words));
+}
+
+static struct client **present;
+static struct feed feeds[64];
+
+static void deliver(struct client *client, struct feed *feed)
+{
+    while (client->outbox.first) {
+        struct outbox_chunk *chunk = client->outbox.first;
+
+        text_add(&client->answers, bytes_of(chunk->at + chunk->sent, chunk->len - chunk->sent));
+        outbox_sent(&client->outbox, chunk->len - chunk->sent);
+    }
+    text_add(&client->answers, feed->output);
+    feed->output = (struct bytes){0};
+}
+
+static void send_early(void *context, unsigned i)
+{
+    (void)context;
+    deliver(present[i], &feeds[i]);
+}
+
+/* One turn for these clients, through an area of `room` bytes. */
+static void take_turn(struct client **clients, unsigned count, size_t room)
+{
+    char *area = malloc(room), *inputs[64];
+
+    present = clients;
+    for (unsigned i = 0; i < count; i++) {
+        struct client *client = clients[i];
+
+        inputs[i] = calloc(1, client->input.len + REQUEST_PADDING);
+        if (client->input.len) memcpy(inputs[i], client->input.at, client->input.len);
+        feeds[i] = (struct feed){.session = &client->session,
+                                 .input = bytes_of(inputs[i], client->input.len),
+                                 .outbox = &client->outbox};
+    }
+    turn_run(turn, feeds, count, area, room, send_early, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        struct client *client = clients[i];
+
+        deliver(client, &feeds[i]);
+        if (feeds[i].used == 0) {
+            free(inputs[i]);
+            continue;
+        }
+        memmove(client->input.at, client->input.at + feeds[i].used, client->input.len - feeds[i].used);
+        client->input.len -= feeds[i].used;
+        free(inputs[i]);
+    }
+    free(area);
+}
+
+static void assert_answers(struct client *client, const char *expected)
+{
+    if (client->answers.len != strlen(expected) || memcmp(client->answers.at, expected, strlen(expected)) != 0) {
+        fail_msg("expected %s, got %.*s", expected, (int)client->answers.len, client->answers.at);
+    }
+    text_clear(&client->answers);
+}
+
+static void a_pipeline_is_answered_in_its_order(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "SET k 1\r\nINCR k\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nDEL k\r\nGET k\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "+OK\r\n:2\r\n$1\r\n2\r\n:1\r\n$-1\r\n");
+    assert_int_equal(a->input.len, 0);
+    client_free(a);
+}
+
+static void half_a_request_waits_for_its_end(void **state)
+{
+    static const char whole[] = "*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$5\r\nvalue\r\nGET half\r\n";
+    struct client *a = client_new();
+
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof whole; i++) {
+        text_add(&a->input, bytes_of(whole + i, 1));
+        take_turn(&a, 1, 65536);
+    }
+    assert_answers(a, "+OK\r\n$5\r\nvalue\r\n");
+    assert_null(a->session.half);
+    client_free(a);
+}
+
+static void many_clients_get_each_their_own_answers(void **state)
+{
+    struct client *clients[40];
+
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) clients[i] = client_new();
+    for (int round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 40; i++) {
+            char line[256];
+
+            for (unsigned j = 0; j < i; j++) {
+                snprintf(line, sizeof line, "SET many:%u %u\r\nGET many:%u\r\n", i, j, i);
+                say(clients[i], line);
+            }
+        }
+        for (bool more = true; more;) {
+            more = false;
+            take_turn(clients, 40, 40000);
+            for (unsigned i = 0; i < 40; i++) more |= clients[i]->input.len > 0;
+        }
+        for (unsigned i = 0; i < 40; i++) {
+            struct text expected = {0};
+
+            for (unsigned j = 0; j < i; j++) text_addf(&expected, "+OK\r\n$%u\r\n%u\r\n", j < 10 ? 1 : 2, j);
+            assert_int_equal(expected.len, clients[i]->answers.len);
+            if (expected.len) assert_memory_equal(expected.at, clients[i]->answers.at, expected.len);
+            text_clear(&clients[i]->answers);
+            text_fini(&expected);
+        }
+    }
+    for (unsigned i = 0; i < 40; i++) client_free(clients[i]);
+}
+
+static void a_broken_stream_is_answered_after_what_came_before(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "PING\r\n*1\r\n$x\r\nPING\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "+PONG\r\n-ERR Protocol error: invalid bulk length\r\n");
+    assert_true(feeds[0].close);
+    client_free(a);
+}
+
+static void after_quit_nothing_is_executed(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "SET quit 1\r\nQUIT\r\nSET quit 2\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "+OK\r\n+OK\r\n");
+    assert_true(feeds[0].close);
+    client_free(a);
+    a = client_new();
+    say(a, "GET quit\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "$1\r\n1\r\n");
+    client_free(a);
+}
+
+/* A client that has to wait keeps its place: what it asked later runs later, and all of it runs. */
+static void who_waits_goes_on_where_it_stopped(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "SET wait 1\r\nINCR wait\r\n*2\r\n$4\r\nINCR\r\n$4\r\nwait\r\n*2\r\n$3\r\nGET\r\n$4\r\nwa");
+    hold_everything = true;
+    gate_raise(GATE_PAUSE);
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "");
+    hold_everything = false;
+    gate_lower(GATE_PAUSE);
+    say(a, "it\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "+OK\r\n:2\r\n:3\r\n$1\r\n3\r\n");
+    client_free(a);
+}
+
+static void a_client_with_much_unread_produces_no_more(void **state)
+{
+    struct client *a = client_new();
+    struct text value = {0};
+    unsigned turns = 0;
+
+    (void)state;
+    for (int i = 0; i < 60000; i++) text_add_char(&value, 'v');
+    say(a, "SET big ");
+    text_add(&a->input, text_bytes(&value));
+    say(a, "\r\n");
+    for (int i = 0; i < 200; i++) say(a, "GET big\r\n");
+    while (a->input.len > 0) {
+        take_turn(&a, 1, 65536);
+        /* Each turn is bounded, whatever was asked. */
+        assert_true(a->answers.len < 4 * 1024 * 1024);
+        assert_true(++turns < 100);
+        if (turns == 1) text_clear(&a->answers);
+    }
+    assert_true(turns > 1);
+    text_fini(&value);
+    client_free(a);
+}
+
+static void more_words_than_a_turn_has_room_for_are_read_as_well(void **state)
+{
+    struct client *a = client_new();
+    struct text command = {0};
+
+    (void)state;
+    text_addf(&command, "*600\r\n$6\r\nEXISTS\r\n");
+    for (int i = 0; i < 599; i++) text_addf(&command, "$1\r\nx\r\n");
+    text_add(&a->input, text_bytes(&command));
+    take_turn(&a, 1, 65536);
+    assert_answers(a, ":0\r\n");
+    text_fini(&command);
+    client_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pipeline_is_answered_in_its_order),
+        cmocka_unit_test(half_a_request_waits_for_its_end),
+        cmocka_unit_test(many_clients_get_each_their_own_answers),
+        cmocka_unit_test(a_broken_stream_is_answered_after_what_came_before),
+        cmocka_unit_test(after_quit_nothing_is_executed),
+        cmocka_unit_test(who_waits_goes_on_where_it_stopped),
+        cmocka_unit_test(a_client_with_much_unread_produces_no_more),
+        cmocka_unit_test(more_words_than_a_turn_has_room_for_are_read_as_well),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
