@@ -1,0 +1,1 @@
+"""What drives the comparer. The families beside it know only engine.draw."""
