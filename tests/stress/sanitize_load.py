@@ -157,7 +157,7 @@ def work(server, number, seed, listed, seconds, results):
                 client.hear()
     except (OSError, wire.Silent, wire.ProtocolError) as failure:
         wrong = "%s %s after %s" % (type(failure).__name__, failure, " | ".join(
-            repr(b" ".join(words)[:60]) for words in client.commands))
+            repr(b" ".join(words))[:60] for words in client.commands))
     results.put((sum(client.answered for client in clients), wrong))
 
 
