@@ -80,7 +80,11 @@ static bool read_own(const struct option_row *row, const struct words *words, co
         return false;
     }
     words_join(words, 1, &value);
-    put = text_failed(&value) ? PUT_REFUSED : registry_put(row, text_bytes(&value), &reason);
+    if (text_failed(&value)) {
+        text_fini(&value);
+        return fail(why, place, status_text(NO_MEMORY));
+    }
+    put = registry_put(row, text_bytes(&value), &reason);
     if (put != PUT_DONE) fail_value(why, place, row, text_bytes(&value), put, &reason);
     text_fini(&value);
     text_fini(&reason);
@@ -93,10 +97,13 @@ static bool read_foreign(const struct words *words, const char *place, struct te
     const char *reason;
     enum foreign verdict;
     struct bytes name = words->at[0];
+    bool failed;
 
     words_join(words, 1, &value);
     verdict = foreign_judge(name, text_bytes(&value), &reason);
+    failed = text_failed(&value);
     text_fini(&value);
+    if (failed) return fail(why, place, status_text(NO_MEMORY));
     switch (verdict) {
     case FOREIGN_SAME: return true;
     case FOREIGN_HARMLESS:
@@ -188,6 +195,14 @@ static bool include_all(const char *pattern, const char *place, struct text *why
     return good;
 }
 
+static bool is_printable(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f) return false;
+    }
+    return true;
+}
+
 static bool include(const struct words *words, const char *place, struct text *why)
 {
     char path[PATH_MAX];
@@ -196,8 +211,9 @@ static bool include(const struct words *words, const char *place, struct text *w
     if (words->count != 2 || words->at[1].len == 0) {
         return fail(why, place, "option 'include' takes one path");
     }
-    if (words->at[1].len >= sizeof path || memchr(words->at[1].at, 0, words->at[1].len)) {
-        return fail(why, place, "the path to include is too long, or holds a zero byte");
+    /* Messages name the path, and must stay one line. */
+    if (words->at[1].len >= sizeof path || !is_printable(words->at[1])) {
+        return fail(why, place, "the path to include is too long, or holds a control character");
     }
     if (depth == INCLUDE_DEPTH) return fail(why, place, "files include each other too deep");
     memcpy(path, words->at[1].at, words->at[1].len);

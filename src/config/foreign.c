@@ -1,5 +1,7 @@
 #include "foreign_internal.h"
 
+#include "coatcheck/config/registry.h"
+
 struct foreign_row {
     const char *name;
     enum foreign otherwise; /* for any value that is not in `same` */
@@ -263,6 +265,21 @@ bool foreign_is_ours_anyhow(struct bytes name, struct bytes value)
     const char *reason;
 
     return foreign_judge(name, value, &reason) == FOREIGN_SAME;
+}
+
+bool config_fact(unsigned index, struct config_fact *fact)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        /* A row of our own with that name says more. */
+        if (!rows[i].same || config_find(bytes_of_text(rows[i].name))) continue;
+        if (index-- > 0) continue;
+        fact->name = rows[i].name;
+        fact->value = bytes_of(rows[i].same, strcspn(rows[i].same, "|"));
+        /* As a line the word is needed; as an answer Redis leaves it empty. */
+        if (bytes_is(fact->value, "no one")) fact->value.len = 0;
+        return true;
+    }
+    return false;
 }
 
 const char *foreign_reason(struct bytes name)

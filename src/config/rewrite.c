@@ -34,6 +34,7 @@ struct rewrite {
     struct seen *seen;
     unsigned count;
     bool marked; /* the line GENERATED is there */
+    bool failed; /* for want of memory something was overlooked */
     struct text old, new;
 };
 
@@ -54,12 +55,15 @@ static bool next_line(struct bytes *rest, struct bytes *line)
 static struct seen *option_of(struct rewrite *rewrite, struct bytes line, bool collect)
 {
     struct seen *found = NULL;
+    enum status status;
     struct words words;
     size_t blanks = 0;
 
     while (blanks < line.len && strchr(" \t\r", line.at[blanks])) blanks++;
     if (blanks == line.len || line.at[blanks] == '#') return NULL;
-    if (words_split(&words, line) != OK) return NULL;
+    status = words_split(&words, line);
+    if (status == NO_MEMORY) rewrite->failed = true;
+    if (status != OK) return NULL;
     for (unsigned i = 0; i < rewrite->count && words.count > 0 && !found; i++) {
         if (bytes_is(words.at[0], rewrite->seen[i].row->name)) found = &rewrite->seen[i];
     }
@@ -82,7 +86,7 @@ static void write_option(struct rewrite *rewrite, struct seen *seen)
 
     registry_print_lines(seen->row, &printed);
     value_print_lines(seen->row, text_bytes(&printed), "", &rewrite->new);
-    if (text_failed(&printed)) rewrite->new.failed = true;
+    if (text_failed(&printed)) rewrite->failed = true;
     text_fini(&printed);
     seen->written = true;
 }
@@ -121,18 +125,17 @@ static void write_new_lines(struct rewrite *rewrite)
 static bool compose(struct rewrite *rewrite)
 {
     struct bytes rest = text_bytes(&rewrite->old), line;
-    bool failed = false;
 
     while (next_line(&rest, &line)) option_of(rewrite, line, true);
     for (unsigned i = 0; i < rewrite->count; i++) {
         struct seen *seen = &rewrite->seen[i];
 
-        failed |= text_failed(&seen->value);
+        if (text_failed(&seen->value)) rewrite->failed = true;
         seen->changed = seen->in_file && !registry_holds(seen->row, text_bytes(&seen->value));
     }
     write_old_lines(rewrite);
     write_new_lines(rewrite);
-    if (!failed && !text_failed(&rewrite->new)) return true;
+    if (!rewrite->failed && !text_failed(&rewrite->new)) return true;
     errno = ENOMEM;
     return false;
 }

@@ -37,7 +37,8 @@ static void series_add(struct latency_series *to, struct latency_sample sample)
     struct latency_sample *last = to->count > 0 ? &to->samples[to->count - 1] : NULL;
 
     if (sample.ms > to->worst_ms) to->worst_ms = sample.ms;
-    if (last && last->at_s == sample.at_s) {
+    /* Another thread's turn may have begun a moment earlier, in the second before. */
+    if (last && (last->at_s == sample.at_s || last->at_s == sample.at_s + 1)) {
         if (sample.ms > last->ms) last->ms = sample.ms;
         return;
     }

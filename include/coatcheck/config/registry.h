@@ -17,6 +17,15 @@ const struct option_row *config_row(unsigned index);
 /* The value as CONFIG GET answers it: sizes in bytes, several lines joined by a blank. */
 void config_print(const struct option_row *row, struct text *into);
 
+/* An option of Redis that coatcheck does not have, and the value that is in effect true of it: save "",
+ * appendonly no, maxmemory 0. What clients ask for before they trust a server. `index` counts from 0; false:
+ * there are no more. */
+struct config_fact {
+    const char *name;
+    struct bytes value;
+};
+bool config_fact(unsigned index, struct config_fact *fact);
+
 struct config_pair {
     struct bytes name;
     struct bytes value;

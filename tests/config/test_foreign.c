@@ -1,0 +1,100 @@
+#include "../../src/config/foreign_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static enum foreign judge(const char *name, const char *value)
+{
+    const char *reason;
+    enum foreign verdict = foreign_judge(bytes_of_text(name), bytes_of_text(value), &reason);
+
+    /* Whatever has a consequence is explained. */
+    assert_true((reason != NULL) == (verdict == FOREIGN_HARMLESS || verdict == FOREIGN_REFUSED));
+    return verdict;
+}
+
+static void what_an_operator_relies_on_is_refused(void **state)
+{
+    static const struct {
+        const char *name, *value;
+    } relied_on[] = {{"save", "900 1"},
+                     {"save", "3600 1 300 100"},
+                     {"appendonly", "yes"},
+                     {"maxmemory", "2gb"},
+                     {"replicaof", "10.0.0.1 6379"},
+                     {"slaveof", "10.0.0.1 6379"},
+                     {"min-replicas-to-write", "1"},
+                     {"cluster-enabled", "yes"},
+                     {"tls-port", "6380"},
+                     {"aclfile", "/etc/users.acl"},
+                     {"user", "alice on >secret ~* +@all"},
+                     {"loadmodule", "/usr/lib/search.so"},
+                     {"notify-keyspace-events", "Ex"},
+                     {"shutdown-on-sigterm", "save"},
+                     {"maxmemory-clients", "5%"}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof relied_on / sizeof relied_on[0]; i++) {
+        assert_int_equal(judge(relied_on[i].name, relied_on[i].value), FOREIGN_REFUSED);
+    }
+}
+
+static void what_happens_anyhow_may_be_asked_for(void **state)
+{
+    static const struct {
+        const char *name, *value;
+    } same[] = {{"save", ""},          {"appendonly", "no"},   {"appendonly", "NO"},      {"daemonize", "no"},
+                {"maxmemory", "0"},    {"replicaof", "no one"}, {"cluster-enabled", "no"}, {"tls-port", "0"},
+                {"aclfile", ""},       {"notify-keyspace-events", ""},
+                {"supervised", "auto"}, {"supervised", "systemd"}, {"shutdown-on-sigint", "nosave now"},
+                {"activerehashing", "yes"}, {"AppendOnly", "no"}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof same / sizeof same[0]; i++) {
+        assert_int_equal(judge(same[i].name, same[i].value), FOREIGN_SAME);
+        assert_true(foreign_is_ours_anyhow(bytes_of_text(same[i].name), bytes_of_text(same[i].value)));
+    }
+    assert_int_equal(judge("appendonly", "n"), FOREIGN_REFUSED);
+    assert_int_equal(judge("appendonly", "no "), FOREIGN_REFUSED);
+    assert_int_equal(judge("supervised", "auto|systemd"), FOREIGN_HARMLESS);
+    assert_int_equal(judge("supervised", ""), FOREIGN_HARMLESS);
+}
+
+static void how_redis_does_things_is_harmless(void **state)
+{
+    static const char *const names[] = {"dir", "dbfilename", "rdbcompression", "appendfsync", "repl-backlog-size",
+                                        "replica-read-only", "slave-read-only", "lua-time-limit", "hash-max-ziplist-value",
+                                        "list-max-listpack-size", "io-threads", "active-defrag-cycle-min", "acllog-max-len",
+                                        "tls-ciphers", "cluster-node-timeout", "stream-node-max-bytes", "tracking-table-max-keys",
+                                        "set-max-listpack-value", "server_cpulist"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(judge(names[i], "5"), FOREIGN_HARMLESS);
+        assert_non_null(foreign_reason(bytes_of_text(names[i])));
+    }
+}
+
+static void what_redis_does_not_know_either_is_unknown(void **state)
+{
+    (void)state;
+    assert_int_equal(judge("prot", "6379"), FOREIGN_UNKNOWN);
+    assert_int_equal(judge("", ""), FOREIGN_UNKNOWN);
+    assert_int_equal(judge("save ", ""), FOREIGN_UNKNOWN);
+    assert_null(foreign_reason(BYTES("prot")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_an_operator_relies_on_is_refused),
+        cmocka_unit_test(what_happens_anyhow_may_be_asked_for),
+        cmocka_unit_test(how_redis_does_things_is_harmless),
+        cmocka_unit_test(what_redis_does_not_know_either_is_unknown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
