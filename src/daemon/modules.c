@@ -23,6 +23,7 @@
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/wire/request.h"
@@ -207,6 +208,8 @@ static bool descriptors_setup(struct text *why)
 
 static bool workers_setup(struct text *why)
 {
+    conn_read_output_limits();
+    net_option_hooks.client_output_buffer_limit.changed = conn_read_output_limits;
     parts.workers = mem_need(parts.worker_count * sizeof(struct worker *));
     for (unsigned i = 0; i < parts.worker_count; i++) {
         parts.workers[i] = worker_new(i, &client_door);

@@ -17,6 +17,7 @@
 #include "coatcheck/daemon/signals.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/version.h"
@@ -26,6 +27,7 @@ enum { EXIT_FAILED = 1 };
 
 void server_declare(void)
 {
+    net_option_hooks.client_output_buffer_limit.check = conn_check_output_limits;
     config_add(&daemon_option_set);
     config_add(&net_option_set);
     config_add(&engine_option_set);

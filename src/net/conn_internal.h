@@ -54,10 +54,6 @@ void conn_watch(struct conn *conn);
 /* Keeps the unused tail of an input for later. False: no memory. */
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants);
 
-/* Parses client-output-buffer-limit; hook of the option. */
-bool conn_check_output_limits(struct bytes value, struct text *why);
-void conn_read_output_limits(void);
-
 /* Puts it in the list of the turn. */
 void worker_list_ready(struct worker *worker, struct conn *conn);
 

@@ -141,7 +141,7 @@ static void take_turn(struct client **clients, unsigned count, size_t room)
 
 static void assert_answers(struct client *client, const char *expected)
 {
-    if (client->answers.len != strlen(expected) || memcmp(client->answers.at, expected, strlen(expected)) != 0) {
+    if (!bytes_equal(text_bytes(&client->answers), bytes_of_text(expected))) {
         fail_msg("expected %s, got %.*s", expected, (int)client->answers.len, client->answers.at);
     }
     text_clear(&client->answers);
@@ -274,7 +274,7 @@ static void a_client_with_much_unread_produces_no_more(void **state)
         /* Each turn is bounded, whatever was asked. */
         assert_true(a->answers.len < 4 * 1024 * 1024);
         assert_true(++turns < 100);
-        if (turns == 1) text_clear(&a->answers);
+        text_clear(&a->answers);
     }
     assert_true(turns > 1);
     text_fini(&value);

@@ -4,6 +4,7 @@
 #ifndef COATCHECK_NET_CONN_H
 #define COATCHECK_NET_CONN_H
 
+#include "coatcheck/base/text.h"
 #include "coatcheck/net/worker.h"
 
 /* The door's own bytes, as many as worker_door.conn_room says. And back. */
@@ -54,5 +55,10 @@ bool conn_is_local(const struct conn *conn);
 /* Which limit of client-output-buffer-limit holds for it. */
 enum conn_class { CONN_NORMAL, CONN_REPLICA, CONN_PUBSUB, CONN_CLASSES };
 void conn_set_class(struct conn *conn, enum conn_class class);
+
+/* Takes client-output-buffer-limit over from the options: at start, and after it has changed. */
+void conn_read_output_limits(void);
+/* Is that a value for it? Else `why` says what is wrong. */
+bool conn_check_output_limits(struct bytes value, struct text *why);
 
 #endif

@@ -1,0 +1,368 @@
+/* A worker, its connections and the listener, over real sockets, with a door that answers lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/net/conn.h"
+#include "coatcheck/net/worker.h"
+
+static _Atomic int opened, closed, housekept;
+static _Atomic int64_t most_in_a_turn;
+
+struct room {
+    int lines;
+};
+
+static void nothing(struct worker *worker)
+{
+    (void)worker;
+}
+
+static void on_opened(struct conn *conn)
+{
+    (void)conn;
+    opened++;
+}
+
+static void on_closed(struct conn *conn)
+{
+    (void)conn;
+    closed++;
+}
+
+/* "echo X" is answered by X; "big N" by N bytes; "bye" by closing after a word; half a line waits. */
+static void answer(struct delivery *delivery, char **area, const char *area_end)
+{
+    struct conn *conn = delivery->conn;
+    const char *start = delivery->input.at, *end = start + delivery->input.len, *line_end;
+    char *out = *area;
+
+    while (start < end && (line_end = memchr(start, '\n', (size_t)(end - start)))) {
+        size_t len = (size_t)(line_end - start);
+
+        ((struct room *)conn_room(conn))->lines++;
+        if (len > 4 && memcmp(start, "big ", 4) == 0) {
+            size_t size = strtoul(start + 4, NULL, 10);
+            char *bytes = malloc(size);
+
+            memset(bytes, 'b', size);
+            outbox_add(conn_outbox(conn), bytes_of(*area, (size_t)(out - *area)));
+            out = *area;
+            outbox_add(conn_outbox(conn), bytes_of(bytes, size));
+            free(bytes);
+        } else if (len == 3 && memcmp(start, "bye", 3) == 0) {
+            memcpy(out, "bye\n", 4);
+            out += 4;
+            conn_close_after_reply(conn);
+            start = end;
+            break;
+        } else if (len >= 5 && memcmp(start, "echo ", 5) == 0) {
+            assert_true(out + len - 4 <= area_end);
+            memcpy(out, start + 5, len - 4);
+            out += len - 4;
+        }
+        start = line_end + 1;
+    }
+    delivery->used = (size_t)(start - delivery->input.at);
+    delivery->output = bytes_of(*area, (size_t)(out - *area));
+    *area = out;
+}
+
+static void on_turn(struct worker *worker, struct delivery *deliveries, unsigned count, char *area,
+                    size_t area_room)
+{
+    char *at = area;
+
+    (void)worker;
+    if ((int64_t)count > most_in_a_turn) most_in_a_turn = count;
+    for (unsigned i = 0; i < count; i++) answer(&deliveries[i], &at, area + area_room);
+}
+
+static int64_t on_housekeep(struct worker *worker)
+{
+    (void)worker;
+    housekept++;
+    return 20000;
+}
+
+static const struct worker_door door = {
+    .conn_room = sizeof(struct room),
+    .started = nothing,
+    .stopped = nothing,
+    .opened = on_opened,
+    .closed = on_closed,
+    .turn = on_turn,
+    .housekeep = on_housekeep,
+};
+
+static struct worker *worker;
+
+static int setup(void **state)
+{
+    (void)state;
+    clock_setup();
+    log_set_level(LOG_LEVEL_NOTHING);
+    opened = closed = 0;
+    worker = worker_new(0, &door);
+    return worker && worker_start(worker) == OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    worker_stop(worker, 500);
+    worker_join(worker);
+    worker_free(&worker);
+    return opened == closed ? 0 : -1;
+}
+
+/* Our end of a connection whose other end the worker has. */
+static int join(void)
+{
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    METRIC_ADD(net, connected_clients, 1);
+    worker_adopt(worker, ends[1], true, 0);
+    return ends[0];
+}
+
+static void say(int fd, const char *words)
+{
+    size_t len = strlen(words);
+
+    assert_int_equal(send(fd, words, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+static void hear(int fd, const char *expected)
+{
+    size_t len = strlen(expected), got = 0;
+    char *buffer = calloc(1, len + 1);
+
+    while (got < len) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        assert_int_equal(poll(&wait, 1, 5000), 1);
+        n = recv(fd, buffer + got, len - got, 0);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    assert_string_equal(buffer, expected);
+    free(buffer);
+}
+
+static void assert_closed(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    char c;
+
+    assert_int_equal(poll(&wait, 1, 5000), 1);
+    assert_true(recv(fd, &c, 1, 0) <= 0);
+    close(fd);
+}
+
+static void what_is_asked_is_answered(void **state)
+{
+    int a = join(), b = join();
+
+    (void)state;
+    say(a, "echo one\necho two\n");
+    say(b, "echo three\n");
+    hear(a, "one\ntwo\n");
+    hear(b, "three\n");
+    close(a);
+    close(b);
+}
+
+static void half_a_line_waits(void **state)
+{
+    int a = join();
+
+    (void)state;
+    for (const char *p = "echo slowly\n"; *p; p++) {
+        char one[2] = {*p, '\0'};
+
+        say(a, one);
+        usleep(1000);
+    }
+    hear(a, "slowly\n");
+    close(a);
+}
+
+static void a_long_line_arrives_whole(void **state)
+{
+    enum { LEN = 3 * 1000 * 1000 };
+    int a = join();
+    char *line = malloc(LEN + 8);
+
+    (void)state;
+    /* The last line of a pipeline is so long that it does not fit the reply area: it is not echoed. */
+    memcpy(line, "blah ", 5);
+    memset(line + 5, 'x', LEN);
+    memcpy(line + 5 + LEN, "\n", 2);
+    say(a, line);
+    say(a, "echo after\n");
+    hear(a, "after\n");
+    free(line);
+    close(a);
+}
+
+static void bye_is_delivered_before_the_end(void **state)
+{
+    int a = join();
+
+    (void)state;
+    say(a, "echo x\nbye\necho never\n");
+    hear(a, "x\nbye\n");
+    assert_closed(a);
+}
+
+static void the_peers_end_after_its_last_line_loses_no_answer(void **state)
+{
+    int a = join();
+
+    (void)state;
+    say(a, "echo last\n");
+    shutdown(a, SHUT_WR);
+    hear(a, "last\n");
+    assert_closed(a);
+}
+
+/* Replies that nobody reads do not stop others, and reading from that client stops. */
+static void who_does_not_read_is_not_read_from(void **state)
+{
+    int a = join(), b = join();
+    int64_t pauses = METRIC_SUM(net, unread_pauses);
+    char *chunk = malloc(1 << 20);
+    size_t got = 0;
+
+    (void)state;
+    say(a, "big 3000000\n");
+    say(b, "echo other\n");
+    hear(b, "other\n");
+    for (int i = 0; i < 100 && METRIC_SUM(net, unread_pauses) == pauses; i++) usleep(10000);
+    assert_true(METRIC_SUM(net, unread_pauses) > pauses);
+    say(a, "echo then\n");
+    while (got < 3000000) {
+        ssize_t n = recv(a, chunk, got + (1 << 20) < 3000000 ? 1 << 20 : 3000000 - got, 0);
+
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    hear(a, "then\n");
+    free(chunk);
+    close(a);
+    close(b);
+}
+
+static void over_the_output_limit_a_client_is_closed(void **state)
+{
+    int a = join();
+    char *chunk = malloc(1 << 20);
+    int64_t before = METRIC_SUM(net, client_output_buffer_limit_disconnections);
+    ssize_t n;
+
+    (void)state;
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 2mb 0 0");
+    conn_read_output_limits();
+    say(a, "big 9000000\n");
+    while ((n = recv(a, chunk, 1 << 20, 0)) > 0) continue;
+    assert_int_equal(METRIC_SUM(net, client_output_buffer_limit_disconnections), before + 1);
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 0 0");
+    conn_read_output_limits();
+    free(chunk);
+    close(a);
+}
+
+struct letter {
+    struct mail mail;
+    _Atomic int *count;
+};
+
+static void open_letter(struct worker *home, struct mail *mail)
+{
+    struct letter *letter = (struct letter *)mail;
+
+    assert_ptr_equal(home, worker);
+    (*letter->count)++;
+    mem_free(letter);
+}
+
+static void mail_is_opened_by_the_worker(void **state)
+{
+    _Atomic int count = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        struct letter *letter = mem_alloc(sizeof *letter);
+
+        *letter = (struct letter){.mail.open = open_letter, .count = &count};
+        worker_post(worker, &letter->mail);
+    }
+    for (int i = 0; i < 500 && count < 1000; i++) usleep(10000);
+    assert_int_equal(count, 1000);
+}
+
+static void chores_come_round_while_nobody_asks(void **state)
+{
+    int before = housekept;
+
+    (void)state;
+    usleep(300000);
+    assert_true(housekept > before + 3);
+    assert_true(housekept < before + 60);
+}
+
+static void a_thousand_come_and_go(void **state)
+{
+    enum { MANY = 200 };
+    int fds[MANY];
+
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < MANY; i++) fds[i] = join();
+        for (int i = 0; i < MANY; i++) say(fds[i], "echo hello\n");
+        for (int i = 0; i < MANY; i++) {
+            if (i % 3) hear(fds[i], "hello\n");
+            close(fds[i]);
+        }
+    }
+    for (int i = 0; i < 500 && worker_load(worker) > 0; i++) usleep(10000);
+    assert_int_equal(worker_load(worker), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_asked_is_answered),
+        TEST(half_a_line_waits),
+        TEST(a_long_line_arrives_whole),
+        TEST(bye_is_delivered_before_the_end),
+        TEST(the_peers_end_after_its_last_line_loses_no_answer),
+        TEST(who_does_not_read_is_not_read_from),
+        TEST(over_the_output_limit_a_client_is_closed),
+        TEST(mail_is_opened_by_the_worker),
+        TEST(chores_come_round_while_nobody_asks),
+        TEST(a_thousand_come_and_go),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
