@@ -172,6 +172,8 @@ static const struct foreign_row rows[] = {
     REFUSED("notify-keyspace-events", "", "no keyspace notices are sent: who waits for them would wait in vain")
     REFUSED("loadmodule", NULL, NO_MODULES)
     HARMLESS("enable-module-command", "no", NO_MODULES)
+    HARMLESS("enable-protected-configs", "no", "protected options are set at start only")
+    HARMLESS("latency-tracking-info-percentiles", "50 99 99.9", "INFO tells p50, p99 and p99.9")
     HARMLESS("busy-reply-threshold", NULL, NO_SCRIPTS)
     HARMLESS("lua-time-limit", NULL, NO_SCRIPTS)
     HARMLESS("lua-replicate-commands", NULL, NO_SCRIPTS)
