@@ -119,12 +119,13 @@ void spot_refresh(const struct key *key, struct spot *spot)
     must(spot->entry == entry);
 }
 
-int64_t key_idle_seconds(const struct key *key, const struct spot *spot)
+int64_t key_idle_seconds(const struct key *key)
 {
-    struct spot now = *spot;
+    struct spot spot;
 
-    spot_refresh(key, &now);
-    return (int64_t)(uint16_t)(touched_now() - now.group->touched) * (1 << TOUCHED_SHIFT) / 1000;
+    if (!table_find(shard_table(key->shard, key->db), key->hash, key->name, &spot)) return -1;
+    if (entry_is_over(spot.entry, clock_now_ms())) return -1;
+    return (int64_t)(uint16_t)(touched_now() - spot.group->touched) * (1 << TOUCHED_SHIFT) / 1000;
 }
 
 /* --- removing --- */

@@ -91,11 +91,10 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
     return OK;
 }
 
-static enum status put_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms,
-                             enum entry_form form)
+static enum status put_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
 {
     struct entry_plan plan = {.type = VALUE_STRING,
-                              .form = form,
+                              .form = ENTRY_INLINE,
                               .key = key->name,
                               .value_len = value.len,
                               .deadline_ms = deadline_for(spot, deadline_ms)};
@@ -130,14 +129,13 @@ enum status key_put_string(const struct key *key, struct spot *spot, struct byte
         return key_put_int(key, spot, number, deadline_ms);
     }
     if (unlikely(value.len >= BLOB_FROM)) return put_as_blob(key, spot, value, deadline_ms);
-    return put_bytes(key, spot, value, deadline_ms, ENTRY_INLINE);
+    return put_bytes(key, spot, value, deadline_ms);
 }
 
-enum status key_put_string_raw(const struct key *key, struct spot *spot, struct bytes value,
-                               int64_t deadline_ms)
+enum status key_put_text(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
 {
-    if (value.len >= BLOB_FROM) return put_as_blob(key, spot, value, deadline_ms);
-    return put_bytes(key, spot, value, deadline_ms, ENTRY_GROWN);
+    if (unlikely(value.len >= BLOB_FROM)) return put_as_blob(key, spot, value, deadline_ms);
+    return put_bytes(key, spot, value, deadline_ms);
 }
 
 enum status key_put_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms)

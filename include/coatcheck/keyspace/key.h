@@ -62,9 +62,8 @@ enum status key_put_int(const struct key *key, struct spot *spot, int64_t number
 /* Takes the caller's reference: *blob is NULL afterwards, on OK only. */
 enum status key_put_blob(const struct key *key, struct spot *spot, struct blob **blob, int64_t deadline_ms);
 
-/* As key_put_string, and the value reports the encoding "raw": what INCRBYFLOAT and the like leave. */
-enum status key_put_string_raw(const struct key *key, struct spot *spot, struct bytes value,
-                               int64_t deadline_ms);
+/* As key_put_string, and kept as text even when it reads as an integer: what INCRBYFLOAT leaves. */
+enum status key_put_text(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms);
 
 /* Takes *container, on OK only. */
 enum status key_put_container(const struct key *key, struct spot *spot, enum value_type type,
@@ -91,7 +90,8 @@ enum status key_move(const struct key *from, struct spot *source, const struct k
 /* As key_move, and the source stays: strings and containers are copied deeply. */
 enum status key_copy(const struct key *from, const struct spot *source, const struct key *to);
 
-/* Seconds since one of the keys in this one's group was used: a lower bound for the key itself. */
-int64_t key_idle_seconds(const struct key *key, const struct spot *spot);
+/* Seconds since one of the keys in this one's group was used: a lower bound for the key itself, which is not
+ * used by asking. -1: there is no such key. */
+int64_t key_idle_seconds(const struct key *key);
 
 #endif
