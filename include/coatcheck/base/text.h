@@ -33,10 +33,10 @@ char *text_extend(struct text *text, size_t len);
 /* Forgets the content, keeps the memory. */
 void text_clear(struct text *text);
 
-/* Valid until the text changes. */
+/* Valid until the text changes. Never a NULL pointer, not even for no bytes: C forbids arithmetic on it. */
 static inline struct bytes text_bytes(const struct text *text)
 {
-    return (struct bytes){text->at, text->len};
+    return (struct bytes){text->at ? text->at : "", text->len};
 }
 
 static inline bool text_failed(const struct text *text)
