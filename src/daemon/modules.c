@@ -206,13 +206,31 @@ static bool descriptors_setup(struct text *why)
     return true;
 }
 
+static struct worker_door door;
+
+/* A worker that overflows its stack needs another one to tell. */
+static void worker_started(struct worker *worker)
+{
+    if (!crash_thread_setup()) log_warning("worker %u has no stack for a crash: %s", worker_index(worker), strerror(errno));
+    client_door.started(worker);
+}
+
+static void worker_stopped(struct worker *worker)
+{
+    client_door.stopped(worker);
+    crash_thread_teardown();
+}
+
 static bool workers_setup(struct text *why)
 {
+    door = client_door;
+    door.started = worker_started;
+    door.stopped = worker_stopped;
     conn_read_output_limits();
     net_option_hooks.client_output_buffer_limit.changed = conn_read_output_limits;
     parts.workers = mem_need(parts.worker_count * sizeof(struct worker *));
     for (unsigned i = 0; i < parts.worker_count; i++) {
-        parts.workers[i] = worker_new(i, &client_door);
+        parts.workers[i] = worker_new(i, &door);
         if (!parts.workers[i]) {
             text_addf(why, "can't make worker %u: %s", i, strerror(errno));
             return false;
