@@ -51,8 +51,8 @@ ROWS = [
     row(3, "SWAPDB", some_db, some_db, owner=True),
     row(1, "SWAPDB", one_of("16", "abc", "-1", ""), own_db),
     row(0.3, "FLUSHDB", maybe(0.6, one_of("ASYNC", "SYNC", "async", "sync")), owner=True),
-    row(0.3, "FLUSHDB", one_of("FOO", "")),
-    row(0.3, "FLUSHALL", one_of("FOO", "", ["FOO", "BAR"])),
-    row(0.5, "DBSIZE", one_of("x", "")),
-    row(0.5, "RANDOMKEY", one_of("x", "")),
+    row(0.3, "FLUSHDB", one_of("FOO", "", ["ASYNC", "SYNC"]), whole=True),
+    row(0.3, "FLUSHALL", one_of("FOO", "", ["ASYNC", "SYNC"]), whole=True),
+    row(0.5, "DBSIZE", one_of("x", ""), whole=True),
+    row(0.5, "RANDOMKEY", one_of("x", ""), whole=True),
 ]

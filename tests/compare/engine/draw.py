@@ -38,11 +38,12 @@ NOW = int(time.time())
 
 
 class Row:
-    def __init__(self, weight, name, parts, needs=(), timed=False, owner=False, changes=None):
+    def __init__(self, weight, name, parts, needs=(), timed=False, owner=False, whole=False, changes=None):
         self.weight, self.name, self.parts = weight, name, parts
         self.needs = needs          # commands that both servers must have, besides the first word
         self.timed = timed          # an argument moved to another place could become a deadline that passes soon
         self.owner = owner          # only for a connection that has its database to itself
+        self.whole = whole          # a word too few would end or empty a server
         self.changes = changes      # what to note in the Draw when the command has been made
 
     def words(self, draw):

@@ -22,8 +22,11 @@ class Replayer:
     def first_difference(self, commands):
         """The place of the first command that differs, len(commands) when a server is lost, None when all agree.
         With it the replies of both, as far as they came."""
-        pair = pump.Pair(self.renew(), "replay")
         replies = ([], [])
+        try:
+            pair = pump.Pair(self.renew(), "replay")
+        except OSError:                 # it was ending just then
+            return len(commands), replies
         try:
             pump.exchange(pair, wire.encode([b"FLUSHALL"]))
             for first in range(0, len(commands), CHUNK):

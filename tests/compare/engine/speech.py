@@ -1,7 +1,7 @@
 """What a connection says: draws commands from the rows of the families, spoils some, and writes them as bytes."""
 
 TABLE_SIZE = 4096
-JUNK = [b"junk", b"", b"NX", b"1", b"WITHSCORES", b"\xff"]
+JUNK = [b"junk", b"", b"NX", b"7.5", b"WITHSCORES", b"\xff"]
 SPOILED, INLINE, ODD_CASE = 0.03, 0.03, 0.05
 INLINE_LIMIT = 8000
 WRITTEN, WRITTEN_LIMIT = {}, 50000
@@ -38,7 +38,7 @@ class Speech:
             return row(draw)
         words = row.words(draw)
         dice = draw.random()
-        if dice < SPOILED:
+        if dice < SPOILED and not row.whole:
             words = self.spoil(row, words)
         elif dice < SPOILED + ODD_CASE:
             words[0] = words[0].lower() if dice < SPOILED + ODD_CASE / 2 else words[0].title()
@@ -47,13 +47,14 @@ class Speech:
         return [words]
 
     def spoil(self, row, words):
-        """A word too few, twice, too many, or two in each other's place. The first key stays where it is for those
-        who share a database, so that they do not write each other's keys."""
+        """A word too few, twice, too many, or two in each other's place. Those who share a database never get a word
+        of another's, or of nobody's, where a key stands."""
         draw = self.draw
         words = list(words)
         how = draw.below(4)
-        if how == 0 and len(words) > 2:
-            del words[2 + draw.below(len(words) - 2)]
+        keep = 1 if draw.owner else 3
+        if how == 0 and len(words) > keep:
+            del words[keep + draw.below(len(words) - keep)]
         elif how == 1 and len(words) > 1:
             at = 1 + draw.below(len(words) - 1)
             words.insert(at, words[at])
@@ -61,7 +62,7 @@ class Speech:
             at = 1 + draw.below(len(words) - 2)
             words[at], words[at + 1] = words[at + 1], words[at]
         else:
-            words.append(draw.one_of(JUNK))
+            words.append((draw.prefix if len(words) == 1 else b"") + draw.one_of(JUNK))
         return words
 
     def encode(self, words):
