@@ -21,12 +21,12 @@ static _Atomic bool to_syslog;
 /* A file is opened onto one descriptor number that is never closed again: a thread that is just
  * writing sees the old file or the new one, never a number that now means a client's socket. */
 static _Atomic int target = STDERR_FILENO;
-static int file_slot = -1;         /* under target_lock */
-static char path_now[PATH_MAX];    /* under target_lock */
+static int file_slot = -1;      /* under target_lock */
+static char path_now[PATH_MAX]; /* under target_lock */
 static struct lock target_lock;
 
-/* "12345:M 22 Nov 2026 17:00:00.123 * ": process, M for the main thread or W for a worker, time, and
- * how loud: . debug, - verbose, * notice, # warning. */
+/* "12345:M 22 Nov 2026 17:00:00.123 * ": process, M for the main thread or W for a worker, time,
+ * and how loud: . debug, - verbose, * notice, # warning. */
 static size_t print_head(char *into, size_t room, enum log_level level)
 {
     struct timespec now;

@@ -147,6 +147,7 @@ void mem_read_figures(struct mem_figures *figures)
 
 #define AS_TEXT_(x) #x
 #define AS_TEXT(x) AS_TEXT_(x)
+#define DOTTED(a, b, c) AS_TEXT(a) "." AS_TEXT(b) "." AS_TEXT(c)
 
 void mem_purge(void)
 {
@@ -160,7 +161,8 @@ void mem_report(void (*say)(void *context, const char *text), void *context)
 
 const char *mem_name(void)
 {
-    return "jemalloc-" AS_TEXT(JEMALLOC_VERSION_MAJOR) "." AS_TEXT(JEMALLOC_VERSION_MINOR) "." AS_TEXT(JEMALLOC_VERSION_BUGFIX);
+    return "jemalloc-" DOTTED(JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR,
+                              JEMALLOC_VERSION_BUGFIX);
 }
 
 void mem_setup(void)

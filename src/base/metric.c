@@ -23,8 +23,7 @@ void metric_reset(const struct metric_set *set)
         /* A gauge tells what is there now, and that did not change. */
         if (set->rows[i].kind != COUNTER) continue;
         for (unsigned lane = 0; lane < METRIC_LANES; lane++) {
-            atomic_store_explicit(cell_of(set, lane, set->rows[i].offset), 0,
-                                  memory_order_relaxed);
+            atomic_store_explicit(cell_of(set, lane, set->rows[i].offset), 0, memory_order_relaxed);
         }
     }
 }

@@ -73,7 +73,8 @@ bool number_read_double(struct bytes text, double *number)
     if (!(copy = zero_ended(text, small))) return false;
     errno = 0;
     value = strtod(copy, &end);
-    /* A denormal sets ERANGE as well, yet is a number: only what became nothing or everything is refused. */
+    /* A denormal sets ERANGE as well, yet is a number: only what became nothing or everything is
+     * refused. */
     good = end == copy + text.len && !isnan(value) &&
            !(errno == ERANGE && (isinf(value) || value == 0));
     if (copy != small) mem_free(copy);
@@ -106,10 +107,12 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 
 static size_t count_digits(uint64_t number)
 {
+    /* clang-format off */
     static const uint64_t powers[] = {
         1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
         100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
         10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+    /* clang-format on */
     /* A bit is worth log10(2) = 1233/4096 digits; the guess is right or one too low. */
     size_t guess = ((64 - (size_t)__builtin_clzll(number | 1)) * 1233) >> 12;
 
@@ -156,7 +159,8 @@ size_t number_print_double(char *into, size_t room, double number)
     if (isinf(number)) return print_word(into, number > 0 ? "inf" : "-inf");
     /* Counts and scores are mostly whole, and printf is twenty times slower. Below 1e15 both print
      * the same digits; a negative zero keeps its sign. */
-    if (number == (double)(int64_t)(fabs(number) < 1e15 ? number : 0.5) && !(number == 0 && signbit(number))) {
+    if (number == (double)(int64_t)(fabs(number) < 1e15 ? number : 0.5) &&
+        !(number == 0 && signbit(number))) {
         size_t len = number_print_int(into, (int64_t)number);
 
         into[len] = 0;
@@ -187,8 +191,10 @@ bool number_read_size(struct bytes text, int64_t *size)
     static const struct {
         const char *name;
         int64_t bytes;
-    } units[] = {{"", 1},        {"b", 1},           {"k", 1000},        {"kb", 1024},
-                 {"m", 1000000}, {"mb", 1024 * 1024}, {"g", 1000000000}, {"gb", 1024 * 1024 * 1024}};
+    } units[] = {{"", 1},           {"b", 1},
+                 {"k", 1000},       {"kb", 1024},
+                 {"m", 1000000},    {"mb", 1024 * 1024},
+                 {"g", 1000000000}, {"gb", 1024 * 1024 * 1024}};
     size_t digits = 0;
     int64_t value = 0;
 

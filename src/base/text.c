@@ -110,12 +110,25 @@ static void add_quoted_char(struct text *text, unsigned char c)
     char out[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
 
     switch (c) {
-    case '\n': out[1] = 'n'; break;
-    case '\r': out[1] = 'r'; break;
-    case '\t': out[1] = 't'; break;
-    case '\a': out[1] = 'a'; break;
-    case '\b': out[1] = 'b'; break;
-    case '"': case '\\': out[1] = (char)c; break;
+    case '\n':
+        out[1] = 'n';
+        break;
+    case '\r':
+        out[1] = 'r';
+        break;
+    case '\t':
+        out[1] = 't';
+        break;
+    case '\a':
+        out[1] = 'a';
+        break;
+    case '\b':
+        out[1] = 'b';
+        break;
+    case '"':
+    case '\\':
+        out[1] = (char)c;
+        break;
     default:
         if (c >= 0x20 && c < 0x7f) {
             text_add_char(text, (char)c);

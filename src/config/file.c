@@ -105,7 +105,8 @@ static bool read_foreign(const struct words *words, const char *place, struct te
     text_fini(&value);
     if (failed) return fail(why, place, status_text(NO_MEMORY));
     switch (verdict) {
-    case FOREIGN_SAME: return true;
+    case FOREIGN_SAME:
+        return true;
     case FOREIGN_HARMLESS:
         log_warning("%s: option '%.*s' of Redis has no effect: %s", place, (int)name.len, name.at,
                     reason);
@@ -114,7 +115,8 @@ static bool read_foreign(const struct words *words, const char *place, struct te
         text_addf(why, "%s: option '%.*s' of Redis cannot be honoured: %s", place, (int)name.len,
                   name.at, reason);
         return false;
-    case FOREIGN_UNKNOWN: break;
+    case FOREIGN_UNKNOWN:
+        break;
     }
     text_addf(why, "%s: there is no option ", place);
     text_add_quoted(why, name);
@@ -186,9 +188,12 @@ static bool include_all(const char *pattern, const char *place, struct text *why
 
     if (!strpbrk(pattern, "*?[")) return read_file(pattern, why);
     switch (glob(pattern, 0, NULL, &found)) {
-    case 0: break;
-    case GLOB_NOMATCH: return true;
-    default: return fail(why, place, "the files to include cannot be listed");
+    case 0:
+        break;
+    case GLOB_NOMATCH:
+        return true;
+    default:
+        return fail(why, place, "the files to include cannot be listed");
     }
     for (size_t i = 0; i < found.gl_pathc && good; i++) good = read_file(found.gl_pathv[i], why);
     globfree(&found);
@@ -241,7 +246,9 @@ bool config_read_line(struct bytes line, const char *place, struct text *why)
     enum status status;
     bool good;
 
-    while (line.len > 0 && strchr(" \t\r\n", line.at[0])) line = bytes_of(line.at + 1, line.len - 1);
+    while (line.len > 0 && strchr(" \t\r\n", line.at[0])) {
+        line = bytes_of(line.at + 1, line.len - 1);
+    }
     if (line.len == 0 || line.at[0] == '#') return true;
     status = words_split(&words, line);
     if (status != OK) return fail_words(why, place, status);

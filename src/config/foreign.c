@@ -26,11 +26,16 @@ struct foreign_row {
 #define BY_THREADS "the option 'threads' says how many workers there are"
 #define MEMORY_ONLY "data is kept in memory only, and would be lost when the server stops"
 
+/* Values of shutdown-on-sig… that do not ask for a save. */
+#define NOTHING_SAVED                                                                              \
+    "default|nosave|now|force|nosave now|nosave force|now force|nosave now force"
+
 #define HARMLESS(name, same, reason) {name, FOREIGN_HARMLESS, same, reason},
 #define REFUSED(name, same, reason) {name, FOREIGN_REFUSED, same, reason},
 
-/* Refused is what an operator relies on: durability, bounded memory, access control, encryption. All else
- * only changes how Redis does something that we do in another way or not at all. */
+/* Refused is what an operator relies on: durability, bounded memory, access control, encryption.
+ * All else only changes how Redis does something that we do in another way or not at all. */
+/* clang-format off: a row is a line */
 static const struct foreign_row rows[] = {
     /* saving */
     REFUSED("save", "", MEMORY_ONLY)
@@ -47,7 +52,7 @@ static const struct foreign_row rows[] = {
     HARMLESS("aof-timestamp-enabled", NULL, NO_FILE)
     HARMLESS("aof-use-rdb-preamble", NULL, NO_FILE)
     HARMLESS("dbfilename", NULL, NO_SNAPSHOT)
-    HARMLESS("dir", NULL, "no data file is written, and paths are relative to where the server starts")
+    HARMLESS("dir", NULL, "no data file is written; paths start where the server does")
     HARMLESS("rdb-del-sync-files", NULL, NO_SNAPSHOT)
     HARMLESS("rdb-save-incremental-fsync", NULL, NO_SNAPSHOT)
     HARMLESS("rdbchecksum", NULL, NO_SNAPSHOT)
@@ -169,7 +174,7 @@ static const struct foreign_row rows[] = {
     REFUSED("gopher-enabled", "no", "Gopher is not spoken")
 
     /* what clients may use */
-    REFUSED("notify-keyspace-events", "", "no keyspace notices are sent: who waits for them would wait in vain")
+    REFUSED("notify-keyspace-events", "", "no keyspace notices are sent: one would wait in vain")
     REFUSED("loadmodule", NULL, NO_MODULES)
     HARMLESS("enable-module-command", "no", NO_MODULES)
     HARMLESS("enable-protected-configs", "no", "protected options are set at start only")
@@ -215,8 +220,8 @@ static const struct foreign_row rows[] = {
     HARMLESS("bio-cpulist", NULL, NOT_PINNED)
     HARMLESS("aof-rewrite-cpulist", NULL, NOT_PINNED)
     HARMLESS("bgsave-cpulist", NULL, NOT_PINNED)
-    REFUSED("shutdown-on-sigint", "default|nosave|now|force|nosave now|nosave force|now force|nosave now force", MEMORY_ONLY)
-    REFUSED("shutdown-on-sigterm", "default|nosave|now|force|nosave now|nosave force|now force|nosave now force", MEMORY_ONLY)
+    REFUSED("shutdown-on-sigint", NOTHING_SAVED, MEMORY_ONLY)
+    REFUSED("shutdown-on-sigterm", NOTHING_SAVED, MEMORY_ONLY)
     HARMLESS("shutdown-timeout", NULL, NO_REPLICATION ", so there is nobody to wait for")
     HARMLESS("dynamic-hz", NULL, "an idle server sleeps, whatever 'hz' says")
     HARMLESS("always-show-logo", "no", "there is no logo")
@@ -228,9 +233,10 @@ static const struct foreign_row rows[] = {
     HARMLESS("ignore-warnings", NULL, "no warning stops the server")
     HARMLESS("bind-source-addr", NULL, "the server opens no connection by itself")
     HARMLESS("socket-mark-id", "0", "sockets are not marked")
-    HARMLESS("max-new-connections-per-cycle", NULL, "connections are accepted as they come, in bounded batches")
+    HARMLESS("max-new-connections-per-cycle", NULL, "how many are accepted at once is bounded anyhow")
     HARMLESS("max-new-tls-connections-per-cycle", NULL, NO_TLS)
 };
+/* clang-format on */
 
 static const struct foreign_row *row_of(struct bytes name)
 {

@@ -6,8 +6,8 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
-/* Every text that an option ever had. Readers hold plain pointers to them, so none is freed; the same
- * text given again is found again, so switching to and fro costs nothing. */
+/* Every text that an option ever had. Readers hold plain pointers to them, so none is freed; the
+ * same text given again is found again, so switching to and fro costs nothing. */
 struct kept_text {
     struct kept_text *next;
     char text[];
@@ -156,8 +156,7 @@ static bool change_store(const struct change *change)
         atomic_store_explicit(&text->at, change->text, memory_order_release);
         return true;
     }
-    return atomic_exchange_explicit(number, change->number, memory_order_relaxed) !=
-           change->number;
+    return atomic_exchange_explicit(number, change->number, memory_order_relaxed) != change->number;
 }
 
 enum put registry_put(const struct option_row *row, struct bytes given, struct text *why)

@@ -6,8 +6,8 @@
 
 enum put { PUT_DONE, PUT_MALFORMED, PUT_REFUSED };
 
-/* Stores what a line of a file or of the command line gives; the first line of an option that repeats
- * replaces its default, the later ones are added. hooks->changed is not told.
+/* Stores what a line of a file or of the command line gives; the first line of an option that
+ * repeats replaces its default, the later ones are added. hooks->changed is not told.
  * MALFORMED: not of the row's kind; REFUSED: by hooks->check. `why` says it in Redis's words. */
 enum put registry_put(const struct option_row *row, struct bytes given, struct text *why);
 

@@ -50,8 +50,8 @@ static bool next_line(struct bytes *rest, struct bytes *line)
     return true;
 }
 
-/* The option that a line sets, or NULL: a comment, an include, an option of Redis, or not to be read.
- * Its words are added to `value`, as reading the file would. */
+/* The option that a line sets, or NULL: a comment, an include, an option of Redis, or not to be
+ * read. Its words are added to `value`, as reading the file would. */
 static struct seen *option_of(struct rewrite *rewrite, struct bytes line, bool collect)
 {
     struct seen *found = NULL;
@@ -91,8 +91,8 @@ static void write_option(struct rewrite *rewrite, struct seen *seen)
     seen->written = true;
 }
 
-/* Lines that still tell the truth stay as the operator wrote them; those that do not give way to new
- * ones in the place of the first. */
+/* Lines that still tell the truth stay as the operator wrote them; those that do not give way to
+ * new ones in the place of the first. */
 static void write_old_lines(struct rewrite *rewrite)
 {
     struct bytes rest = text_bytes(&rewrite->old), line;
@@ -167,7 +167,7 @@ static bool sync_folder(const char *path)
     return good;
 }
 
-/* The new file stands in for the old one in every respect, so it gets its owner and mode as well. */
+/* The new file stands in for the old one in every respect: it gets its owner and mode as well. */
 static void inherit(int fd, const struct stat *old)
 {
     if (fchown(fd, old->st_uid, old->st_gid) != 0) {
@@ -197,7 +197,8 @@ static bool replace(const char *path, const struct stat *old, struct bytes conte
     return false;
 }
 
-/* A file that is gone meanwhile counts as empty: what differs from the defaults is still worth writing. */
+/* A file that is gone meanwhile counts as empty: what differs from the defaults is still worth
+ * writing. */
 static bool read_old(const char *path, struct text *into, struct stat *old)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), why;

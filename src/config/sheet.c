@@ -1,4 +1,4 @@
-/* The options as a sheet that an operator edits; declared in file.h, as it is a file that could be read. */
+/* The options as a sheet to be edited; declared in file.h, as it is a file that could be read. */
 #include "coatcheck/config/file.h"
 
 #include "value_internal.h"
@@ -48,8 +48,8 @@ void config_print_all(struct text *into)
 {
     const struct option_row *row;
 
-    text_addf(into, "# Options of coatcheckd, each with its default behind a '#'. Take the '#' away to set "
-                    "one.\n"
+    text_addf(into, "# Options of coatcheckd, each with its default behind a '#': take that away "
+                    "to set one.\n"
                     "# A line is a name and its value; words with blanks stand in \"quotes\".\n");
     for (unsigned i = 0; (row = config_row(i)); i++) add_row(into, row);
 }

@@ -84,8 +84,11 @@ enum status words_split(struct words *words, struct bytes line)
 
         while (eater.at < eater.end && is_blank(*eater.at)) eater.at++;
         if (eater.at == eater.end) return OK;
-        if (words->count == WORDS_MAX) status = TOO_BIG;
-        else if (!eat_word(&eater)) status = MALFORMED;
+        if (words->count == WORDS_MAX) {
+            status = TOO_BIG;
+        } else if (!eat_word(&eater)) {
+            status = MALFORMED;
+        }
         if (status != OK) break;
         words->at[words->count++] = bytes_of(from, (size_t)(eater.out - from));
     }

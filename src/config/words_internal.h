@@ -1,4 +1,4 @@
-/* words: one line of a configuration file, split at blanks; "…" with \n \r \t \a \b \xHH, and '…'. */
+/* words: one line of a configuration file, split at blanks; "…" knows \n \xHH and the like. */
 #ifndef CONFIG_WORDS_INTERNAL_H
 #define CONFIG_WORDS_INTERNAL_H
 
@@ -13,8 +13,8 @@ struct words {
     char *memory;
 };
 
-/* OK, MALFORMED when a quote is left open or something sticks to a closing one, TOO_BIG for more than
- * WORDS_MAX words, NO_MEMORY. After OK the caller ends with words_fini(). */
+/* OK, MALFORMED when a quote is left open or something sticks to a closing one, TOO_BIG for more
+ * than WORDS_MAX words, NO_MEMORY. After OK the caller ends with words_fini(). */
 enum status words_split(struct words *words, struct bytes line);
 void words_fini(struct words *words);
 

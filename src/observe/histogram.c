@@ -100,7 +100,7 @@ void histogram_clear(struct histogram *histogram)
     atomic_store_explicit(&histogram->longest_ns, 0, memory_order_relaxed);
 }
 
-/* The middle of what a cell stands for, so that nothing in it is further away than half of its width. */
+/* The middle of what a cell stands for: nothing in it is further away than half of its width. */
 static uint64_t middle_of(unsigned row, unsigned cell)
 {
     if (row <= 1) return row * HISTOGRAM_CELLS + cell;
@@ -128,7 +128,7 @@ uint64_t histogram_percentile_ns(const struct histogram *histogram, double perce
     return longest;
 }
 
-/* Redis counts in cells of 1/128, and names a step by the end of the cell that its power of two begins. */
+/* Redis counts in cells of 1/128, and names a step by the end of its power of two's cell. */
 static uint64_t name_of_step(unsigned top_bit)
 {
     return ((UINT64_C(1) << top_bit) + (UINT64_C(1) << (top_bit - 7)) - 1) / 1000;
@@ -142,7 +142,7 @@ void histogram_walk_doublings(const struct histogram *histogram,
 
     for (unsigned row = 0; row < HISTOGRAM_ROWS; row++) {
         const struct histogram_row *cells = row_at(histogram, row);
-        unsigned ends_at_bit = row + HISTOGRAM_CELL_BITS; /* the row holds what is below 2 to that */
+        unsigned ends_at_bit = row + HISTOGRAM_CELL_BITS; /* all in the row is below 2 to that */
 
         for (unsigned cell = 0; cell < HISTOGRAM_CELLS && cells; cell++) {
             cumulative += atomic_load_explicit(&cells->cells[cell], memory_order_relaxed);

@@ -61,9 +61,9 @@ static bool match_one(struct bytes pattern, size_t *at, char c, bool nocase)
     return same(wanted, c, nocase);
 }
 
-/* Only the last star that was passed is ever widened: what stands before it has matched as early as it
- * can, and whatever an earlier star could give up, the later one can take up. So the work is at most
- * the length of the pattern times that of the text. */
+/* Only the last star that was passed is ever widened: what stands before it has matched as early as
+ * it can, and whatever an earlier star could give up, the later one can take up. So the work is at
+ * most the length of the pattern times that of the text. */
 static bool match(struct bytes pattern, struct bytes text, bool nocase)
 {
     size_t p = 0, t = 0, after_star = 0, star_ends = 0;

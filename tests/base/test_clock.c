@@ -70,7 +70,8 @@ static void wall_and_steady_clocks_count_microseconds(void **state)
     assert_true(wall / 1000000 - time(NULL) <= 1);
 }
 
-/* A machine that is busy may stretch the pause between two reads, so of a few tries one must be near. */
+/* A machine that is busy may stretch the pause between two reads, so of a few tries one must be
+ * near. */
 static void ticks_become_nanoseconds_and_back(void **state)
 {
     double nearest = 1;

@@ -92,8 +92,8 @@ static void different_keys_hash_differently(void **state)
     }
 }
 
-/* Both the high bits, which choose the group, and the low ones are spread evenly: chi-square over 256
- * bins of 100,000 keys stays within five deviations of its mean of 255. */
+/* Both the high bits, which choose the group, and the low ones are spread evenly: chi-square over
+ * 256 bins of 100,000 keys stays within five deviations of its mean of 255. */
 static void every_byte_of_a_hash_is_spread_evenly(void **state)
 {
     (void)state;
@@ -106,7 +106,8 @@ static void every_byte_of_a_hash_is_spread_evenly(void **state)
 
             bins[hash_bytes(name) >> shift & 255]++;
         }
-        for (unsigned bin = 0; bin < 256; bin++) chi += (bins[bin] - each) * (bins[bin] - each) / each;
+        for (unsigned bin = 0; bin < 256; bin++)
+            chi += (bins[bin] - each) * (bins[bin] - each) / each;
         assert_true(chi > 142 && chi < 368);
     }
 }

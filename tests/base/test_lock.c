@@ -95,7 +95,8 @@ static void *wait_for_it(void *cpu_ns)
     return NULL;
 }
 
-/* The holder is away for 200 ms, as when the kernel took its core: whoever waits must not burn it. */
+/* The holder is away for 200 ms, as when the kernel took its core: whoever waits must not burn it.
+ */
 static void who_waits_long_sleeps(void **state)
 {
     int64_t cpu_ns[4] = {0};

@@ -65,8 +65,8 @@ static void a_line_tells_process_time_and_level(void **state)
     assert_true(log_open(path_of("head")));
     log_notice("hello %d", 42);
     line = content_of("head");
-    assert_int_equal(sscanf(line, "%d:%c %2d %3s %4d %2d:%2d:%2d.%3d %c %63[^\n]%n", &pid, &role, &day, month, &year,
-                            &hour, &minute, &second, &ms, &mark, said, &used),
+    assert_int_equal(sscanf(line, "%d:%c %2d %3s %4d %2d:%2d:%2d.%3d %c %63[^\n]%n", &pid, &role,
+                            &day, month, &year, &hour, &minute, &second, &ms, &mark, said, &used),
                      11);
     assert_string_equal(line + used, "\n");
     assert_int_equal(pid, getpid());

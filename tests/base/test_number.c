@@ -23,9 +23,26 @@ static int64_t int_of(const char *text)
 
 static void integers_are_read_strictly(void **state)
 {
-    static const char *const refused[] = {"", "-", "+1", " 1", "1 ", "01", "-01", "00", "-0", "1.0", "1e3", "0x1",
-                                          "9223372036854775808", "-9223372036854775809", "18446744073709551616",
-                                          "99999999999999999999", "100000000000000000000", "--1", "1-", "a"};
+    static const char *const refused[] = {"",
+                                          "-",
+                                          "+1",
+                                          " 1",
+                                          "1 ",
+                                          "01",
+                                          "-01",
+                                          "00",
+                                          "-0",
+                                          "1.0",
+                                          "1e3",
+                                          "0x1",
+                                          "9223372036854775808",
+                                          "-9223372036854775809",
+                                          "18446744073709551616",
+                                          "99999999999999999999",
+                                          "100000000000000000000",
+                                          "--1",
+                                          "1-",
+                                          "a"};
     int64_t number = 5;
 
     (void)state;
@@ -62,7 +79,8 @@ static int64_t draw_int(uint64_t *seed)
 
 static void integers_print_as_printf_does_and_read_back(void **state)
 {
-    static const int64_t corners[] = {0, 9, 10, 99, 100, 101, -1, -9, -10, -100, INT64_MAX, INT64_MIN};
+    static const int64_t corners[] = {0,  9,  10,  99,   100,       101,
+                                      -1, -9, -10, -100, INT64_MAX, INT64_MIN};
     uint64_t seed = 1;
 
     (void)state;
@@ -107,8 +125,9 @@ static void whatever_reads_as_an_integer_prints_to_the_same_bytes(void **state)
 
 static void doubles_follow_strtod_but_refuse_blanks_nan_and_overflow(void **state)
 {
-    static const char *const refused[] = {"", " 1", "\t1", "1 ", "nan", "-nan", "nan(1)", "1e400", "-1e400", "1e-400",
-                                          "abc", "1.2.3", "1,5", "0x", "--1", "1e", "infinit"};
+    static const char *const refused[] = {"",       " 1",    "\t1",    "1 ",     "nan",    "-nan",
+                                          "nan(1)", "1e400", "-1e400", "1e-400", "abc",    "1.2.3",
+                                          "1,5",    "0x",    "--1",    "1e",     "infinit"};
     double number;
 
     (void)state;
@@ -250,8 +269,17 @@ static void assert_size(const char *text, int64_t wanted)
 
 static void sizes_have_units_of_a_thousand_and_of_1024(void **state)
 {
-    static const char *const refused[] = {"", "-1", "1x", "1 gb", "1.5gb", "gb", "1kbb", "9223372036854775808",
-                                          "9223372036854775807k", "99999999999gb", "1\n"};
+    static const char *const refused[] = {"",
+                                          "-1",
+                                          "1x",
+                                          "1 gb",
+                                          "1.5gb",
+                                          "gb",
+                                          "1kbb",
+                                          "9223372036854775808",
+                                          "9223372036854775807k",
+                                          "99999999999gb",
+                                          "1\n"};
     int64_t size = 5;
 
     (void)state;

@@ -9,7 +9,8 @@
 
 static void every_status_has_words_of_its_own(void **state)
 {
-    static const enum status all[] = {OK, NO_MEMORY, TOO_BIG, NOT_FOUND, IN_USE, MALFORMED, SYSTEM_ERROR};
+    static const enum status all[] = {OK,     NO_MEMORY, TOO_BIG,     NOT_FOUND,
+                                      IN_USE, MALFORMED, SYSTEM_ERROR};
 
     (void)state;
     for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {

@@ -13,7 +13,8 @@ static const struct option_word level_words[] = {
 #define CLOAK_OPTIONS(BOOL, INT, SIZE, WORD, TEXT)                                                 \
     BOOL(locked, "locked", 0, OPTION_LIVE, "keep the door locked")                                 \
     INT(hooks, "hooks", 100, 1, 65535, OPTION_LIVE, "hooks on the wall")                           \
-    INT(cold_ms, "cold-ms", 0, -5, INT64_MAX, OPTION_LIVE, "milliseconds that the door stands open") \
+    INT(cold_ms, "cold-ms", 0, -5, INT64_MAX, OPTION_LIVE,                                         \
+        "milliseconds that the door stands open")                                                  \
     INT(port, "port", 6379, 0, 65535, OPTION_AT_START, "TCP port to listen on")                    \
     SIZE(pocket, "pocket", 1048576, 1024, INT64_MAX, OPTION_LIVE, "bytes that fit into a pocket")  \
     SIZE(attic, "attic", 0, 0, 1073741824, OPTION_LIVE, "bytes that the attic holds")              \

@@ -99,21 +99,37 @@ static void mistakes_name_place_option_and_what_was_expected(void **state)
     char wanted[300];
 
     (void)state;
-    assert_line_refused("port abc", "here: option 'port' was given \"abc\": a whole number from 0 to 65535 was expected");
-    assert_line_refused("PORT 70000", "here: option 'port' was given \"70000\": a whole number from 0 to 65535 was expected");
-    assert_line_refused("locked\tmaybe", "here: option 'locked' was given \"maybe\": yes or no was expected");
-    assert_line_refused("level loud", "here: option 'level' was given \"loud\": one of debug, notice, warning was expected");
-    assert_line_refused("pocket 12q", "here: option 'pocket' was given \"12q\": a size such as 512mb, from 1kb was expected");
-    assert_line_refused("port", "here: option 'port' takes one value, a whole number from 0 to 65535; 0 were given");
+    assert_line_refused(
+        "port abc",
+        "here: option 'port' was given \"abc\": a whole number from 0 to 65535 was expected");
+    assert_line_refused(
+        "PORT 70000",
+        "here: option 'port' was given \"70000\": a whole number from 0 to 65535 was expected");
+    assert_line_refused("locked\tmaybe",
+                        "here: option 'locked' was given \"maybe\": yes or no was expected");
+    assert_line_refused(
+        "level loud",
+        "here: option 'level' was given \"loud\": one of debug, notice, warning was expected");
+    assert_line_refused(
+        "pocket 12q",
+        "here: option 'pocket' was given \"12q\": a size such as 512mb, from 1kb was expected");
+    assert_line_refused(
+        "port",
+        "here: option 'port' takes one value, a whole number from 0 to 65535; 0 were given");
     assert_line_refused("sign a b", "here: option 'sign' takes one value, a text; 2 were given");
-    assert_line_refused("doors", "here: option 'doors' takes one or more words, words; 0 were given");
-    assert_line_refused("sign \"a\\x00b\"", "here: option 'sign' was given \"a\\x00b\": argument must not contain a zero byte");
-    assert_line_refused("sign \"open", "here: a quote is left open, or something sticks to a closing one");
+    assert_line_refused("doors",
+                        "here: option 'doors' takes one or more words, words; 0 were given");
+    assert_line_refused(
+        "sign \"a\\x00b\"",
+        "here: option 'sign' was given \"a\\x00b\": argument must not contain a zero byte");
+    assert_line_refused("sign \"open",
+                        "here: a quote is left open, or something sticks to a closing one");
     assert_line_refused("prot 1", "here: there is no option \"prot\"");
     assert_line_refused("\"a\\nb\" 1", "here: there is no option \"a\\nb\"");
 
     assert_false(read_file("bad.conf", "hooks 1\n\n# here\nhooks none\nhooks 3\n"));
-    snprintf(wanted, sizeof wanted, "%s:4: option 'hooks' was given \"none\": a whole number from 1 to 65535 was expected",
+    snprintf(wanted, sizeof wanted,
+             "%s:4: option 'hooks' was given \"none\": a whole number from 1 to 65535 was expected",
              path_of("bad.conf"));
     assert_string_equal(said(&why), wanted);
 }
@@ -131,12 +147,15 @@ static void a_hook_refuses_in_its_own_words_and_secrets_stay_secret(void **state
     cloak_option_hooks.port.check = refuse_all;
     cloak_option_hooks.secret.check = refuse_all;
     assert_line_refused("port 1", "here: option 'port' was given \"1\": not today");
-    assert_line_refused("secret sesame", "here: option 'secret' was given a value that cannot be: not today");
-    assert_line_refused("secret open sesame", "here: option 'secret' takes one value, a text; 2 were given");
+    assert_line_refused("secret sesame",
+                        "here: option 'secret' was given a value that cannot be: not today");
+    assert_line_refused("secret open sesame",
+                        "here: option 'secret' takes one value, a text; 2 were given");
     assert_string_equal(option_text(&cloak_options.secret), "");
 }
 
-/* Once in this program: the first line replaces the default, later ones add, whatever file they are in. */
+/* Once in this program: the first line replaces the default, later ones add, whatever file they are
+ * in. */
 static void lines_that_repeat_add_up(void **state)
 {
     (void)state;
@@ -155,14 +174,18 @@ static void harmless_options_of_redis_are_named_in_the_log(void **state)
 
     (void)state;
     assert_true(log_open(path_of("log")));
-    assert_true(read_file("redis.conf", "dir /var/lib/redis\nappendonly no\nrdbcompression yes\nsave \"\"\n"));
+    assert_true(read_file("redis.conf",
+                          "dir /var/lib/redis\nappendonly no\nrdbcompression yes\nsave \"\"\n"));
     file = fopen(path_of("log"), "r");
     assert_non_null(file);
     assert_true(fread(content, 1, sizeof content - 1, file) > 0);
     fclose(file);
     assert_true(log_open(""));
-    assert_non_null(strstr(content, "redis.conf:1: option 'dir' of Redis has no effect: no data file is written"));
-    assert_non_null(strstr(content, "redis.conf:3: option 'rdbcompression' of Redis has no effect: there are no snapshots"));
+    assert_non_null(strstr(
+        content, "redis.conf:1: option 'dir' of Redis has no effect: no data file is written"));
+    assert_non_null(strstr(
+        content,
+        "redis.conf:3: option 'rdbcompression' of Redis has no effect: there are no snapshots"));
     assert_null(strstr(content, "appendonly"));
     assert_null(strstr(content, "save"));
 }
@@ -170,10 +193,12 @@ static void harmless_options_of_redis_are_named_in_the_log(void **state)
 static void durability_that_is_not_here_is_refused(void **state)
 {
     (void)state;
-    assert_line_refused("appendonly yes", "here: option 'appendonly' of Redis cannot be honoured: "
-                                          "data is kept in memory only, and would be lost when the server stops");
-    assert_line_refused("save 900 1", "here: option 'save' of Redis cannot be honoured: "
-                                      "data is kept in memory only, and would be lost when the server stops");
+    assert_line_refused("appendonly yes",
+                        "here: option 'appendonly' of Redis cannot be honoured: "
+                        "data is kept in memory only, and would be lost when the server stops");
+    assert_line_refused("save 900 1",
+                        "here: option 'save' of Redis cannot be honoured: "
+                        "data is kept in memory only, and would be lost when the server stops");
     assert_true(read_line("replicaof no one"));
 }
 
@@ -191,7 +216,8 @@ static void files_include_files(void **state)
 
     write_file("part-1.conf", "hooks 11\n");
     write_file("part-2.conf", "hooks 12\nlocked yes\n");
-    snprintf(content, sizeof content, "include \"%s\"\ninclude %s\n", path_of("part-*.conf"), path_of("none-*.conf"));
+    snprintf(content, sizeof content, "include \"%s\"\ninclude %s\n", path_of("part-*.conf"),
+             path_of("none-*.conf"));
     assert_true(read_file("parts.conf", content));
     assert_int_equal(option_int(&cloak_options.hooks), 12);
     assert_int_equal(option_int(&cloak_options.locked), 1);
@@ -213,14 +239,16 @@ static void an_include_that_cannot_be_is_a_mistake(void **state)
 
     snprintf(content, sizeof content, "hooks 3\ninclude %s\n", path_of("loop.conf"));
     assert_false(read_file("loop.conf", content));
-    snprintf(wanted, sizeof wanted, "%s:2: files include each other too deep", path_of("loop.conf"));
+    snprintf(wanted, sizeof wanted, "%s:2: files include each other too deep",
+             path_of("loop.conf"));
     assert_string_equal(said(&why), wanted);
     assert_true(read_file("fine.conf", "hooks 4\n")); /* the depth was given back */
 
     assert_line_refused("include", "here: option 'include' takes one path");
     assert_line_refused("include a b", "here: option 'include' takes one path");
     assert_line_refused("include \"\"", "here: option 'include' takes one path");
-    assert_line_refused("include \"a\\nb\"", "here: the path to include is too long, or holds a control character");
+    assert_line_refused("include \"a\\nb\"",
+                        "here: the path to include is too long, or holds a control character");
 }
 
 static void a_file_that_cannot_be_read_says_why(void **state)
@@ -296,7 +324,9 @@ static void the_printed_sheet_is_a_file_of_the_defaults(void **state)
         snprintf(line, sizeof line, "\n#%s ", cloak_option_set.rows[i].name);
         assert_non_null(strstr(said(&sheet), line));
     }
-    assert_non_null(strstr(said(&sheet), "# TCP port to listen on (a whole number from 0 to 65535; at start only)\n#port 6379\n"));
+    assert_non_null(strstr(
+        said(&sheet),
+        "# TCP port to listen on (a whole number from 0 to 65535; at start only)\n#port 6379\n"));
     assert_true(read_file("bare.conf", said(&bare)));
     assert_int_equal(option_int(&cloak_options.port), 6379);
     assert_int_equal(option_int(&cloak_options.pocket), 1048576);
@@ -309,8 +339,10 @@ static void the_printed_sheet_is_a_file_of_the_defaults(void **state)
 
 static void random_files_do_no_harm(void **state)
 {
-    static const char *const pieces[] = {"hooks ", "sign ", "doors ", "\"", "'", "\\", "\n", "#", " ", "1", "0x", "save ",
-                                         "include ", "/nonexistent", "\x01", "limits ", "level ", "debug", "\r", "pocket "};
+    static const char *const pieces[] = {
+        "hooks ", "sign ",   "doors ", "\"",    "'",     "\\",       "\n",
+        "#",      " ",       "1",      "0x",    "save ", "include ", "/nonexistent",
+        "\x01",   "limits ", "level ", "debug", "\r",    "pocket "};
     uint64_t seed = 12;
 
     (void)state;
@@ -319,7 +351,8 @@ static void random_files_do_no_harm(void **state)
         struct text content = {0};
 
         for (uint64_t left = random_below(&seed, 30); left > 0; left--) {
-            text_addf(&content, "%s", pieces[random_below(&seed, sizeof pieces / sizeof pieces[0])]);
+            text_addf(&content, "%s",
+                      pieces[random_below(&seed, sizeof pieces / sizeof pieces[0])]);
         }
         text_clear(&why);
         if (!config_read_line(text_bytes(&content), "here", &why)) {

@@ -46,16 +46,27 @@ static void what_happens_anyhow_may_be_asked_for(void **state)
 {
     static const struct {
         const char *name, *value;
-    } same[] = {{"save", ""},          {"appendonly", "no"},   {"appendonly", "NO"},      {"daemonize", "no"},
-                {"maxmemory", "0"},    {"replicaof", "no one"}, {"cluster-enabled", "no"}, {"tls-port", "0"},
-                {"aclfile", ""},       {"notify-keyspace-events", ""},
-                {"supervised", "auto"}, {"supervised", "systemd"}, {"shutdown-on-sigint", "nosave now"},
-                {"activerehashing", "yes"}, {"AppendOnly", "no"}};
+    } same[] = {{"save", ""},
+                {"appendonly", "no"},
+                {"appendonly", "NO"},
+                {"daemonize", "no"},
+                {"maxmemory", "0"},
+                {"replicaof", "no one"},
+                {"cluster-enabled", "no"},
+                {"tls-port", "0"},
+                {"aclfile", ""},
+                {"notify-keyspace-events", ""},
+                {"supervised", "auto"},
+                {"supervised", "systemd"},
+                {"shutdown-on-sigint", "nosave now"},
+                {"activerehashing", "yes"},
+                {"AppendOnly", "no"}};
 
     (void)state;
     for (unsigned i = 0; i < sizeof same / sizeof same[0]; i++) {
         assert_int_equal(judge(same[i].name, same[i].value), FOREIGN_SAME);
-        assert_true(foreign_is_ours_anyhow(bytes_of_text(same[i].name), bytes_of_text(same[i].value)));
+        assert_true(
+            foreign_is_ours_anyhow(bytes_of_text(same[i].name), bytes_of_text(same[i].value)));
     }
     assert_int_equal(judge("appendonly", "n"), FOREIGN_REFUSED);
     assert_int_equal(judge("appendonly", "no "), FOREIGN_REFUSED);
@@ -65,11 +76,25 @@ static void what_happens_anyhow_may_be_asked_for(void **state)
 
 static void how_redis_does_things_is_harmless(void **state)
 {
-    static const char *const names[] = {"dir", "dbfilename", "rdbcompression", "appendfsync", "repl-backlog-size",
-                                        "replica-read-only", "slave-read-only", "lua-time-limit", "hash-max-ziplist-value",
-                                        "list-max-listpack-size", "io-threads", "active-defrag-cycle-min", "acllog-max-len",
-                                        "tls-ciphers", "cluster-node-timeout", "stream-node-max-bytes", "tracking-table-max-keys",
-                                        "set-max-listpack-value", "server_cpulist"};
+    static const char *const names[] = {"dir",
+                                        "dbfilename",
+                                        "rdbcompression",
+                                        "appendfsync",
+                                        "repl-backlog-size",
+                                        "replica-read-only",
+                                        "slave-read-only",
+                                        "lua-time-limit",
+                                        "hash-max-ziplist-value",
+                                        "list-max-listpack-size",
+                                        "io-threads",
+                                        "active-defrag-cycle-min",
+                                        "acllog-max-len",
+                                        "tls-ciphers",
+                                        "cluster-node-timeout",
+                                        "stream-node-max-bytes",
+                                        "tracking-table-max-keys",
+                                        "set-max-listpack-value",
+                                        "server_cpulist"};
 
     (void)state;
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {

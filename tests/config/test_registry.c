@@ -43,7 +43,8 @@ static void assert_refused(const char *name, const char *value, const char *reas
     char wanted[400];
 
     assert_false(set(name, value));
-    snprintf(wanted, sizeof wanted, "CONFIG SET failed (possibly related to argument '%s') - %s", name, reason);
+    snprintf(wanted, sizeof wanted, "CONFIG SET failed (possibly related to argument '%s') - %s",
+             name, reason);
     assert_string_equal(said(&why), wanted);
 }
 
@@ -115,16 +116,20 @@ static void refusals_speak_as_redis_does(void **state)
     assert_refused("hooks", "99999999999999999999", "argument couldn't be parsed into an integer");
     assert_refused("hooks", "0", "argument must be between 1 and 65535 inclusive");
     assert_refused("hooks", "70000", "argument must be between 1 and 65535 inclusive");
-    assert_refused("cold-ms", "-6", "argument must be between -5 and 9223372036854775807 inclusive");
+    assert_refused("cold-ms", "-6",
+                   "argument must be between -5 and 9223372036854775807 inclusive");
     assert_refused("pocket", "1x", "argument must be a memory value");
     assert_refused("pocket", "-1", "argument must be a memory value");
-    assert_refused("pocket", "1", "argument must be between 1024 and 9223372036854775807 inclusive");
+    assert_refused("pocket", "1",
+                   "argument must be between 1024 and 9223372036854775807 inclusive");
     assert_refused("pocket", "9999999999gb", "argument must be a memory value");
-    assert_refused("level", "loud", "argument(s) must be one of the following: debug, notice, warning");
+    assert_refused("level", "loud",
+                   "argument(s) must be one of the following: debug, notice, warning");
     assert_refused("port", "1", "can't set immutable config");
     assert_refused("folder", "/tmp", "can't set protected config");
     assert_false(set("nope", "1"));
-    assert_string_equal(said(&why), "Unknown option or number of arguments for CONFIG SET - 'nope'");
+    assert_string_equal(said(&why),
+                        "Unknown option or number of arguments for CONFIG SET - 'nope'");
     assert_int_equal(option_int(&cloak_options.hooks), 100);
 }
 
@@ -174,7 +179,8 @@ static void the_first_wrong_name_goes_before_any_wrong_value(void **state)
 {
     (void)state;
     assert_false(set_two("hooks", "x", "nope", "1"));
-    assert_string_equal(said(&why), "Unknown option or number of arguments for CONFIG SET - 'nope'");
+    assert_string_equal(said(&why),
+                        "Unknown option or number of arguments for CONFIG SET - 'nope'");
     assert_false(set_two("port", "1", "nope", "1"));
     assert_string_equal(said(&why), "CONFIG SET failed (possibly related to argument 'port') - "
                                     "can't set immutable config");
@@ -191,9 +197,13 @@ static void an_option_given_twice_is_refused(void **state)
 {
     (void)state;
     assert_false(set_two("HOOKS", "1", "hooks", "2"));
-    assert_string_equal(said(&why), "CONFIG SET failed (possibly related to argument 'hooks') - duplicate parameter");
+    assert_string_equal(
+        said(&why),
+        "CONFIG SET failed (possibly related to argument 'hooks') - duplicate parameter");
     assert_false(set_two("hooks", "1", "HOOKS", "1"));
-    assert_string_equal(said(&why), "CONFIG SET failed (possibly related to argument 'HOOKS') - duplicate parameter");
+    assert_string_equal(
+        said(&why),
+        "CONFIG SET failed (possibly related to argument 'HOOKS') - duplicate parameter");
     assert_int_equal(option_int(&cloak_options.hooks), 100);
 }
 
@@ -224,7 +234,8 @@ static void hooks_check_first_and_are_told_once_of_what_changed(void **state)
 {
     (void)state;
     told = 0;
-    cloak_option_hooks.hooks = (struct option_hooks){.check = refuse_thirteen, .changed = count_telling};
+    cloak_option_hooks.hooks =
+        (struct option_hooks){.check = refuse_thirteen, .changed = count_telling};
     cloak_option_hooks.sign = (struct option_hooks){.changed = count_telling};
     assert_refused("hooks", "13", "Nobody wants that hook.");
     assert_int_equal(option_int(&cloak_options.hooks), 100);
@@ -274,7 +285,8 @@ static void a_hook_may_answer_for_its_text(void **state)
     assert_string_equal(printed("limits"), "a 0 0 b 1 1");
 }
 
-/* The options of Redis that are not here: what happens anyhow may be asked for, all else is explained. */
+/* The options of Redis that are not here: what happens anyhow may be asked for, all else is
+ * explained. */
 static void foreign_options_are_never_a_false_ok(void **state)
 {
     (void)state;
@@ -283,9 +295,12 @@ static void foreign_options_are_never_a_false_ok(void **state)
     assert_true(set("maxmemory", "0"));
     assert_true(set_two("save", "", "hooks", "3"));
     assert_int_equal(option_int(&cloak_options.hooks), 3);
-    assert_refused("appendonly", "yes", "data is kept in memory only, and would be lost when the server stops");
-    assert_refused("save", "900 1", "data is kept in memory only, and would be lost when the server stops");
-    assert_refused("hash-max-listpack-entries", "5", "how values are packed when small is not up to an option");
+    assert_refused("appendonly", "yes",
+                   "data is kept in memory only, and would be lost when the server stops");
+    assert_refused("save", "900 1",
+                   "data is kept in memory only, and would be lost when the server stops");
+    assert_refused("hash-max-listpack-entries", "5",
+                   "how values are packed when small is not up to an option");
 }
 
 static void a_text_stays_readable_after_it_was_replaced(void **state)
@@ -323,7 +338,8 @@ static void *set_both(void *context)
 {
     const char *value = context;
     struct text unused = {0};
-    struct config_pair pairs[] = {{BYTES("hooks"), bytes_of_text(value)}, {BYTES("sign"), bytes_of_text(value)}};
+    struct config_pair pairs[] = {{BYTES("hooks"), bytes_of_text(value)},
+                                  {BYTES("sign"), bytes_of_text(value)}};
 
     for (int i = 0; i < 2000; i++) {
         if (!config_set(pairs, 2, &unused)) return (void *)1;
@@ -339,7 +355,8 @@ static void writers_take_turns(void **state)
     pthread_t threads[4];
 
     (void)state;
-    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, set_both, values[i]), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, set_both, values[i]), 0);
     for (int i = 0; i < 2000; i++) assert_true(strlen(option_text(&cloak_options.sign)) <= 2);
     for (int i = 0; i < 4; i++) {
         void *failed;
@@ -361,7 +378,8 @@ static void random_values_survive_printing(void **state)
         char value[64];
         int64_t before;
 
-        snprintf(value, sizeof value, "%llu%s", (unsigned long long)(1024 + random_below(&seed, 1000000)),
+        snprintf(value, sizeof value, "%llu%s",
+                 (unsigned long long)(1024 + random_below(&seed, 1000000)),
                  units[random_below(&seed, 6)]);
         assert_true(set("pocket", value));
         before = option_int(&cloak_options.pocket);

@@ -15,7 +15,8 @@ static const struct option_row *row_of(const char *name)
     return NULL;
 }
 
-static void assert_lines(const char *name, const char *value, const char *prefix, const char *wanted)
+static void assert_lines(const char *name, const char *value, const char *prefix,
+                         const char *wanted)
 {
     struct text text = {0};
 

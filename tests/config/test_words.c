@@ -70,8 +70,8 @@ static void zero_bytes_can_be_written(void **state)
 
 static void what_is_not_closed_or_sticks_is_malformed(void **state)
 {
-    static const char *const lines[] = {"\"a", "'a", "a \"", "a '", "\"a\"b", "'a'b", "\"a\"\"b\"", "\"a\\", "\"a\\\"",
-                                        "'a\\'", "\"a\\x4"};
+    static const char *const lines[] = {"\"a",        "'a",    "a \"",    "a '",   "\"a\"b", "'a'b",
+                                        "\"a\"\"b\"", "\"a\\", "\"a\\\"", "'a\\'", "\"a\\x4"};
     struct words words;
 
     (void)state;

@@ -30,7 +30,8 @@ static void every_time_is_told_within_a_sixtieth(void **state)
         uint64_t ns = random_next(&seed) >> (28 + random_below(&seed, 36)), told;
 
         histogram_add(&histogram, ns);
-        histogram_add(&histogram, ns * 3); /* so that the first is not the longest, which is kept whole */
+        histogram_add(&histogram,
+                      ns * 3); /* so that the first is not the longest, which is kept whole */
         told = histogram_percentile_ns(&histogram, 50);
         assert_true(told * 1000 >= ns * 984 && told * 1000 <= ns * 1016);
         histogram_fini(&histogram);
@@ -110,7 +111,8 @@ static void merging_is_as_having_seen_both(void **state)
     histogram_merge(&merged, &right);
     assert_int_equal(histogram_total(&merged), 10000);
     for (double percent = 0; percent <= 100; percent += 0.5) {
-        assert_int_equal(histogram_percentile_ns(&merged, percent), histogram_percentile_ns(&both, percent));
+        assert_int_equal(histogram_percentile_ns(&merged, percent),
+                         histogram_percentile_ns(&both, percent));
     }
     histogram_fini(&left);
     histogram_fini(&right);
@@ -149,8 +151,9 @@ static void see(void *context, uint64_t us, uint64_t cumulative)
 /* The names as redis-server 7.0 gives them. */
 static void doublings_have_redis_names(void **state)
 {
-    static const uint64_t names[] = {1,     2,     4,     8,      16,     33,     66,     132,     264,    528,
-                                     1056,  2113,  4227,  8454,   16908,  33816,  67633,  135266,  270532, 541065};
+    static const uint64_t names[] = {1,     2,     4,     8,      16,     33,    66,
+                                     132,   264,   528,   1056,   2113,   4227,  8454,
+                                     16908, 33816, 67633, 135266, 270532, 541065};
     struct histogram histogram = {0};
     struct steps steps = {0};
 

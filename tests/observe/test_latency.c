@@ -157,7 +157,8 @@ static void any_thread_adds_and_reads(void **state)
     for (int i = 0; i < 1000; i++) {
         const struct latency_series *series = read("command");
 
-        for (unsigned j = 0; series && j < series->count; j++) assert_in_range(series->samples[j].ms, 10, 59);
+        for (unsigned j = 0; series && j < series->count; j++)
+            assert_in_range(series->samples[j].ms, 10, 59);
     }
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     assert_int_equal(read("expire-cycle")->count, LATENCY_SAMPLES);
@@ -169,9 +170,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_what_reaches_the_threshold_is_kept, begin, end),
         cmocka_unit_test_setup_teardown(a_second_keeps_its_worst, begin, end),
-        cmocka_unit_test_setup_teardown(the_last_160_seconds_with_an_event_stay_and_the_worst_of_all, begin, end),
+        cmocka_unit_test_setup_teardown(
+            the_last_160_seconds_with_an_event_stay_and_the_worst_of_all, begin, end),
         cmocka_unit_test_setup_teardown(events_are_kept_apart_and_forgotten_by_name, begin, end),
-        cmocka_unit_test_setup_teardown(more_events_than_there_is_room_for_are_not_kept, begin, end),
+        cmocka_unit_test_setup_teardown(more_events_than_there_is_room_for_are_not_kept, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(any_thread_adds_and_reads, begin, end),
     };
 

@@ -43,7 +43,8 @@ struct seen {
     int64_t sums[4];
 };
 
-static void see(void *context, const struct metric_set *set, const struct metric_row *row, int64_t sum)
+static void see(void *context, const struct metric_set *set, const struct metric_row *row,
+                int64_t sum)
 {
     struct seen *seen = context;
 

@@ -203,7 +203,8 @@ static void random_patterns_match_as_a_plain_recursive_reading_does(void **state
             text[j] = in_text[random_below(&seed, sizeof in_text - 1)];
         }
         ours = glob_match(bytes_of(pattern, pattern_len), bytes_of(text, text_len));
-        model = model_match((struct reading){pattern, pattern + pattern_len, text, text + text_len});
+        model =
+            model_match((struct reading){pattern, pattern + pattern_len, text, text + text_len});
         if (ours != model) {
             fail_msg("'%.*s' on '%.*s'", (int)pattern_len, pattern, (int)text_len, text);
         }
@@ -212,7 +213,8 @@ static void random_patterns_match_as_a_plain_recursive_reading_does(void **state
     assert_in_range(matched, 10000, 380000);
 }
 
-/* CVE-2022-36021: each star used to multiply the ways to try. Any exponential reading would not end. */
+/* CVE-2022-36021: each star used to multiply the ways to try. Any exponential reading would not
+ * end. */
 static void many_stars_cost_no_more_than_pattern_times_text(void **state)
 {
     char pattern[2001], text[5000];
