@@ -5,7 +5,7 @@
 struct foreign_row {
     const char *name;
     enum foreign otherwise; /* for any value that is not in `same` */
-    const char *same;       /* values that ask for what happens anyhow, split by '|'; NULL for none */
+    const char *same;       /* values that ask for what happens anyhow: "no|never"; or NULL */
     const char *reason;
 };
 
@@ -74,7 +74,7 @@ static const struct foreign_row rows[] = {
     HARMLESS("lazyfree-lazy-server-del", "yes", ALWAYS_LAZY)
     HARMLESS("lazyfree-lazy-user-del", "yes", ALWAYS_LAZY)
     HARMLESS("lazyfree-lazy-user-flush", "yes", ALWAYS_LAZY)
-    HARMLESS("jemalloc-bg-thread", "yes", "the allocator always gives memory back in the background")
+    HARMLESS("jemalloc-bg-thread", "yes", "memory always goes back in the background")
     HARMLESS("activedefrag", "no", NO_DEFRAG)
     HARMLESS("active-defrag-cycle-max", NULL, NO_DEFRAG)
     HARMLESS("active-defrag-cycle-min", NULL, NO_DEFRAG)
@@ -233,7 +233,7 @@ static const struct foreign_row rows[] = {
     HARMLESS("ignore-warnings", NULL, "no warning stops the server")
     HARMLESS("bind-source-addr", NULL, "the server opens no connection by itself")
     HARMLESS("socket-mark-id", "0", "sockets are not marked")
-    HARMLESS("max-new-connections-per-cycle", NULL, "how many are accepted at once is bounded anyhow")
+    HARMLESS("max-new-connections-per-cycle", NULL, "accepting goes in bounded batches anyhow")
     HARMLESS("max-new-tls-connections-per-cycle", NULL, NO_TLS)
 };
 /* clang-format on */
