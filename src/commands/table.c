@@ -6,6 +6,10 @@ const struct command_family *const command_families[] = {
     &keys_commands,
     &expire_commands,
     &connection_commands,
+    &config_commands,
+    &command_commands,
+    &server_commands,
+    &debug_commands,
 };
 
 const unsigned command_family_count = sizeof command_families / sizeof command_families[0];

@@ -14,5 +14,9 @@ extern const struct command_family counter_commands;
 extern const struct command_family keys_commands;
 extern const struct command_family expire_commands;
 extern const struct command_family connection_commands;
+extern const struct command_family config_commands;
+extern const struct command_family command_commands;
+extern const struct command_family server_commands;
+extern const struct command_family debug_commands;
 
 #endif

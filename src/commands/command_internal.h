@@ -1,0 +1,31 @@
+/* command_internal: what COMMAND's files share: a command told as COMMAND INFO and COMMAND DOCS tell it. */
+#ifndef COATCHECK_COMMANDS_COMMAND_INTERNAL_H
+#define COATCHECK_COMMANDS_COMMAND_INTERNAL_H
+
+#include "coatcheck/engine/call.h"
+
+/* Was it taken away by rename-command, or is its container? */
+static inline bool command_is_gone(const struct command *command)
+{
+    return command->name[0] == '\0' || (command->parent && command->parent->name[0] == '\0');
+}
+
+/* Can there be keys among its words? */
+bool command_has_keys(const struct command_row *row);
+
+/* The row's specs one by one, also where the row tells them by three numbers; false: there is no such one. */
+bool command_key_spec_at(const struct command_row *row, unsigned index, struct command_key_spec *spec);
+
+/* {"RO", "access"}: the words of enum key_access. */
+void reply_key_access(struct reply *reply, unsigned access);
+
+/* One element of COMMAND INFO's answer: ten facts, or a null for no command. */
+void reply_command_info(struct reply *reply, const struct command *command);
+
+/* The map that COMMAND DOCS answers for a command. */
+void reply_command_docs(struct reply *reply, const struct command *command);
+
+/* The arguments of a syntax line as COMMAND DOCS tells them: an array of maps. */
+void reply_command_arguments(struct reply *reply, const struct command *command);
+
+#endif

@@ -1,0 +1,85 @@
+/* Digests of keys: the same for the same data whatever the order in which it came, so that two servers, or one
+ * server before and after, can be compared. Not redis-server's digest: that one is made with SHA-1. */
+#include "debug_internal.h"
+
+#include <stdio.h>
+#include <xxhash.h>
+
+struct digest {
+    uint64_t high, middle;
+    uint32_t low;
+};
+#define DIGEST_TEXT (40 + 1)
+
+struct digesting {
+    struct digest sum;
+    unsigned db;
+};
+
+static struct digest digest_of(const struct entry *entry, uint64_t seed)
+{
+    char scratch[NUMBER_MAX_TEXT];
+    struct bytes value = entry_type(entry) == VALUE_STRING ? entry_string(entry, scratch) : bytes_of("", 0);
+    uint64_t salt = seed ^ (uint64_t)entry_type(entry) << 56 ^ (entry_deadline_ms(entry) != NEVER ? 1 : 0);
+    XXH128_hash_t wide = XXH3_128bits_withSeed(value.at, value.len, salt);
+
+    return (struct digest){.high = wide.high64,
+                           .middle = wide.low64,
+                           .low = (uint32_t)XXH3_64bits_withSeed(value.at, value.len, ~salt)};
+}
+
+static void digest_print(const struct digest *digest, char into[DIGEST_TEXT])
+{
+    snprintf(into, DIGEST_TEXT, "%016llx%016llx%08x", (unsigned long long)digest->high,
+             (unsigned long long)digest->middle, digest->low);
+}
+
+static void add_entry(void *context, const struct entry *entry)
+{
+    struct digesting *digesting = context;
+    struct bytes key = entry_key(entry);
+    struct digest one = digest_of(entry, XXH3_64bits_withSeed(key.at, key.len, digesting->db + 1));
+
+    digesting->sum.high ^= one.high;
+    digesting->sum.middle ^= one.middle;
+    digesting->sum.low ^= one.low;
+}
+
+void debug_digest(struct call *call)
+{
+    struct digesting digesting = {0};
+    char text[DIGEST_TEXT];
+
+    keyspace_enter_all(call->keyspace);
+    for (unsigned db = 0; db < keyspace_databases(call->keyspace); db++) {
+        uint64_t cursor = 0;
+
+        digesting.db = db;
+        if (keyspace_count(call->keyspace, db) == 0) continue;
+        do {
+            cursor = keyspace_scan(call->keyspace, db, cursor, 1000, add_entry, &digesting);
+        } while (cursor != 0);
+    }
+    keyspace_leave_all(call->keyspace);
+    digest_print(&digesting.sum, text);
+    reply_simple(call->reply, text);
+}
+
+void debug_digest_value(struct call *call)
+{
+    reply_array(call->reply, call_argc(call) - 2);
+    for (unsigned i = 2; i < call_argc(call); i++) {
+        struct digest digest = {0};
+        struct key key;
+        struct entry *entry;
+        char text[DIGEST_TEXT];
+
+        key_init(&key, call->keyspace, session_db(call->session), call_arg(call, i));
+        shard_enter(key.shard);
+        entry = key_read_quietly(&key);
+        if (entry) digest = digest_of(entry, 0);
+        shard_leave(key.shard);
+        digest_print(&digest, text);
+        reply_simple(call->reply, text);
+    }
+}
