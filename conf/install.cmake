@@ -55,4 +55,7 @@ if(COATCHECK_TESTS)
              COMMAND ${PROJECT_SOURCE_DIR}/tests/daemon/check_unit ${PROJECT_BINARY_DIR})
     add_test(NAME daemon/check_man
              COMMAND ${PROJECT_SOURCE_DIR}/tests/daemon/check_man ${PROJECT_BINARY_DIR})
+    add_test(NAME daemon/check_service
+             COMMAND ${PROJECT_SOURCE_DIR}/tests/daemon/check_service ${PROJECT_BINARY_DIR})
+    set_tests_properties(daemon/check_unit daemon/check_man daemon/check_service PROPERTIES TIMEOUT 300)
 endif()

@@ -27,8 +27,10 @@ static const char *defect_of(int fd)
 
     if (fcntl(fd, F_GETFD) < 0) return "is not open";
     if (family < 0) return "is not a socket";
-    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) return "is neither an IP nor a unix socket";
-    if (option_of(fd, SO_TYPE) != SOCK_STREAM) return "is not a stream socket (ListenStream= makes one)";
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+        return "is neither an IP nor a unix socket";
+    if (option_of(fd, SO_TYPE) != SOCK_STREAM)
+        return "is not a stream socket (ListenStream= makes one)";
     if (option_of(fd, SO_ACCEPTCONN) != 1) return "is not listening (Accept=yes must not be set)";
     return NULL;
 }
@@ -79,8 +81,10 @@ static void keep_all(struct activation *activation, unsigned count, const char *
 
         memcpy(text, name.at, name.len);
         text[name.len] = '\0';
-        activation->sockets[i] = (struct activation_socket){
-            .fd = FIRST_FD + (int)i, .family = option_of(FIRST_FD + (int)i, SO_DOMAIN), .name = text};
+        activation->sockets[i] =
+            (struct activation_socket){.fd = FIRST_FD + (int)i,
+                                       .family = option_of(FIRST_FD + (int)i, SO_DOMAIN),
+                                       .name = text};
     }
 }
 
@@ -100,7 +104,8 @@ static bool take(struct activation *activation, struct text *why)
         return false;
     }
     if (!number_read_uint(bytes_of_text(fds), &number) || number > MOST_SOCKETS) {
-        text_addf(why, "Socket activation: LISTEN_FDS must be between 0 and %d, not '%s'", MOST_SOCKETS, fds);
+        text_addf(why, "Socket activation: LISTEN_FDS must be between 0 and %d, not '%s'",
+                  MOST_SOCKETS, fds);
         return false;
     }
     if (number == 0) return true;

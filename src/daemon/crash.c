@@ -15,8 +15,8 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/version.h"
 
-/* Unwinding and the name lookup of backtrace_symbols_fd() need some 10 KB, the frames of a sanitizer and
- * of AVX-512 several times that. What is not touched costs only addresses. */
+/* Unwinding and the name lookup of backtrace_symbols_fd() need some 10 KB, the frames of a
+ * sanitizer and of AVX-512 several times that. What is not touched costs only addresses. */
 #define STACK_BYTES (256u << 10)
 #define GUARD_BYTES (64u << 10) /* a page, whatever the size of pages is */
 #define MOST_FRAMES 64
@@ -24,11 +24,15 @@
 #define LINE_ROOM 256
 #define PATIENCE_S 10
 
+/* Reads a crashed thread's stack, which a sanitizer takes for a mistake. */
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The parts of a report, in order. A part that crashes is left for the next one, so the surest come first. */
+/* The parts of a report, in order. A part that crashes is left for the next one, so the surest come
+ * first. */
 enum part { PART_HEAD, PART_BACKTRACE, PART_COMMAND, PART_END };
 
 static struct {
@@ -127,6 +131,7 @@ static void write_register(int fd, const char *name, unsigned long value)
 
 static const char *name_of(int number)
 {
+    /* clang-format off */
     switch (number) {
     case SIGSEGV: return "SIGSEGV";
     case SIGBUS: return "SIGBUS";
@@ -135,11 +140,13 @@ static const char *name_of(int number)
     case SIGABRT: return "SIGABRT";
     default: return "signal";
     }
+    /* clang-format on */
 }
 
 static const char *cause_of(const siginfo_t *info)
 {
     if (info->si_code <= 0) return "sent by a process";
+    /* clang-format off */
     switch (info->si_signo) {
     case SIGSEGV:
         if (info->si_code == SEGV_MAPERR) return "nothing is mapped there";
@@ -150,6 +157,7 @@ static const char *cause_of(const siginfo_t *info)
     case SIGILL: return "no such instruction";
     default: return "";
     }
+    /* clang-format on */
 }
 
 static void write_cause(int fd, const siginfo_t *info)
@@ -249,7 +257,7 @@ static unsigned long pc_of(const ucontext_t *at)
 #endif
 }
 
-__attribute__((no_sanitize("address", "undefined"))) static struct place place_of(const ucontext_t *at)
+UNCHECKED static struct place place_of(const ucontext_t *at)
 {
     struct place place = {0};
 
@@ -267,10 +275,10 @@ __attribute__((no_sanitize("address", "undefined"))) static struct place place_o
     return place;
 }
 
-/* A jump to where no code is leaves the unwinder nothing to start from: it reads the code at pc, and
- * crashes. The caller is known all the same, and its callers by the chain of frame pointers, which we are
- * compiled with; the C library is not, so the chain may end early. */
-__attribute__((no_sanitize("address", "undefined"))) static void write_chain(int fd, struct place place)
+/* A jump to where no code is leaves the unwinder nothing to start from: it reads the code at pc,
+ * and crashes. The caller is known all the same, and its callers by the chain of frame pointers,
+ * which we are compiled with; the C library is not, so the chain may end early. */
+UNCHECKED static void write_chain(int fd, struct place place)
 {
     unsigned long frame = place.fp, lowest = place.sp;
 
@@ -285,7 +293,8 @@ __attribute__((no_sanitize("address", "undefined"))) static void write_chain(int
 
 static bool jumped_nowhere(const siginfo_t *info, const ucontext_t *at)
 {
-    return info->si_signo == SIGSEGV && info->si_code > 0 && pc_of(at) == (unsigned long)info->si_addr;
+    return info->si_signo == SIGSEGV && info->si_code > 0 &&
+           pc_of(at) == (unsigned long)info->si_addr;
 }
 
 static void write_backtrace(int fd, const siginfo_t *info, const ucontext_t *at)
@@ -356,6 +365,7 @@ static void limit_time(void)
 
 static void run_parts(int fd)
 {
+    /* clang-format off */
     for (;;) {
         switch (atomic_fetch_add(&report.part, 1)) {
         case PART_HEAD: write_head(fd, report.info, report.context); break;
@@ -365,6 +375,7 @@ static void run_parts(int fd)
         default: return;
         }
     }
+    /* clang-format on */
 }
 
 static void on_crash(int number, siginfo_t *info, void *context)
@@ -388,8 +399,8 @@ static void on_crash(int number, siginfo_t *info, void *context)
     }
     run_parts(log_fd());
 
-    /* A fault happens again when we return, now with its usual end: so the core shows the place of the
-     * fault and not this handler. What was sent must be sent again. */
+    /* A fault happens again when we return, now with its usual end: so the core shows the place of
+     * the fault and not this handler. What was sent must be sent again. */
     let_go(atomic_load(&report.signal));
     if (info != report.info || info->si_code <= 0) raise(atomic_load(&report.signal));
 }
@@ -406,7 +417,8 @@ bool crash_thread_setup(void)
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) return false;
     stack.ss_sp = mapping + GUARD_BYTES;
-    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) < 0 || sigaltstack(&stack, &own_stack.before) < 0) {
+    if (mprotect(mapping, GUARD_BYTES, PROT_NONE) < 0 ||
+        sigaltstack(&stack, &own_stack.before) < 0) {
         int error = errno;
 
         munmap(mapping, GUARD_BYTES + STACK_BYTES);

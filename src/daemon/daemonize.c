@@ -9,15 +9,16 @@
 #include <unistd.h>
 #include "coatcheck/base/log.h"
 
-/* The child's end of the pair; -1 in a process that was not started by daemonize_start(). A socket and no
- * pipe, since writing to a parent that was interrupted must not raise SIGPIPE. */
+/* The child's end of the pair; -1 in a process that was not started by daemonize_start(). A socket
+ * and no pipe, since writing to a parent that was interrupted must not raise SIGPIPE. */
 static int parent_fd = -1;
 
 /* A child that ended without a word has failed, even with 0. */
 static int exit_code_of(int status)
 {
     if (WIFEXITED(status)) return WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
-    dprintf(STDERR_FILENO, "coatcheckd: the server was ended by signal %d (%s) before it was ready\n",
+    dprintf(STDERR_FILENO,
+            "coatcheckd: the server was ended by signal %d (%s) before it was ready\n",
             WTERMSIG(status), strsignal(WTERMSIG(status)));
     return 1;
 }
@@ -81,7 +82,8 @@ void daemonize_ready(void)
     }
     /* A parent that was interrupted meanwhile no longer reads; the server serves all the same. */
     if (send(parent_fd, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE) {
-        log_warning("The starting process cannot be told that the server is ready: %s", strerror(errno));
+        log_warning("The starting process cannot be told that the server is ready: %s",
+                    strerror(errno));
     }
     close(parent_fd);
     parent_fd = -1;

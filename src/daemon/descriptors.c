@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Standard streams, log, syslog, the socket to the service manager, files opened for a moment, and one to
- * accept a client with who is then told that there are too many. */
+/* Standard streams, log, syslog, the socket to the service manager, files opened for a moment, and
+ * one to accept a client with who is then told that there are too many. */
 #define ALWAYS 32
 /* A loop of libevent: epoll, its timer, its mailbox, one to spare. */
 #define PER_THREAD 4
@@ -49,8 +49,10 @@ unsigned descriptors_raise(unsigned clients, unsigned reserve, struct text *why)
 
     fit = reached > reserve ? (unsigned)(reached - reserve) : 0;
     text_addf(why,
-              "maxclients %u needs %llu open files, the system allows %llu (%s): %u clients fit. Raise the "
+              "maxclients %u needs %llu open files, the system allows %llu (%s): %u clients fit. "
+              "Raise the "
               "hard limit (LimitNOFILE= of the unit, `ulimit -Hn` of the shell)",
-              clients, (unsigned long long)wanted, (unsigned long long)reached, strerror(error), fit);
+              clients, (unsigned long long)wanted, (unsigned long long)reached, strerror(error),
+              fit);
     return fit;
 }

@@ -29,13 +29,14 @@ static struct {
     bool complained;
 } manager = {.fd = -1};
 
-/* "/run/systemd/notify", or "@name" in the abstract namespace, where the first byte is a zero and the
- * length counts: a zero at the end would be part of the name. */
+/* "/run/systemd/notify", or "@name" in the abstract namespace, where the first byte is a zero and
+ * the length counts: a zero at the end would be part of the name. */
 static bool read_address(const char *path)
 {
     size_t len = strlen(path);
 
-    if (len < 2 || len >= sizeof manager.to.sun_path || (path[0] != '/' && path[0] != '@')) return false;
+    if (len < 2 || len >= sizeof manager.to.sun_path || (path[0] != '/' && path[0] != '@'))
+        return false;
     manager.to = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(manager.to.sun_path, path, len);
     if (path[0] == '@') manager.to.sun_path[0] = '\0';
@@ -52,7 +53,8 @@ static void read_watchdog(void)
 
     if (!usec) return;
     /* Meant for another process, a wrapper that started us without clearing it. */
-    if (pid && (!number_read_uint(bytes_of_text(pid), &number) || number != (uint64_t)getpid())) return;
+    if (pid && (!number_read_uint(bytes_of_text(pid), &number) || number != (uint64_t)getpid()))
+        return;
     if (number_read_uint(bytes_of_text(usec), &number)) {
         manager.watchdog_us = number;
     } else {
@@ -140,7 +142,8 @@ void notify_reloading(void)
     struct timespec now;
 
     if (!manager.ready) return;
-    /* The manager compares the time with that of its request, so it must be the raw monotonic clock. */
+    /* The manager compares the time with that of its request, so it must be the raw monotonic
+     * clock. */
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);

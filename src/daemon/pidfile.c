@@ -12,7 +12,8 @@
 
 #define PID_ROOM 32
 
-/* The file that we wrote. Another server that was told the same path may have put its own there since. */
+/* The file that we wrote. Another server that was told the same path may have put its own there
+ * since. */
 static struct {
     char *path; /* absolute; NULL: there is none */
     pid_t pid;  /* who wrote it: a child of ours must not remove it */
@@ -113,8 +114,9 @@ bool pidfile_open(const char *path, struct text *why)
     return true;
 }
 
-/* The inode alone does not tell: file systems give the number of a replaced file to the next one. The pid
- * alone does not either: two containers that share the folder may both call a server number 1. */
+/* The inode alone does not tell: file systems give the number of a replaced file to the next one.
+ * The pid alone does not either: two containers that share the folder may both call a server
+ * number 1. */
 static bool still_ours(void)
 {
     char digits[PID_ROOM] = {0};

@@ -13,8 +13,8 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/daemon/notify.h"
 
-/* Handlers of our own instead of libevent's signal events: those are delivered by the loop, and the second
- * TERM has to work above all when the loop no longer turns. */
+/* Handlers of our own instead of libevent's signal events: those are delivered by the loop, and the
+ * second TERM has to work above all when the loop no longer turns. */
 static const int stop_signals[] = {SIGTERM, SIGINT};
 static const int reopen_signals[] = {SIGHUP, SIGUSR1};
 static const int ignored_signals[] = {SIGPIPE};
@@ -86,7 +86,8 @@ static void reopen(void)
     if (log_reopen()) {
         log_notice("Log opened again");
     } else {
-        log_warning("The log cannot be opened again, the old one stays in use: %s", strerror(errno));
+        log_warning("The log cannot be opened again, the old one stays in use: %s",
+                    strerror(errno));
     }
     if (signals.rows.reopened) signals.rows.reopened(signals.rows.context);
     notify_reloaded();

@@ -1,5 +1,6 @@
-/* child: a test's other process. It runs one function and ends by _exit(), so that it neither leaves the
- * test's hands nor writes the test's report a second time. Inside it, child_check() stands for assert. */
+/* child: a test's other process. It runs one function and ends by _exit(), so that it neither
+ * leaves the test's hands nor writes the test's report a second time. Inside it, child_check()
+ * stands for assert. */
 #ifndef COATCHECK_TESTS_DAEMON_CHILD_H
 #define COATCHECK_TESTS_DAEMON_CHILD_H
 
@@ -56,7 +57,8 @@ static inline int child_exit_code(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A folder of its own for a test; freed with folder_free(), which removes what is in it (files only). */
+/* A folder of its own for a test; freed with folder_free(), which removes what is in it (files
+ * only). */
 static inline char *folder_new(void)
 {
     char *path = strdup("/tmp/coatcheck-test-XXXXXX");

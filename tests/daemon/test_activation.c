@@ -81,7 +81,8 @@ static int unix_socket(int type)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, type, 0);
 
-    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "coatcheck-activation-%ld-%d", (long)getpid(), type);
+    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "coatcheck-activation-%ld-%d",
+             (long)getpid(), type);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     if (type != SOCK_DGRAM) assert_int_equal(listen(fd, 16), 0);
     return fd;
@@ -190,7 +191,8 @@ static void listening_sockets_of_each_family_are_taken_with_their_names(void **s
 static void a_client_is_accepted_from_a_socket_that_was_taken(void **state)
 {
     (void)state;
-    expect((struct start){.fds = {tcp_socket(AF_INET, true)}, .count = 1, .look = look_for_a_client});
+    expect(
+        (struct start){.fds = {tcp_socket(AF_INET, true)}, .count = 1, .look = look_for_a_client});
 }
 
 static void without_variables_nothing_is_taken(void **state)
@@ -213,7 +215,8 @@ static void without_variables_nothing_is_taken(void **state)
 static void what_was_meant_for_another_process_is_left_alone(void **state)
 {
     (void)state;
-    expect((struct start){.fds = {tcp_socket(AF_INET, true)}, .count = 1, .pid = "1", .look = look_for_nothing});
+    expect((struct start){
+        .fds = {tcp_socket(AF_INET, true)}, .count = 1, .pid = "1", .look = look_for_nothing});
 }
 
 static void no_descriptors_is_no_error(void **state)
@@ -232,7 +235,10 @@ static void a_descriptor_that_cannot_be_accepted_from_is_refused_with_its_defect
                           .look = look_for_not_listening});
     expect((struct start){.fds = {unix_socket(SOCK_DGRAM)}, .count = 1, .look = look_for_datagram});
     expect((struct start){.fds = {nothing}, .count = 1, .look = look_for_no_socket});
-    expect((struct start){.fds = {tcp_socket(AF_INET, true)}, .count = 1, .said_count = "2", .look = look_for_not_open});
+    expect((struct start){.fds = {tcp_socket(AF_INET, true)},
+                          .count = 1,
+                          .said_count = "2",
+                          .look = look_for_not_open});
 }
 
 static void variables_out_of_their_form_are_refused(void **state)
@@ -241,7 +247,10 @@ static void variables_out_of_their_form_are_refused(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        expect((struct start){.fds = {tcp_socket(AF_INET, true)}, .count = 1, .said_count = counts[i], .look = look_for_bad_count});
+        expect((struct start){.fds = {tcp_socket(AF_INET, true)},
+                              .count = 1,
+                              .said_count = counts[i],
+                              .look = look_for_bad_count});
     }
     expect((struct start){.count = 0, .pid = "me", .look = look_for_bad_pid});
 }

@@ -167,8 +167,8 @@ static bool address_near(const char *text, const char *before, const void *funct
     const char *at = strstr(text, before);
     unsigned long address;
 
-    return at && sscanf(at + strlen(before), "%lx", &address) == 1 && address >= (uintptr_t)function &&
-           address < (uintptr_t)function + 1024;
+    return at && sscanf(at + strlen(before), "%lx", &address) == 1 &&
+           address >= (uintptr_t)function && address < (uintptr_t)function + 1024;
 }
 
 static bool backtrace_passes(const char *log, const void *function)
@@ -188,7 +188,8 @@ static void a_fault_is_reported_with_all_that_is_known(void **state)
     crash_run(&crash);
     assert_ended_by(&crash, SIGSEGV);
     assert_log_says(&crash, "=== coatcheckd crashed ===\nversion " COATCHECK_VERSION ", pid ");
-    snprintf(cause, sizeof cause, "signal 11 (SIGSEGV), the mapping forbids it, address %p\n", (void *)forbidden);
+    snprintf(cause, sizeof cause, "signal 11 (SIGSEGV), the mapping forbids it, address %p\n",
+             (void *)forbidden);
     assert_log_says(&crash, cause);
     assert_true(address_near(crash.log, "registers: pc ", (void *)write_where_nobody_may));
     assert_true(backtrace_passes(crash.log, (void *)write_where_nobody_may));
@@ -202,7 +203,8 @@ static void a_fault_is_reported_with_all_that_is_known(void **state)
 
 static void the_command_is_the_crashed_thread_s_own(void **state)
 {
-    struct crash crash = {.happen = touch_forbidden_memory, .describe = describe_command, .in_worker = true};
+    struct crash crash = {
+        .happen = touch_forbidden_memory, .describe = describe_command, .in_worker = true};
 
     (void)state;
     crash_run(&crash);
@@ -253,7 +255,8 @@ static void a_stack_overflow_is_reported_from_the_other_stack(void **state)
 {
     (void)state;
     for (int worker = 0; worker < 2; worker++) {
-        struct crash crash = {.happen = overflow_the_stack, .in_worker = worker, .describe = describe_command};
+        struct crash crash = {
+            .happen = overflow_the_stack, .in_worker = worker, .describe = describe_command};
 
         crash_run(&crash);
         assert_ended_by(&crash, SIGSEGV);
@@ -292,7 +295,8 @@ static void a_description_that_crashes_does_not_cost_the_rest(void **state)
     crash_run(&crash);
     assert_ended_by(&crash, SIGABRT);
     assert_true(backtrace_passes(crash.log, (void *)break_a_promise));
-    assert_log_says(&crash, "at work: the key is \n(this part of the report crashed: SIGSEGV)\n=== end");
+    assert_log_says(&crash,
+                    "at work: the key is \n(this part of the report crashed: SIGSEGV)\n=== end");
     crash_free(&crash);
 }
 
@@ -331,7 +335,8 @@ static void crash_in_four_threads(void)
     pthread_t threads[4];
 
     pthread_barrier_init(&all_ready, NULL, 4);
-    for (int i = 0; i < 4; i++) child_check(pthread_create(&threads[i], NULL, crash_too, NULL) == 0);
+    for (int i = 0; i < 4; i++)
+        child_check(pthread_create(&threads[i], NULL, crash_too, NULL) == 0);
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
 }
 
@@ -397,7 +402,8 @@ static void words_of_a_report_are_written_without_stdio(void **state)
     crash_write(pipe_ends[1], " ");
     crash_write_bytes(pipe_ends[1], "a\0\n\"\\\xff~", 7);
     assert_true(read(pipe_ends[0], got, sizeof got - 1) > 0);
-    assert_string_equal(got, "0 -9223372036854775808 0xffffffffffffffff a\\x00\\x0a\\x22\\x5c\\xff~");
+    assert_string_equal(got,
+                        "0 -9223372036854775808 0xffffffffffffffff a\\x00\\x0a\\x22\\x5c\\xff~");
     close(pipe_ends[0]);
     close(pipe_ends[1]);
 }

@@ -11,8 +11,8 @@
 #include "coatcheck/base/clock.h"
 #include "daemon/child.h"
 
-/* One start of a server: the operator's command is a child of the test, the server a child of that. They
- * write to `out`, which stands for the terminal; the server tells the test through `told`. */
+/* One start of a server: the operator's command is a child of the test, the server a child of that.
+ * They write to `out`, which stands for the terminal; the server tells the test through `told`. */
 struct start {
     void (*serve)(struct start *start);
     int out[2];
@@ -34,7 +34,8 @@ static void be_the_command(void *context)
     start->serve(start);
 }
 
-/* Runs a start to the return of the command; fills what the terminal saw until nobody had it open. */
+/* Runs a start to the return of the command; fills what the terminal saw until nobody had it open.
+ */
 static int run(struct start *start, char *terminal, size_t room)
 {
     size_t len = 0;

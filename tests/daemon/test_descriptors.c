@@ -66,8 +66,9 @@ static void the_soft_limit_rises_to_what_is_needed(void **state)
 
 static void raise_beyond_hard(void *unused)
 {
-    static const char words[] = "maxclients 1000 needs 1040 open files, the system allows 256 (Operation not "
-                                "permitted): 216 clients fit.";
+    static const char words[] =
+        "maxclients 1000 needs 1040 open files, the system allows 256 (Operation not "
+        "permitted): 216 clients fit.";
     struct text why = {0};
 
     (void)unused;

@@ -235,7 +235,8 @@ static void an_address_that_is_none_is_not_supervision(void **state)
     far_too_long[sizeof far_too_long - 1] = '\0';
     log_set_level(LOG_LEVEL_NOTHING);
     for (int i = 0; i < 4; i++) {
-        setenv("NOTIFY_SOCKET", (const char *[]){"relative/path", "@", "vsock:2:1234", far_too_long}[i], 1);
+        setenv("NOTIFY_SOCKET",
+               (const char *[]){"relative/path", "@", "vsock:2:1234", far_too_long}[i], 1);
         notify_setup();
         assert_false(notify_is_supervised());
         notify_ready();

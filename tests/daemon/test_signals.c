@@ -53,8 +53,9 @@ static void *work(void *context)
 
     child_check(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
     for (int number = 1; number < 32; number++) {
-        bool own_doing = number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
-                         number == SIGABRT || number == SIGTRAP || number == SIGSYS;
+        bool own_doing = number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
+                         number == SIGILL || number == SIGABRT || number == SIGTRAP ||
+                         number == SIGSYS;
         bool cannot = number == SIGKILL || number == SIGSTOP;
 
         if (!cannot) child_check(sigismember(&blocked, number) == !own_doing);

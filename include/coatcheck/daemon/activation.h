@@ -1,6 +1,6 @@
 /* activation: listening sockets that the service manager opened before it started us
- * (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES). They survive a restart of the server, so that clients which
- * connect meanwhile wait instead of being refused. */
+ * (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES). They survive a restart of the server, so that clients
+ * which connect meanwhile wait instead of being refused. */
 #ifndef COATCHECK_DAEMON_ACTIVATION_H
 #define COATCHECK_DAEMON_ACTIVATION_H
 
@@ -19,9 +19,10 @@ struct activation {
 };
 
 /* Takes what was handed to this process and clears the three variables, whatever comes of it.
- * False and `why` (one line) when a descriptor is no listening stream socket, or the variables are not in
- * their form: then nothing is taken and all descriptors that were handed over are closed.
- * LISTEN_PID is compared with this process: call before daemonize_start() and before any thread starts. */
+ * False and `why` (one line) when a descriptor is no listening stream socket, or the variables are
+ * not in their form: then nothing is taken and all descriptors that were handed over are closed.
+ * LISTEN_PID is compared with this process: call before daemonize_start() and before any thread
+ * starts. */
 bool activation_take(struct activation *activation, struct text *why);
 
 /* Frees the list. The descriptors are the caller's from activation_take() on and stay open. */
