@@ -5,6 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <string.h>
+#include "coatcheck/config/registry.h"
+
+static _Atomic int64_t own_maxmemory;
+static const struct option_row own_rows[] = {{.name = "maxmemory",
+                                              .kind = OPTION_SIZE,
+                                              .max = INT64_MAX,
+                                              .value = &own_maxmemory,
+                                              .sentence = "bytes that all keys may hold"}};
+static const struct option_set own_set = {.room = "own", .rows = own_rows, .count = 1};
 
 static enum foreign judge(const char *name, const char *value)
 {
@@ -112,6 +122,42 @@ static void what_redis_does_not_know_either_is_unknown(void **state)
     assert_null(foreign_reason(BYTES("prot")));
 }
 
+static const char *fact(const char *name)
+{
+    static char value[100];
+    struct config_fact found;
+
+    for (unsigned i = 0; config_fact(i, &found); i++) {
+        if (strcmp(found.name, name) != 0) continue;
+        assert_true(found.value.len < sizeof value);
+        memcpy(value, found.value.at, found.value.len);
+        value[found.value.len] = 0;
+        return value;
+    }
+    return NULL;
+}
+
+/* CONFIG GET may answer for what we do not have, as long as the answer is true. */
+static void what_happens_anyhow_is_a_fact(void **state)
+{
+    struct config_fact found;
+    unsigned count = 0;
+
+    (void)state;
+    assert_string_equal(fact("save"), "");
+    assert_string_equal(fact("appendonly"), "no");
+    assert_string_equal(fact("maxmemory"), "0");
+    assert_string_equal(fact("replicaof"), "");
+    assert_string_equal(fact("shutdown-on-sigterm"), "default");
+    assert_null(fact("appendfsync")); /* there is nothing true to say about it */
+    assert_null(fact("port"));
+    while (config_fact(count, &found)) count++;
+    assert_true(count > 10);
+    assert_false(config_fact(count + 1, &found));
+    config_add(&own_set);
+    assert_null(fact("maxmemory")); /* a row of our own answers for itself */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +165,7 @@ int main(void)
         cmocka_unit_test(what_happens_anyhow_may_be_asked_for),
         cmocka_unit_test(how_redis_does_things_is_harmless),
         cmocka_unit_test(what_redis_does_not_know_either_is_unknown),
+        cmocka_unit_test(what_happens_anyhow_is_a_fact),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
