@@ -108,8 +108,8 @@ def tables(report, found, settings, workers):
     report.text("Processor time of the server (user and system) per command; medians of %d rounds of "
                 "%g s, in which the servers took turns.%s" % (
                     settings.rounds, settings.seconds,
-                    " With a *, the server was idle for more than a tenth of the time: its throughput "
-                    "is the load's limit, not its own." if starved else ""))
+                    " With a *, the server was at work for less than nine tenths of the time: its "
+                    "throughput is bounded by the load, or by what else ran here." if starved else ""))
     report.line()
     report.table(["command", "pipeline"] + ["%s %s" % (name, field.replace("p999", "p99.9"))
                                             for name in names for field in QUANTILES], wait_rows)
