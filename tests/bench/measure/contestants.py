@@ -80,12 +80,18 @@ class Running:
 
     def knows(self, command):
         """Whether it has the command at all."""
-        value = self.ask("COMMAND", "INFO", command)
+        try:
+            value = self.ask("COMMAND", "INFO", command)
+        except tools.LoadError:
+            return False
         return bool(value) and value[0][1] is not None
 
     def info(self, name, section="all"):
-        """A field of INFO, or None."""
-        text = self.ask("INFO", section).decode("utf-8", "replace")
+        """A field of INFO, or None; a peer need not have INFO at all."""
+        try:
+            text = self.ask("INFO", section).decode("utf-8", "replace")
+        except tools.LoadError:
+            return None
         found = re.search(r"^%s:(.*?)\r?$" % re.escape(name), text, re.M)
         return found.group(1) if found else None
 

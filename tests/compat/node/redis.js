@@ -8,7 +8,10 @@ const [port, socket] = process.argv.slice(2);
 async function open(options) {
     const client = createClient({ socket: { host: '127.0.0.1', port: Number(port) }, ...options });
     client.failures = [];
-    client.on('error', (error) => client.failures.push(error));
+    client.on('error', (error) => {
+        console.error(error);
+        client.failures.push(error);
+    });
     await client.connect();
     return client;
 }
