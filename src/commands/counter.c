@@ -1,4 +1,6 @@
 /* counter: strings that are numbers, counted up and down in place. */
+#include <math.h>
+#include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/table.h"
 
 /* The number at the spot, 0 for no key. False: the client has been answered. */
@@ -61,21 +63,52 @@ static void cmd_decrby(struct call *call)
     count_by(call, -amount);
 }
 
-#define COUNTER_FLAGS (COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST)
+static bool read_float(struct call *call, const struct spot *spot, long double *number)
+{
+    char scratch[NUMBER_MAX_TEXT];
+
+    *number = 0;
+    if (!spot->entry || number_read_long_double(entry_string(spot->entry, scratch), number)) return true;
+    reply_error(call->reply, ERR_NOT_A_FLOAT);
+    return false;
+}
+
+static void cmd_incrbyfloat(struct call *call)
+{
+    char digits[NUMBER_MAX_FLOAT_TEXT];
+    struct bytes value = {digits, 0};
+    struct spot spot;
+    long double number, amount;
+
+    if (!call_find_type(call, 0, VALUE_STRING, &spot) || !read_float(call, &spot, &number)) return;
+    if (!call_read_long_double(call, 2, &amount)) return;
+    number += amount;
+    if (isnan(number) || isinf(number)) {
+        reply_error(call->reply, ERR_NAN_OR_INFINITY);
+        return;
+    }
+    value.len = number_print_long_double(digits, sizeof digits, number);
+    if (!call_ok(call, key_put_text(&call->keys[0], &spot, value, KEEP_DEADLINE))) return;
+    /* Another machine might round otherwise: it is told the sum. */
+    effect_set(&call->keys[0], "incrbyfloat", value, KEEP_DEADLINE);
+    reply_bulk(call->reply, value);
+}
+
+#define COUNTS                                                                                     \
+    .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST, .keys = KEYS_ONE,                     \
+    .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .cost = "O(1)"
 
 static const struct command_row rows[] = {
-    {.name = "incr", .run = cmd_incr, .arity = 2, .flags = COUNTER_FLAGS, .keys = KEYS_ONE, .since = "1.0.0",
-     .cost = "O(1)", .syntax = "key",
-     .summary = "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist."},
-    {.name = "decr", .run = cmd_decr, .arity = 2, .flags = COUNTER_FLAGS, .keys = KEYS_ONE, .since = "1.0.0",
-     .cost = "O(1)", .syntax = "key",
-     .summary = "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist."},
-    {.name = "incrby", .run = cmd_incrby, .arity = 3, .flags = COUNTER_FLAGS, .keys = KEYS_ONE,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "key increment",
-     .summary = "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist."},
-    {.name = "decrby", .run = cmd_decrby, .arity = 3, .flags = COUNTER_FLAGS, .keys = KEYS_ONE,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "key decrement",
-     .summary = "Decrements the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist."},
+    {.name = "incr", .run = cmd_incr, .arity = 2, COUNTS, .since = "1.0.0", .syntax = "key",
+     .summary = "Adds one to the integer at a key; a missing one counts as 0."},
+    {.name = "decr", .run = cmd_decr, .arity = 2, COUNTS, .since = "1.0.0", .syntax = "key",
+     .summary = "Takes one from the integer at a key; a missing one counts as 0."},
+    {.name = "incrby", .run = cmd_incrby, .arity = 3, COUNTS, .since = "1.0.0", .syntax = "key increment",
+     .summary = "Adds to the integer at a key; a missing one counts as 0."},
+    {.name = "decrby", .run = cmd_decrby, .arity = 3, COUNTS, .since = "1.0.0", .syntax = "key decrement",
+     .summary = "Takes from the integer at a key; a missing one counts as 0."},
+    {.name = "incrbyfloat", .run = cmd_incrbyfloat, .arity = 3, COUNTS, .since = "2.6.0",
+     .syntax = "key increment", .summary = "Adds to the decimal number at a key; a missing one counts as 0."},
 };
 
 const struct command_family counter_commands = COMMAND_FAMILY("string", rows);

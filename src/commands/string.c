@@ -1,12 +1,10 @@
-/* string: whole values: get them, set them, many at once. */
-#include "coatcheck/commands/deadline.h"
+/* string: one value as a whole: got, set, exchanged, deleted. */
+#include "coatcheck/commands/effect.h"
+#include "coatcheck/commands/string_options.h"
 #include "coatcheck/commands/table.h"
 
-static void cmd_get(struct call *call)
+static void reply_value(struct call *call, const struct entry *entry)
 {
-    struct entry *entry;
-
-    if (!call_read_type(call, 0, VALUE_STRING, &entry)) return;
     if (entry) {
         reply_entry(call, entry);
     } else {
@@ -14,159 +12,92 @@ static void cmd_get(struct call *call)
     }
 }
 
-/* ---- SET and its options ---- */
-
-enum set_flags {
-    SET_NX = 1,
-    SET_XX = 2,
-    SET_GET = 4,
-    SET_KEEPTTL = 8,
-    SET_EX = 16,
-    SET_PX = 32,
-    SET_EXAT = 64,
-    SET_PXAT = 128,
-    SET_IFEQ = 256
-};
-#define SET_DEADLINES (SET_KEEPTTL | SET_EX | SET_PX | SET_EXAT | SET_PXAT)
-#define SET_CONDITIONS (SET_NX | SET_XX | SET_IFEQ)
-
-struct set_option {
-    const char *word;
-    unsigned flag;
-    unsigned excludes; /* others that may not stand beside it */
-    bool takes_word;
-    struct deadline_unit unit;
-};
-
-static const struct set_option set_options[] = {
-    {"NX", SET_NX, SET_XX | SET_IFEQ, false, {0}},
-    {"XX", SET_XX, SET_NX | SET_IFEQ, false, {0}},
-    {"GET", SET_GET, 0, false, {0}},
-    {"KEEPTTL", SET_KEEPTTL, SET_DEADLINES & ~SET_KEEPTTL, false, {0}},
-    {"EX", SET_EX, SET_DEADLINES & ~SET_EX, true, {.seconds = true}},
-    {"PX", SET_PX, SET_DEADLINES & ~SET_PX, true, {0}},
-    {"EXAT", SET_EXAT, SET_DEADLINES & ~SET_EXAT, true, {.seconds = true, .absolute = true}},
-    {"PXAT", SET_PXAT, SET_DEADLINES & ~SET_PXAT, true, {.absolute = true}},
-    {"IFEQ", SET_IFEQ, SET_NX | SET_XX | SET_IFEQ, true, {0}},
-};
-
-struct set_request {
-    unsigned flags;
-    int64_t deadline_ms;
-    struct bytes expected; /* IFEQ */
-};
-
-static const struct set_option *find_set_option(struct bytes word)
+/* For commands that answer the value they are about to change. Looks twice, since only who reads is counted
+ * as a hit or a miss, and only who finds may change. False: it is no string; answered. */
+static bool find_to_read(struct call *call, struct spot *spot)
 {
-    for (size_t i = 0; i < sizeof set_options / sizeof set_options[0]; i++) {
-        if (bytes_is(word, set_options[i].word)) return &set_options[i];
-    }
-    return NULL;
-}
+    struct entry *entry;
 
-static bool read_set_options(struct call *call, struct set_request *set)
-{
-    const struct set_option *deadline = NULL;
-    unsigned deadline_word = 0;
-
-    set->flags = 0;
-    set->deadline_ms = NEVER;
-    for (unsigned i = 3; i < call_argc(call); i++) {
-        const struct set_option *option = find_set_option(call_arg(call, i));
-
-        if (!option || set->flags & option->excludes || (option->takes_word && i + 1 == call_argc(call))) {
-            call_syntax_error(call);
-            return false;
-        }
-        set->flags |= option->flag;
-        if (!option->takes_word) continue;
-        i++;
-        if (option->flag == SET_IFEQ) {
-            set->expected = call_arg(call, i);
-        } else {
-            deadline = option;
-            deadline_word = i;
-        }
-    }
-    if (set->flags & SET_KEEPTTL) set->deadline_ms = KEEP_DEADLINE;
-    return !deadline || deadline_read(call, deadline_word, deadline->unit, &set->deadline_ms);
-}
-
-/* A deadline that is over already: the key is gone the moment it is set. */
-static bool is_over(int64_t deadline_ms)
-{
-    return deadline_ms != NEVER && deadline_ms != KEEP_DEADLINE && deadline_ms <= clock_now_ms();
-}
-
-static bool put_value(struct call *call, const struct key *key, struct spot *spot, struct bytes value,
-                      int64_t deadline_ms)
-{
-    if (unlikely(is_over(deadline_ms))) {
-        if (spot->entry) {
-            key_remove(key, spot, REMOVED_BY_CLIENT);
-            call_changed(call, key, "del");
-        }
-        return true;
-    }
-    if (!call_ok(call, key_put_string(key, spot, value, deadline_ms))) return false;
-    call_changed(call, key, "set");
+    if (!call_read_type(call, 0, VALUE_STRING, &entry)) return false;
+    key_find(&call->keys[0], spot);
     return true;
 }
 
-/* Does the condition hold? False with *answered: the client has been told of a wrong type. */
-static bool set_condition_holds(struct call *call, const struct set_request *set, const struct spot *spot,
-                                bool *answered)
+static void remove_key(struct call *call, struct spot *spot)
+{
+    key_remove(&call->keys[0], spot, REMOVED_BY_CLIENT);
+    effect_deleted(&call->keys[0]);
+}
+
+/* With a deadline that is over already the key is gone the moment it is set. */
+static enum status put_value(struct call *call, struct spot *spot, struct bytes value, int64_t deadline_ms)
+{
+    const struct key *key = &call->keys[0];
+    enum status status;
+
+    if (unlikely(deadline_is_over(deadline_ms))) {
+        if (spot->entry) remove_key(call, spot);
+        return OK;
+    }
+    status = key_put_string(key, spot, value, deadline_ms);
+    if (likely(status == OK)) effect_set(key, "set", value, deadline_ms);
+    return status;
+}
+
+/* Answers the old value first: afterwards its memory may be the new one's. */
+static void exchange(struct call *call, struct spot *spot, struct bytes value, int64_t deadline_ms)
+{
+    struct reply_mark mark = reply_mark(call->reply);
+    enum status status;
+
+    reply_value(call, spot->entry);
+    status = put_value(call, spot, value, deadline_ms);
+    if (status == OK) return;
+    reply_take_back(call->reply, mark);
+    call_ok(call, status);
+}
+
+/* ---- SET ---- */
+
+/* A missing key equals nothing. */
+static bool equals(const struct entry *entry, struct bytes value)
 {
     char scratch[NUMBER_MAX_TEXT];
 
-    *answered = false;
-    if (set->flags & SET_NX) return !spot->entry;
-    if (set->flags & SET_XX) return spot->entry;
-    if (!spot->entry) return false;
-    if (entry_type(spot->entry) != VALUE_STRING) {
-        reply_error(call->reply, ERR_WRONGTYPE);
-        *answered = true;
-        return false;
-    }
-    return bytes_equal(entry_string(spot->entry, scratch), set->expected);
+    return entry && bytes_equal(entry_string(entry, scratch), value);
+}
+
+static bool condition_holds(const struct string_options *options, const struct entry *entry)
+{
+    if (options->flags & STRING_NX) return !entry;
+    if (options->flags & STRING_XX) return entry;
+    if (options->flags & STRING_IFEQ) return equals(entry, options->expected);
+    return true;
 }
 
 static void set_with_options(struct call *call)
 {
-    struct set_request set;
+    struct string_options options;
+    struct bytes value = call_arg(call, 2);
+    struct entry *old;
     struct spot spot;
-    bool answered = false, holds = true;
+    int64_t deadline_ms;
+    bool holds;
 
-    if (!read_set_options(call, &set)) return;
-    if (set.flags & SET_GET) {
-        struct entry *old;
-
-        if (!call_read_type(call, 0, VALUE_STRING, &old)) return;
+    if (!string_options_read(call, 3, STRING_FOR_SET, &options)) return;
+    if (!string_options_deadline(call, &options, &deadline_ms)) return;
+    if (options.flags & STRING_GET && !call_read_type(call, 0, VALUE_STRING, &old)) return;
+    if (options.flags & STRING_IFEQ) {
+        if (!call_find_type(call, 0, VALUE_STRING, &spot)) return;
+    } else {
+        key_find(&call->keys[0], &spot);
     }
-    key_find(&call->keys[0], &spot);
-    if (set.flags & SET_CONDITIONS) holds = set_condition_holds(call, &set, &spot, &answered);
-    if (answered) return;
-
-    /* The old value is answered before the new one may take its place in memory. */
-    if (set.flags & SET_GET) {
-        struct reply_mark mark = reply_mark(call->reply);
-
-        if (spot.entry) {
-            reply_entry(call, spot.entry);
+    holds = condition_holds(&options, spot.entry);
+    if (options.flags & STRING_GET) {
+        if (holds) {
+            exchange(call, &spot, value, deadline_ms);
         } else {
-            reply_null(call->reply);
-        }
-        if (holds && !is_over(set.deadline_ms)) {
-            enum status status = key_put_string(&call->keys[0], &spot, call_arg(call, 2), set.deadline_ms);
-
-            if (status != OK) {
-                reply_take_back(call->reply, mark);
-                call_ok(call, status);
-                return;
-            }
-            call_changed(call, &call->keys[0], "set");
-        } else if (holds) {
-            put_value(call, &call->keys[0], &spot, call_arg(call, 2), set.deadline_ms);
+            reply_value(call, spot.entry);
         }
         return;
     }
@@ -174,7 +105,7 @@ static void set_with_options(struct call *call)
         reply_null(call->reply);
         return;
     }
-    if (put_value(call, &call->keys[0], &spot, call_arg(call, 2), set.deadline_ms)) reply_ok(call->reply);
+    if (call_ok(call, put_value(call, &spot, value, deadline_ms))) reply_ok(call->reply);
 }
 
 static void cmd_set(struct call *call)
@@ -191,81 +122,166 @@ static void cmd_set(struct call *call)
     reply_ok(call->reply);
 }
 
-/* ---- many at once ---- */
-
-static void cmd_mget(struct call *call)
+/* With GET it is read as well; without, nobody asks what was there. */
+static uint16_t set_access(const struct args *args, unsigned k)
 {
-    reply_array(call->reply, call->key_count);
-    for (unsigned k = 0; k < call->key_count; k++) {
-        struct entry *entry = call_read(call, k);
-
-        if (entry && entry_type(entry) == VALUE_STRING) {
-            reply_entry(call, entry);
-        } else {
-            reply_null(call->reply);
-        }
+    (void)k;
+    for (unsigned i = 3; i < args->n; i++) {
+        if (bytes_is(args->of[i], "GET")) return KEY_RW | KEY_ACCESS | KEY_UPDATE;
     }
+    return KEY_OW | KEY_UPDATE;
 }
 
-static bool put_pairs(struct call *call)
-{
-    for (unsigned k = 0; k < call->key_count; k++) {
-        struct spot spot;
+/* ---- the older ways to set ---- */
 
-        key_find(&call->keys[k], &spot);
-        if (!call_ok(call, key_put_string(&call->keys[k], &spot, call_arg(call, 2 + 2 * k), NEVER))) return false;
-        call_changed(call, &call->keys[k], "set");
+static void cmd_setnx(struct call *call)
+{
+    struct spot spot;
+
+    if (key_find(&call->keys[0], &spot)) {
+        reply_int(call->reply, 0);
+        return;
     }
-    return true;
+    if (call_ok(call, put_value(call, &spot, call_arg(call, 2), NEVER))) reply_int(call->reply, 1);
 }
 
-static bool has_pairs(struct call *call)
+static void set_until(struct call *call, struct deadline_unit unit)
 {
-    if (call_argc(call) % 2 == 1) return true;
-    reply_errorf(call->reply, "ERR wrong number of arguments for '%s' command", call->command->full_name);
-    return false;
+    struct spot spot;
+    int64_t deadline_ms;
+
+    if (!deadline_read(call, 2, unit, &deadline_ms)) return;
+    key_find(&call->keys[0], &spot);
+    if (call_ok(call, put_value(call, &spot, call_arg(call, 3), deadline_ms))) reply_ok(call->reply);
 }
 
-static void cmd_mset(struct call *call)
+static void cmd_setex(struct call *call)
 {
-    if (!has_pairs(call)) return;
-    if (put_pairs(call)) reply_ok(call->reply);
+    set_until(call, (struct deadline_unit){.seconds = true});
 }
 
-static void cmd_msetnx(struct call *call)
+static void cmd_psetex(struct call *call)
 {
-    if (!has_pairs(call)) return;
-    for (unsigned k = 0; k < call->key_count; k++) {
-        struct spot spot;
+    set_until(call, (struct deadline_unit){0});
+}
 
-        if (key_find(&call->keys[k], &spot)) {
-            reply_int(call->reply, 0);
-            return;
-        }
+static void cmd_getset(struct call *call)
+{
+    struct spot spot;
+
+    if (find_to_read(call, &spot)) exchange(call, &spot, call_arg(call, 2), NEVER);
+}
+
+/* ---- reading ---- */
+
+static void cmd_get(struct call *call)
+{
+    struct entry *entry;
+
+    if (!call_read_type(call, 0, VALUE_STRING, &entry)) return;
+    reply_value(call, entry);
+}
+
+static void cmd_getdel(struct call *call)
+{
+    struct spot spot;
+
+    if (!find_to_read(call, &spot)) return;
+    reply_value(call, spot.entry);
+    if (spot.entry) remove_key(call, &spot);
+}
+
+/* Moves the deadline of a value that has been answered. */
+static enum status move_deadline(struct call *call, struct spot *spot, int64_t deadline_ms)
+{
+    enum status status;
+
+    if (deadline_is_over(deadline_ms)) {
+        remove_key(call, spot);
+        return OK;
     }
-    if (put_pairs(call)) reply_int(call->reply, 1);
+    if (deadline_ms == NEVER && entry_deadline_ms(spot->entry) == NEVER) return OK;
+    status = key_set_deadline(&call->keys[0], spot, deadline_ms);
+    if (status == OK) effect_deadline(&call->keys[0], deadline_ms);
+    return status;
 }
+
+static void cmd_getex(struct call *call)
+{
+    struct string_options options;
+    struct spot spot;
+    struct reply_mark mark;
+    int64_t deadline_ms;
+    enum status status;
+
+    if (!string_options_read(call, 2, STRING_FOR_GETEX, &options) || !find_to_read(call, &spot)) return;
+    if (!spot.entry) {
+        reply_null(call->reply);
+        return;
+    }
+    if (!string_options_deadline(call, &options, &deadline_ms)) return;
+    mark = reply_mark(call->reply);
+    reply_entry(call, spot.entry);
+    if (options.flags == 0) return;
+    status = move_deadline(call, &spot, deadline_ms);
+    if (status == OK) return;
+    reply_take_back(call->reply, mark);
+    call_ok(call, status);
+}
+
+static void cmd_delifeq(struct call *call)
+{
+    struct spot spot;
+
+    if (!call_find_type(call, 0, VALUE_STRING, &spot)) return;
+    if (!equals(spot.entry, call_arg(call, 2))) {
+        reply_int(call->reply, 0);
+        return;
+    }
+    remove_key(call, &spot);
+    reply_int(call->reply, 1);
+}
+
+#define SETS (COMMAND_WRITE | COMMAND_DENYOOM)
 
 static const struct command_row rows[] = {
     {.name = "get", .run = cmd_get, .arity = 2, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "key",
-     .summary = "Returns the string value of a key."},
-    {.name = "set", .run = cmd_set, .arity = -3, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = KEYS_ONE,
-     .since = "1.0.0", .cost = "O(1)",
+     .access = KEY_RO | KEY_ACCESS, .since = "1.0.0", .cost = "O(1)", .syntax = "key",
+     .summary = "Answers the string at a key."},
+    {.name = "set", .run = cmd_set, .arity = -3, .flags = SETS, .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE | KEY_VARIABLE, .find_access = set_access,
+     .key_notes = "RW and ACCESS due to the optional `GET` argument", .since = "1.0.0", .cost = "O(1)",
      .syntax = "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | "
                "EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
-     .summary = "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."},
-    {.name = "mget", .run = cmd_mget, .arity = -2, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ALL,
-     .since = "1.0.0", .cost = "O(N) where N is the number of keys", .syntax = "key [key ...]",
-     .summary = "Returns the string values of one or more keys, at one instant."},
-    {.name = "mset", .run = cmd_mset, .arity = -3, .flags = COMMAND_WRITE | COMMAND_DENYOOM,
-     .keys = {1, -1, 2}, .since = "1.0.1", .cost = "O(N) where N is the number of keys",
-     .syntax = "key value [key value ...]",
-     .summary = "Sets the string values of one or more keys, all at one instant."},
-    {.name = "msetnx", .run = cmd_msetnx, .arity = -3, .flags = COMMAND_WRITE | COMMAND_DENYOOM,
-     .keys = {1, -1, 2}, .since = "1.0.1", .cost = "O(N) where N is the number of keys",
-     .syntax = "key value [key value ...]",
-     .summary = "Sets the string values of one or more keys, only when none of them exists."},
+     .summary = "Puts a string at a key, in the place of whatever is there, of any type.",
+     .history = "2.6.12: Added the `EX`, `PX`, `NX` and `XX` options.\n6.0.0: Added the `KEEPTTL` option.\n"
+                "6.2.0: Added the `GET`, `EXAT` and `PXAT` option.\n"
+                "7.0.0: Allowed the `NX` and `GET` options to be used together."},
+    {.name = "setnx", .run = cmd_setnx, .arity = 3, .flags = SETS | COMMAND_FAST, .keys = KEYS_ONE,
+     .access = KEY_OW | KEY_INSERT, .since = "1.0.0", .cost = "O(1)", .syntax = "key value",
+     .summary = "Puts a string at a key that is not there yet."},
+    {.name = "setex", .run = cmd_setex, .arity = 4, .flags = SETS, .keys = KEYS_ONE,
+     .access = KEY_OW | KEY_UPDATE, .since = "2.0.0", .cost = "O(1)", .syntax = "key seconds value",
+     .summary = "Puts a string at a key that goes after so many seconds."},
+    {.name = "psetex", .run = cmd_psetex, .arity = 4, .flags = SETS, .keys = KEYS_ONE,
+     .access = KEY_OW | KEY_UPDATE, .since = "2.6.0", .cost = "O(1)", .syntax = "key milliseconds value",
+     .summary = "Puts a string at a key that goes after so many milliseconds."},
+    {.name = "getset", .run = cmd_getset, .arity = 3, .flags = SETS | COMMAND_FAST, .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .since = "1.0.0", .cost = "O(1)", .syntax = "key value",
+     .summary = "Puts a string at a key and answers the one that was there.",
+     .replaced_by = "`SET` with the `!GET` argument", .deprecated_since = "6.2.0"},
+    {.name = "getdel", .run = cmd_getdel, .arity = 2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "6.2.0", .cost = "O(1)", .syntax = "key",
+     .summary = "Answers the string at a key and deletes the key."},
+    {.name = "getex", .run = cmd_getex, .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .key_notes = "RW and UPDATE because it changes the TTL",
+     .since = "6.2.0", .cost = "O(1)",
+     .syntax = "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+               "PXAT unix-time-milliseconds | PERSIST]",
+     .summary = "Answers the string at a key and moves the key's deadline, or takes it away."},
+    {.name = "delifeq", .run = cmd_delifeq, .arity = 3, .flags = COMMAND_WRITE | COMMAND_FAST | COMMAND_IS_OURS,
+     .keys = KEYS_ONE, .access = KEY_RM | KEY_DELETE, .since = "9.0.0", .cost = "O(1)", .syntax = "key value",
+     .summary = "Deletes a key whose string is this one: a lock is given back by who holds it."},
 };
 
 const struct command_family string_commands = COMMAND_FAMILY("string", rows);

@@ -10,13 +10,25 @@ extern const struct command_family *const command_families[];
 extern const unsigned command_family_count;
 
 extern const struct command_family string_commands;
+extern const struct command_family string_many_commands;
+extern const struct command_family string_range_commands;
 extern const struct command_family counter_commands;
+extern const struct command_family lcs_commands;
 extern const struct command_family keys_commands;
+extern const struct command_family scan_commands;
+extern const struct command_family object_commands;
 extern const struct command_family expire_commands;
+extern const struct command_family database_commands;
 extern const struct command_family connection_commands;
+extern const struct command_family auth_commands;
+extern const struct command_family client_commands;
+extern const struct command_family monitor_commands;
+extern const struct command_family help_commands;
+extern const struct command_family lolwut_commands;
 extern const struct command_family config_commands;
 extern const struct command_family command_commands;
 extern const struct command_family server_commands;
 extern const struct command_family debug_commands;
+extern const struct command_family info_commands;
 
 #endif

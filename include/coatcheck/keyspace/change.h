@@ -8,8 +8,8 @@
 
 struct change {
     unsigned db;
-    struct bytes key;
-    const char *event; /* Redis's word for it: "set", "del", "expired", "rename_from" … */
+    struct bytes key;  /* at NULL: any key of the database may have changed (FLUSHDB, SWAPDB) */
+    const char *event; /* Redis's word for it: "set", "del", "expired", "rename_from" …; NULL: no event */
 
     /* The effect as a deterministic command, one for all events of a call; count 0: told by another event.
      * Deadlines are absolute, popped members are named. */

@@ -1,0 +1,29 @@
+/* effect: the news of what a call has done to a key, told as a command that does the same to any copy of the
+ * data: absolute deadlines, results in the place of sums. With nobody listening each costs one load.
+ * Of all the events of a call one tells the effect, the first; the others only tell what happened.
+ * Where the client's own words are such a command, call_changed() will do. */
+#ifndef COATCHECK_COMMANDS_EFFECT_H
+#define COATCHECK_COMMANDS_EFFECT_H
+
+#include "coatcheck/engine/call.h"
+
+/* A further event of a call whose effect has been told. */
+void effect_more(const struct key *key, const char *event);
+
+/* "del", as DEL key. */
+void effect_deleted(const struct key *key);
+
+/* As SET key value and, by the deadline, PXAT or KEEPTTL; a deadline is another event, "expire". */
+void effect_set(const struct key *key, const char *event, struct bytes value, int64_t deadline_ms);
+
+/* "expire", as PEXPIREAT; "persist", as PERSIST, for NEVER. */
+void effect_deadline(const struct key *key, int64_t deadline_ms);
+
+/* The client's words as the effect in this key's database; the event is another key's. */
+void effect_alone(const struct call *call, const struct key *key);
+
+/* Any key of the database may have changed: the client's words are the effect, or with `more` another
+ * database's news has told it. */
+void effect_of_database(const struct call *call, unsigned db, bool more);
+
+#endif

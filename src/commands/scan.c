@@ -1,0 +1,206 @@
+/* scan: over all keys of a database: SCAN page by page, KEYS at once, RANDOMKEY one of them.
+ * Shards are entered some at a time by the key space; names are only gathered there, and matched and written
+ * outside, since a pattern may take its time. */
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/text.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/structs/glob.h"
+
+/* Keys gathered between two looks at what they are called. */
+#define BATCH 512
+
+/* Steps that find nothing are counted against ten times COUNT, as in Redis. */
+#define EMPTY_STEPS 10
+
+struct search {
+    struct bytes pattern; /* len 0 and at NULL: any */
+    struct bytes type;    /* as pattern */
+    struct text names;    /* of a batch: a size_t and so many bytes each */
+    uint64_t seen;
+    struct reply_nested found;
+    size_t found_count;
+};
+
+static void gather(void *context, const struct entry *entry)
+{
+    struct search *search = context;
+    struct bytes name = entry_key(entry);
+    char *at;
+
+    search->seen++;
+    if (search->type.at && !bytes_is(search->type, value_type_name(entry_type(entry)))) return;
+    at = text_extend(&search->names, sizeof name.len + name.len);
+    if (!at) return;
+    memcpy(at, &name.len, sizeof name.len);
+    if (name.len > 0) memcpy(at + sizeof name.len, name.at, name.len);
+}
+
+static void reply_matches(struct search *search)
+{
+    const char *at = search->names.at, *end = at + search->names.len;
+
+    while (at < end) {
+        struct bytes name;
+
+        memcpy(&name.len, at, sizeof name.len);
+        name.at = at + sizeof name.len;
+        at = name.at + name.len;
+        if (search->pattern.at && !glob_match(search->pattern, name)) continue;
+        reply_bulk(&search->found.reply, name);
+        search->found_count++;
+    }
+    text_clear(&search->names);
+}
+
+/* Goes on from `cursor` until `count` keys were seen. */
+static uint64_t search_some(struct call *call, struct search *search, uint64_t cursor, uint64_t count)
+{
+    uint64_t steps = count > UINT64_MAX / EMPTY_STEPS ? UINT64_MAX : count * EMPTY_STEPS;
+    unsigned db = session_db(call->session);
+
+    do {
+        uint64_t budget = count - search->seen < BATCH ? count - search->seen : BATCH;
+
+        cursor = keyspace_scan(call->keyspace, db, cursor, budget, gather, search);
+        if (text_failed(&search->names)) break;
+        reply_matches(search);
+        steps -= budget < steps ? budget : steps;
+    } while (cursor != 0 && search->seen < count && steps > 0);
+    return cursor;
+}
+
+static void search_begin(struct call *call, struct search *search)
+{
+    search->seen = 0;
+    search->found_count = 0;
+    search->pattern = search->type = (struct bytes){NULL, 0};
+    text_init(&search->names);
+    reply_nest(call->reply, &search->found);
+}
+
+/* Answers with what was found, after `cursor` unless it is NULL. */
+static void search_end(struct call *call, struct search *search, const uint64_t *cursor)
+{
+    char digits[NUMBER_MAX_TEXT];
+
+    if (text_failed(&search->names)) {
+        outbox_clear(&search->found.queue);
+        reply_error(call->reply, ERR_NO_MEMORY);
+    } else {
+        if (cursor) {
+            reply_array(call->reply, 2);
+            reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, *cursor)));
+        }
+        reply_unnest(call->reply, &search->found, reply_array, search->found_count);
+    }
+    text_fini(&search->names);
+}
+
+/* "*" matches everything, but glob_match() would ask each name; and it would not match an empty one. */
+static void search_for(struct search *search, struct bytes pattern)
+{
+    search->pattern = bytes_is(pattern, "*") ? (struct bytes){NULL, 0} : pattern;
+}
+
+/* As strtoul() reads a cursor for Redis: a sign, leading zeros and nothing at all will do; what follows a zero
+ * byte is not looked at. */
+static bool read_cursor(struct bytes text, uint64_t *cursor)
+{
+    size_t i = 0, digits;
+    bool negative = text.len > 0 && text.at[0] == '-';
+
+    *cursor = 0;
+    if (text.len > 0 && (text.at[0] == '-' || text.at[0] == '+')) i++;
+    for (digits = 0; i < text.len && text.at[i] >= '0' && text.at[i] <= '9'; i++, digits++) {
+        if (__builtin_mul_overflow(*cursor, 10, cursor) ||
+            __builtin_add_overflow(*cursor, (uint64_t)(text.at[i] - '0'), cursor)) {
+            return false;
+        }
+    }
+    if (digits == 0) i = 0;
+    if (negative && digits > 0) *cursor = 0 - *cursor;
+    return i == text.len || text.at[i] == '\0';
+}
+
+/* False: answered. */
+static bool read_scan_options(struct call *call, struct search *search, int64_t *count)
+{
+    for (unsigned i = 2; i < call_argc(call); i += 2) {
+        bool has_word = i + 1 < call_argc(call);
+
+        if (has_word && call_arg_is(call, i, "COUNT")) {
+            if (!call_read_int(call, i + 1, count)) return false;
+            if (*count >= 1) continue;
+        } else if (has_word && call_arg_is(call, i, "MATCH")) {
+            search_for(search, call_arg(call, i + 1));
+            continue;
+        } else if (has_word && call_arg_is(call, i, "TYPE")) {
+            search->type = call_arg(call, i + 1);
+            continue;
+        }
+        call_syntax_error(call);
+        return false;
+    }
+    return true;
+}
+
+static void cmd_scan(struct call *call)
+{
+    struct search search;
+    uint64_t cursor;
+    int64_t count = 10;
+
+    if (!read_cursor(call_arg(call, 1), &cursor)) {
+        reply_error(call->reply, ERR_NO_CURSOR);
+        return;
+    }
+    search_begin(call, &search);
+    if (!read_scan_options(call, &search, &count)) return;
+    cursor = search_some(call, &search, cursor, (uint64_t)count);
+    search_end(call, &search, &cursor);
+}
+
+static void cmd_keys(struct call *call)
+{
+    struct search search;
+
+    search_begin(call, &search);
+    search_for(&search, call_arg(call, 1));
+    search_some(call, &search, 0, UINT64_MAX);
+    search_end(call, &search, NULL);
+}
+
+static void cmd_randomkey(struct call *call)
+{
+    struct bytes name;
+
+    switch (keyspace_random_key(call->keyspace, session_db(call->session), &name)) {
+    case OK:
+        reply_bulk(call->reply, name);
+        mem_free((void *)name.at);
+        break;
+    case NOT_FOUND:
+        reply_null(call->reply);
+        break;
+    default:
+        reply_error(call->reply, ERR_NO_MEMORY);
+    }
+}
+
+static const struct command_row rows[] = {
+    {.name = "keys", .run = cmd_keys, .arity = 2, .flags = COMMAND_READ | COMMAND_KEYSPACE | COMMAND_DANGEROUS,
+     .since = "1.0.0", .cost = "O(N) where N is the number of keys in the database", .syntax = "pattern",
+     .tips = "request_policy:all_shards nondeterministic_output_order",
+     .summary = "Answers all keys whose names match a pattern."},
+    {.name = "scan", .run = cmd_scan, .arity = -2, .flags = COMMAND_READ | COMMAND_KEYSPACE, .since = "2.8.0",
+     .cost = "O(COUNT) a call, O(N) for the whole of N keys",
+     .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+     .tips = "nondeterministic_output request_policy:special",
+     .summary = "Answers some of the keys, and a cursor to go on with.",
+     .history = "6.0.0: Added the `TYPE` subcommand."},
+    {.name = "randomkey", .run = cmd_randomkey, .arity = 1, .flags = COMMAND_READ | COMMAND_KEYSPACE,
+     .since = "1.0.0", .cost = "O(1)", .syntax = "",
+     .tips = "request_policy:all_shards nondeterministic_output", .summary = "Answers some key, drawn by lot."},
+};
+
+const struct command_family scan_commands = COMMAND_FAMILY("generic", rows);
