@@ -1,11 +1,13 @@
 #include "coatcheck/engine/stats.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/number.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/observe/histogram.h"
 
@@ -21,6 +23,48 @@ static struct {
 static unsigned error_words;
 static _Atomic int64_t errors_total;
 static struct lock errors_lock;
+static _Atomic int64_t writes_before_reset;
+
+/* ---- latency-tracking-info-percentiles: numbers from 0 to 100, split by single blanks ---- */
+
+static bool check_percentiles(struct bytes value, struct text *why)
+{
+    const char *end = value.at + value.len;
+
+    for (const char *p = value.at; p < end; p++) {
+        const char *blank = memchr(p, ' ', (size_t)(end - p)), *stop = blank ? blank : end;
+        double percent;
+
+        if (!number_read_double(bytes_of(p, (size_t)(stop - p)), &percent) || (blank && blank + 1 == end)) {
+            text_addf(why, "Invalid latency-tracking-info-percentiles parameters");
+            return false;
+        }
+        if (percent < 0 || percent > 100) {
+            text_addf(why, "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]");
+            return false;
+        }
+        p = stop;
+    }
+    return true;
+}
+
+static void print_percentiles(struct text *into)
+{
+    const char *p = option_text(&engine_options.latency_tracking_info_percentiles);
+    bool first = true;
+
+    for (char *end; *p; p = end + strspn(end, " ")) {
+        text_addf(into, "%s%.12g", first ? "" : " ", strtod(p, &end));
+        if (end == p) return;
+        first = false;
+    }
+}
+
+void stats_declare(void)
+{
+    engine_option_hooks.latency_tracking_info_percentiles.check = check_percentiles;
+    engine_option_hooks.latency_tracking_info_percentiles.print = print_percentiles;
+}
 
 void stats_setup(unsigned threads)
 {
@@ -62,6 +106,29 @@ struct command_sums stats_sum(unsigned number)
     }
     sums.usec = (int64_t)(clock_ticks_to_ns((uint64_t)ticks) / 1000);
     return sums;
+}
+
+static int64_t sum_calls(uint32_t flags)
+{
+    int64_t calls = 0;
+
+    for (unsigned number = 0; number < commands_count(); number++) {
+        if (flags && !(commands_at(number)->row->flags & flags)) continue;
+        for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
+            calls += atomic_load_explicit(&stats_lanes[lane][number].calls, memory_order_relaxed);
+        }
+    }
+    return calls;
+}
+
+int64_t stats_calls(void)
+{
+    return sum_calls(0);
+}
+
+int64_t stats_write_calls(void)
+{
+    return sum_calls(COMMAND_WRITE) + atomic_load_explicit(&writes_before_reset, memory_order_relaxed);
 }
 
 void stats_merge_times(unsigned number, struct histogram *into)
@@ -108,6 +175,7 @@ void stats_each_error(void (*see)(const char *code, int64_t count, void *context
 
 void stats_reset(void)
 {
+    atomic_fetch_add_explicit(&writes_before_reset, sum_calls(COMMAND_WRITE), memory_order_relaxed);
     for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
         for (unsigned number = 0; number < commands_count(); number++) {
             struct command_stats *stats = &stats_lanes[lane][number];

@@ -22,12 +22,14 @@ enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
          OPTION_AT_START, "who may call DEBUG: no one, local clients, or yes: everyone")           \
     INT(slowlog_log_slower_than, "slowlog-log-slower-than", 10000, -1, INT64_MAX, OPTION_LIVE,     \
         "microseconds from which a command is kept in the slow log; 0 keeps all, -1 none")         \
-    INT(slowlog_max_len, "slowlog-max-len", 128, 0, INT32_MAX, OPTION_LIVE,                        \
+    INT(slowlog_max_len, "slowlog-max-len", 128, 0, INT64_MAX, OPTION_LIVE,                        \
         "commands that the slow log keeps")                                                        \
     INT(latency_monitor_threshold, "latency-monitor-threshold", 0, 0, INT64_MAX, OPTION_LIVE,      \
         "milliseconds from which LATENCY keeps an event; 0 keeps none")                            \
     BOOL(latency_tracking, "latency-tracking", 1, OPTION_LIVE,                                     \
          "keep a histogram of each command's time for INFO latencystats and LATENCY HISTOGRAM")    \
+    TEXT(latency_tracking_info_percentiles, "latency-tracking-info-percentiles", "50 99 99.9",     \
+         OPTION_LIVE | OPTION_LIST, "percentiles of each command's time that INFO latencystats tells") \
     INT(hz, "hz", 10, 1, 500, OPTION_LIVE, "times a second that a worker looks after its chores")  \
     INT(active_expire_effort, "active-expire-effort", 1, 1, 10, OPTION_LIVE,                       \
         "how much of a core the sweep of expired keys may take when it is behind: 1 is a quarter")

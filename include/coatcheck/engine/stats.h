@@ -24,6 +24,9 @@ static inline struct command_stats *stats_of(unsigned number)
 /* Adds a call's time, in clock_ticks(), to its histogram, while latency-tracking is on. */
 void stats_note_time(struct command_stats *stats, uint64_t ticks);
 
+/* What latency-tracking-info-percentiles takes and how it is told. Before any file is read. */
+void stats_declare(void);
+
 /* Lanes for so many threads besides the main one, after commands_add(). */
 void stats_setup(unsigned threads);
 
@@ -33,6 +36,10 @@ struct command_sums {
 };
 struct command_sums stats_sum(unsigned number);
 void stats_merge_times(unsigned number, struct histogram *into);
+
+/* Calls of all commands since the last reset; of those that write since the start, whatever was reset. */
+int64_t stats_calls(void);
+int64_t stats_write_calls(void);
 
 void stats_count_error(struct bytes code);
 int64_t stats_errors(void);
