@@ -4,6 +4,7 @@ import time
 
 from . import notation, wire
 
+REPLY_TIMEOUT_S = 5.0
 BETWEEN_TRIES_S = 0.02
 BETWEEN_PAGES = 100         # commands of another connection between two pages of an iteration
 AT_ONCE = 500               # of a command said many times, how many go out before their replies are read
@@ -51,12 +52,13 @@ class Abandoned(Exception):
 class Player:
     """Plays talks over one kind of connection to one server. server is "coatcheck" or "redis"."""
 
-    def __init__(self, target, server, variables=None, password=None):
+    def __init__(self, target, server, tally, variables=None, password=None):
         self.target, self.server = target, server
         self.fixed = dict(variables or {})
         self.password = password
+        self.timeout_s = REPLY_TIMEOUT_S
+        self.tally = tally
         self.control = self.control_open()
-        self.tally = Tally()
         self.known = {}             # command -> whether the server has it
 
     def control_open(self):
@@ -133,13 +135,13 @@ class Player:
         except wire.Closed:
             self.abandon(step, mismatch(self.wanted(step), "the server closed the connection"))
         except wire.Silent:
-            self.abandon(step, mismatch(self.wanted(step), "no reply in %g s" % self.control.timeout_s))
+            self.abandon(step, mismatch(self.wanted(step), "no reply in %g s" % self.timeout_s))
         except wire.ProtocolError as wrong:
             self.abandon(step, mismatch(self.wanted(step), "bytes that are no reply: %r" % wrong.args[0]))
 
     def connection(self, name):
         if name not in self.conns:
-            self.conns[name] = wire.Connection(self.target)
+            self.conns[name] = wire.Connection(self.target, self.timeout_s)
         return self.conns[name]
 
     def for_server(self, step):
@@ -280,7 +282,7 @@ class Player:
 
     def refused(self, step):
         """Nobody listens any more; a server that is ending has a moment to do so."""
-        limit = time.monotonic() + self.control.timeout_s
+        limit = time.monotonic() + self.timeout_s
         while time.monotonic() < limit:
             try:
                 wire.Connection(self.target).close()
