@@ -9,6 +9,7 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/number.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/daemon/activation.h"
 #include "coatcheck/daemon/crash.h"
@@ -20,11 +21,14 @@
 #include "coatcheck/daemon/pidfile.h"
 #include "coatcheck/daemon/server.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/secret.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
+#include "coatcheck/observe/facts.h"
+#include "coatcheck/observe/footprint.h"
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/wire/request.h"
 #include "server_internal.h"
@@ -101,6 +105,10 @@ static void describe_call(int fd)
         size_t len = call->args.of[i].len;
 
         crash_write(fd, " ");
+        if (call->command && call_arg_is_secret(call, i)) {
+            crash_write(fd, "(redacted)");
+            continue;
+        }
         crash_write_bytes(fd, call->args.of[i].at, len < 128 ? len : 128);
         if (len > 128) crash_write(fd, "...");
     }
@@ -124,6 +132,8 @@ static bool base_setup(struct text *why)
     mem_setup();
     clock_setup();
     hash_setup();
+    facts_setup();
+    server_facts.supervised = notify_is_supervised();
     return true;
 }
 
@@ -135,6 +145,7 @@ static bool threads_setup(struct text *why)
     (void)why;
     if (asked == 0) asked = cores > 0 ? cores : 1;
     parts.worker_count = asked < 128 ? (unsigned)asked : 128;
+    server_facts.workers = parts.worker_count;
     return true;
 }
 
@@ -193,11 +204,27 @@ static void loop_teardown(void)
     event_base_free(parts.base);
 }
 
+/* CONFIG SET maxclients: not more than there can be descriptors for. */
+static bool check_maxclients(struct bytes value, struct text *why)
+{
+    struct text reason = {0};
+    unsigned reserve = descriptors_reserve(parts.worker_count, 16), fit;
+    int64_t clients;
+
+    if (!number_read_int(value, &clients) || clients < 1 || clients > UINT32_MAX) return true;
+    fit = descriptors_raise((unsigned)clients, reserve, &reason);
+    text_fini(&reason);
+    if (fit == (unsigned)clients) return true;
+    text_addf(why, "The operating system is not able to handle the specified number of clients, try with %u", fit);
+    return false;
+}
+
 static bool descriptors_setup(struct text *why)
 {
     unsigned clients = (unsigned)option_int(&net_options.maxclients);
     unsigned fit = descriptors_raise(clients, descriptors_reserve(parts.worker_count, 16), why);
 
+    net_option_hooks.maxclients.check = check_maxclients;
     if (fit == clients) return true;
     if (fit == 0) return false;
     log_warning("%.*s", (int)why->len, why->at);
@@ -227,7 +254,6 @@ static bool workers_setup(struct text *why)
     door.started = worker_started;
     door.stopped = worker_stopped;
     conn_read_output_limits();
-    net_option_hooks.client_output_buffer_limit.changed = conn_read_output_limits;
     parts.workers = mem_need(parts.worker_count * sizeof(struct worker *));
     for (unsigned i = 0; i < parts.worker_count; i++) {
         parts.workers[i] = worker_new(i, &door);
@@ -250,7 +276,9 @@ static bool listener_setup(struct text *why)
     for (unsigned i = 0; i < parts.activation.count; i++) {
         if (!listener_add(parts.listener, parts.activation.sockets[i].fd, why)) return false;
     }
-    return parts.activation.count > 0 || listener_open(parts.listener, why);
+    if (parts.activation.count == 0 && !listener_open(parts.listener, why)) return false;
+    server_facts.port = listener_port(parts.listener);
+    return true;
 }
 
 static void listener_teardown(void)
@@ -267,6 +295,7 @@ static bool start_workers(struct text *why)
         }
         parts.workers_running++;
     }
+    footprint_setup();
     return true;
 }
 
@@ -279,10 +308,10 @@ static void stop_workers(void)
 }
 
 const struct module modules[] = {
+    {"directory", directory_setup, NULL},
     {"log", log_setup, NULL},
     {"activation", activation_setup, activation_teardown},
     {"background", background_setup, NULL},
-    {"directory", directory_setup, NULL},
     {"pidfile", pidfile_setup, pidfile_close},
     {"crash", crash_module_setup, NULL},
     {"base", base_setup, NULL},

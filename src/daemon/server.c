@@ -16,6 +16,8 @@
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/signals.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/session.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
@@ -28,11 +30,15 @@ enum { EXIT_FAILED = 1 };
 void server_declare(void)
 {
     net_option_hooks.client_output_buffer_limit.check = conn_check_output_limits;
+    net_option_hooks.client_output_buffer_limit.print = conn_print_output_limits;
+    net_option_hooks.client_output_buffer_limit.changed = conn_read_output_limits;
     config_add(&daemon_option_set);
     config_add(&net_option_set);
     config_add(&engine_option_set);
+    stats_declare();
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);
+    observe_add(&session_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */
@@ -49,12 +55,25 @@ static void on_stop(void *context, int signal)
     event_base_loopbreak(parts.base);
 }
 
+/* The manager hears that we live only while every worker comes round: one that hangs has us restarted. */
 static void on_watchdog(evutil_socket_t fd, short what, void *context)
 {
+    static uint64_t last_beats[METRIC_LANES];
+    bool all_alive = true;
+
     (void)fd;
     (void)what;
     (void)context;
-    notify_watchdog();
+    for (unsigned i = 0; i < parts.worker_count; i++) {
+        uint64_t beats = worker_beats(parts.workers[i]);
+
+        if (beats == last_beats[i]) {
+            all_alive = false;
+            log_warning("worker %u has not come round since the watchdog last asked", i);
+        }
+        last_beats[i] = beats;
+    }
+    if (all_alive) notify_watchdog();
 }
 
 static void on_status(evutil_socket_t fd, short what, void *context)
@@ -90,19 +109,20 @@ static void say_hello(void)
     text_fini(&where);
 }
 
-static void serve(void)
+static int serve(void)
 {
     struct signals_rows rows = {.stop = on_stop};
     struct event *status = NULL, *watchdog = NULL;
 
     if (!signals_setup(parts.base, &rows)) {
         log_warning("can't receive signals: %s", strerror(errno));
-        return;
+        return EXIT_FAILED;
     }
     if (notify_is_supervised()) status = repeat(on_status, 10000000);
     if (notify_watchdog_interval_us() > 0) watchdog = repeat(on_watchdog, notify_watchdog_interval_us() / 2);
     say_hello();
     notify_ready();
+    on_status(-1, 0, NULL);
     daemonize_ready();
     event_base_dispatch(parts.base);
 
@@ -110,6 +130,7 @@ static void serve(void)
     if (watchdog) event_free(watchdog);
     server_close_doors();
     signals_teardown();
+    return 0;
 }
 
 int server_run(void)
@@ -124,7 +145,7 @@ int server_run(void)
         notify_status("failed: %.*s", (int)why.len, why.at);
         result = EXIT_FAILED;
     } else {
-        serve();
+        result = serve();
     }
     while (done > 0) {
         done--;

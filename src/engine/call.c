@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
+#include "half_internal.h"
 
 bool call_read_int(struct call *call, unsigned i, int64_t *number)
 {
@@ -61,6 +62,17 @@ bool call_find_type(struct call *call, unsigned k, enum value_type type, struct 
     if (!entry || entry_type(entry) == type) return true;
     reply_error(call->reply, ERR_WRONGTYPE);
     return false;
+}
+
+enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, unsigned i,
+                            int64_t deadline_ms)
+{
+    struct half *half = call->half;
+
+    if (unlikely(half && half->blob && i == call->args.n - 1)) {
+        return key_put_blob(key, spot, &half->blob, deadline_ms);
+    }
+    return key_put_string(key, spot, call->args.of[i], deadline_ms);
 }
 
 static void release_blob(void *holder)

@@ -6,6 +6,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "dispatch_internal.h"
+#include "half_internal.h"
 
 /* Words of all requests in flight; one that needs more takes them from the heap. */
 #define TURN_WORDS 512
@@ -103,14 +104,7 @@ static void call_fini(struct call *call)
 {
     if (unlikely(call->args_on_heap != NULL)) mem_free(call->args_on_heap);
     if (unlikely(call->unquoted != NULL)) mem_free(call->unquoted);
-}
-
-static void drop_half(struct session *session)
-{
-    if (!session->half) return;
-    request_fini(session->half);
-    mem_free(session->half);
-    session->half = NULL;
+    if (unlikely(call->half != NULL)) half_free(&call->half);
 }
 
 /* The session goes on later, from the beginning of this request. */
@@ -120,24 +114,32 @@ static void rewind_to(struct call *call)
 
     feed->used = call->start;
     feed->wants = 0;
-    drop_half(feed->session);
+    feed->direct = NULL;
+    half_free(&feed->session->half);
+    /* Its last word has left the input: the request itself is kept. */
+    if (call->half && call->half->blob) {
+        feed->session->half = call->half;
+        call->half = NULL;
+    }
 }
 
-/* CLIENT REPLY OFF and SKIP: the command runs, its answer is taken back. */
+/* CLIENT REPLY OFF and SKIP: the command runs, its answer is taken back. Unless it was the one that asks to be
+ * answered again. */
 static enum dispatch_end run_muted(struct turn *turn, struct call *call)
 {
     struct session *session = call->session;
     struct reply_mark mark = reply_mark(&turn->reply);
-    bool skip = session_flags(session) & SESSION_REPLY_SKIP;
+    unsigned before = session_flags(session);
     enum dispatch_end end;
 
-    session_unset(session, SESSION_REPLY_SKIP);
+    session_unset(session, SESSION_REPLY_SKIP_NEXT);
+    if (before & SESSION_REPLY_SKIP_NEXT) session_set(session, SESSION_REPLY_SKIP);
     end = dispatch_run(call, &turn->key_room, &turn->ticks);
-    if (end == DISPATCH_WAITS) {
-        if (skip) session_set(session, SESSION_REPLY_SKIP);
-    } else if (skip || session_flags(session) & SESSION_REPLY_OFF) {
+    if (end == DISPATCHED && session_flags(session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP)) {
         reply_take_back(&turn->reply, mark);
     }
+    session_unset(session, SESSION_REPLY_SKIP);
+    if (end == DISPATCH_WAITS && before & SESSION_REPLY_SKIP_NEXT) session_set(session, SESSION_REPLY_SKIP_NEXT);
     return end;
 }
 
@@ -162,7 +164,7 @@ static void run_call(struct turn *turn, struct call *call)
     }
     call->reply = &turn->reply;
     at_work = call;
-    if (unlikely(flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))) {
+    if (unlikely(flags & SESSION_MUTED)) {
         end = run_muted(turn, call);
     } else {
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
@@ -171,6 +173,8 @@ static void run_call(struct turn *turn, struct call *call)
     if (unlikely(end == DISPATCH_WAITS)) {
         turn->stopped = true;
         rewind_to(call);
+        /* However much more comes: nobody looks at it before the session is resumed. */
+        feed->wants = SIZE_MAX;
     }
     if (unlikely(session_flags(feed->session) & SESSION_BLOCKED) && end == DISPATCHED) {
         /* This one has run and waits for its answer; what follows stays unread. */
@@ -203,7 +207,9 @@ static bool is_over_budget(const struct turn *turn)
     return clock_ticks() - turn->began > turn->budget;
 }
 
-static void take_request(struct turn *turn, struct feed *feed, struct request *request, size_t start)
+/* Takes the words over, from `request` or, when they came in pieces, with all of `half`. */
+static void take_request(struct turn *turn, struct feed *feed, struct request *request, struct half *half,
+                         size_t start)
 {
     struct call *call = &turn->calls[turn->count++];
 
@@ -213,20 +219,11 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->start = start;
     call->args = (struct args){.n = request->n, .of = request->args};
     call->is_inline = request->is_inline;
-    call->args_on_heap = request->args_on_heap ? request->args : NULL;
-    call->unquoted = request->unquoted;
+    call->half = half;
+    call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;
+    call->unquoted = !half ? request->unquoted : NULL;
     if (!request->args_on_heap) turn->words_used += request->n;
     dispatch_prepare(call);
-}
-
-static bool keep_half(struct session *session, struct request *request, bool was_half)
-{
-    if (was_half) return true;
-    if (!request_keep(request)) return false;
-    session->half = mem_alloc(sizeof *session->half);
-    if (!session->half) return false;
-    *session->half = *request;
-    return true;
 }
 
 /* The stream means nothing from here on: say so, after the replies to what came before, and close. */
@@ -235,11 +232,15 @@ static void break_off(struct turn *turn, struct feed *feed, struct request *requ
     run_batch(turn);
     open_feed(turn, feed);
     if (!turn->stopped && !(session_flags(feed->session) & SESSION_CLOSING)) {
-        reply_errorf(&turn->reply, "ERR %s", request->error);
-        stats_count_error(turn->reply.error_code);
+        if (!(session_flags(feed->session) & SESSION_MUTED)) reply_errorf(&turn->reply, "ERR %s", request->error);
+        stats_count_error(BYTES("ERR"));
         session_set(feed->session, SESSION_CLOSING);
     }
-    request_fini(request);
+    if (feed->session->half) {
+        half_free(&feed->session->half);
+    } else {
+        request_fini(request);
+    }
 }
 
 /* After a batch ran in the middle of a feed: does its session go on now? */
@@ -255,57 +256,83 @@ static bool goes_on(struct turn *turn, struct feed *feed, size_t offset)
     return true;
 }
 
+/* Half a request: it is kept until there is more. A large last word is from here on read straight into the
+ * value that will hold it. False: no memory. */
+static bool keep_half(struct feed *feed, struct request *request, size_t offset)
+{
+    struct session *session = feed->session;
+    struct bytes come;
+
+    if (request->words_to_come == 0) return true;
+    feed->wants = request_wants(request);
+    if (!session->half) {
+        session->half = half_new(request);
+        if (!session->half) return false;
+    }
+    if (session->half->request.bulk < 0) return true;
+    offset += session->half->request.at;
+    come = bytes_of(feed->input.at + offset, feed->input.len - offset);
+    feed->direct = half_direct(session->half, come, &feed->direct_len);
+    if (feed->direct) {
+        feed->used = feed->input.len;
+        feed->wants = 0;
+    }
+    return true;
+}
+
+/* The request that the last turns left half done, when it needs no more input. */
+static bool take_filled_half(struct turn *turn, struct feed *feed)
+{
+    struct half *half = feed->session->half;
+
+    if (feed->filled) half_filled(half);
+    if (half->request.words_to_come > 0) return false;
+    feed->session->half = NULL;
+    take_request(turn, feed, &half->request, half, 0);
+    return true;
+}
+
 static void read_feed(struct turn *turn, struct feed *feed)
 {
     struct session *session = feed->session;
     struct request_limits limits = {.max_bulk = option_int(&engine_options.proto_max_bulk_len)};
     size_t offset = 0;
 
+    if (unlikely(session->half && session->half->blob) && !take_filled_half(turn, feed)) return;
     for (;;) {
-        struct request fresh, *request;
+        struct request fresh, *request = &fresh;
         enum request_state state;
-        bool was_half;
 
         if (turn->count == TURN_BATCH || turn->words_used > TURN_WORDS - WORDS_FOR_ONE) {
             run_batch(turn);
             if (!goes_on(turn, feed, offset)) return;
         }
-        request = session->half;
-        was_half = request != NULL;
-        if (!was_half) {
-            request = &fresh;
+        if (unlikely(session->half != NULL)) {
+            request = &session->half->request;
+        } else {
             request_begin(request, turn->words + turn->words_used, TURN_WORDS - turn->words_used);
         }
-        limits.authenticated = session_flags(session) & SESSION_AUTHENTICATED;
+        limits.authenticated = session_is_trusted(session);
         state = request_read(request, bytes_of(feed->input.at + offset, feed->input.len - offset), &limits);
         if (likely(state == REQUEST_READY)) {
+            struct half *half = session->half;
             size_t start = offset;
 
             offset += request->at;
             feed->used = offset;
-            take_request(turn, feed, request, start);
-            if (was_half) {
-                mem_free(session->half);
-                session->half = NULL;
+            session->half = NULL;
+            take_request(turn, feed, request, half, start);
+            if (unlikely(!limits.authenticated)) {
+                /* It may be AUTH: then other limits hold for the next one. */
+                run_batch(turn);
+                if (!goes_on(turn, feed, offset)) return;
             }
             continue;
         }
-        if (state == REQUEST_MORE) {
-            if (request->words_to_come == 0) {
-                feed->used = offset;
-                return;
-            }
-            feed->used = offset;
-            feed->wants = request_wants(request);
-            if (keep_half(session, request, was_half)) return;
-            state = REQUEST_NO_MEMORY;
-        }
-        if (state == REQUEST_NO_MEMORY) request->error = "Protocol error: no memory for the request";
+        feed->used = offset;
+        if (state == REQUEST_MORE && keep_half(feed, request, offset)) return;
+        if (state != REQUEST_BROKEN) request->error = "Protocol error: no memory for the request";
         break_off(turn, feed, request);
-        if (was_half) {
-            mem_free(session->half);
-            session->half = NULL;
-        }
         return;
     }
 }
@@ -332,8 +359,9 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
         feed->wants = 0;
         feed->again = false;
         feed->close = false;
+        feed->direct = NULL;
         feed->output = (struct bytes){NULL, 0};
-        if (i > 0 && is_over_budget(turn)) {
+        if (i > 0 && !feed->filled && is_over_budget(turn)) {
             feed->again = true;
             continue;
         }

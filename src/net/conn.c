@@ -24,7 +24,11 @@
 struct output_limit {
     _Atomic int64_t hard, soft, soft_s;
 };
-static struct output_limit output_limits[CONN_CLASSES];
+/* A class that the operator does not name keeps these. */
+static struct output_limit output_limits[CONN_CLASSES] = {
+    [CONN_REPLICA] = {256 << 20, 64 << 20, 60},
+    [CONN_PUBSUB] = {32 << 20, 8 << 20, 60},
+};
 
 void *conn_room(struct conn *conn)
 {
@@ -139,12 +143,18 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
     must(!saved);
     saved = mem_alloc(sizeof *saved + left + INPUT_PADDING);
     if (!saved) return false;
-    saved->start = 0;
-    saved->len = left;
-    saved->room = left;
-    saved->wants = wants;
+    *saved = (struct saved_input){.len = left, .room = left, .wants = wants};
     memcpy(saved->at, input.at + used, left);
     conn->saved = saved;
+    return true;
+}
+
+bool conn_keep_direct(struct conn *conn, char *direct, size_t len)
+{
+    must(!conn->saved);
+    conn->saved = mem_alloc(sizeof *conn->saved);
+    if (!conn->saved) return false;
+    *conn->saved = (struct saved_input){.direct = direct, .direct_left = len};
     return true;
 }
 
@@ -295,6 +305,17 @@ static bool walk_limits(struct bytes value, struct text *why, bool set)
 bool conn_check_output_limits(struct bytes value, struct text *why)
 {
     return walk_limits(value, why, false);
+}
+
+void conn_print_output_limits(struct text *into)
+{
+    for (int i = 0; i < CONN_CLASSES; i++) {
+        const struct output_limit *limit = &output_limits[i];
+
+        text_addf(into, "%s%s %lld %lld %lld", i > 0 ? " " : "", class_names[i],
+                  (long long)option_int(&limit->hard), (long long)option_int(&limit->soft),
+                  (long long)option_int(&limit->soft_s));
+    }
 }
 
 void conn_read_output_limits(void)

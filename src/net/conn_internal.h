@@ -10,6 +10,8 @@
 struct saved_input {
     size_t start, len, room; /* the unused bytes are at[start … start+len-1] */
     size_t wants;            /* so many of them before they are delivered again; 0: any */
+    char *direct;            /* else there are none, and these bytes of the door's are to be filled first */
+    size_t direct_left;
     char at[];
 };
 
@@ -53,6 +55,9 @@ void conn_watch(struct conn *conn);
 
 /* Keeps the unused tail of an input for later. False: no memory. */
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants);
+
+/* The next `len` bytes go to `direct`. False: no memory. */
+bool conn_keep_direct(struct conn *conn, char *direct, size_t len);
 
 /* Puts it in the list of the turn. */
 void worker_list_ready(struct worker *worker, struct conn *conn);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/lock.h"
@@ -61,6 +62,7 @@ struct worker {
     struct mail *mail_first, *mail_last;
     int mail_fd;
     _Atomic unsigned load;
+    _Atomic uint64_t beats;
 };
 
 unsigned worker_index(const struct worker *worker)
@@ -81,6 +83,11 @@ void *worker_room(const struct worker *worker)
 unsigned worker_load(const struct worker *worker)
 {
     return atomic_load_explicit(&worker->load, memory_order_relaxed);
+}
+
+uint64_t worker_beats(const struct worker *worker)
+{
+    return atomic_load_explicit(&worker->beats, memory_order_relaxed);
 }
 
 void worker_list_ready(struct worker *worker, struct conn *conn)
@@ -324,18 +331,12 @@ static bool over_query_limit(struct conn *conn)
     return true;
 }
 
-/* One recv. False: nothing came. */
-static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *got)
+/* What a read came to. False: nothing came. */
+static bool count_read(struct conn *conn, ssize_t n)
 {
-    ssize_t n;
-
-    do {
-        n = recv(conn->fd, into, room, 0);
-    } while (n < 0 && errno == EINTR);
     if (likely(n > 0)) {
         METRIC_ADD(net, total_net_input_bytes, n);
         METRIC_ADD(net, total_reads_processed, 1);
-        *got = bytes_of(into, (size_t)n);
         return true;
     }
     if (n == 0) {
@@ -346,17 +347,58 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
     return false;
 }
 
+/* One recv. False: nothing came. */
+static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *got)
+{
+    ssize_t n;
+
+    do {
+        n = recv(conn->fd, into, room, 0);
+    } while (n < 0 && errno == EINTR);
+    *got = bytes_of(into, n > 0 ? (size_t)n : 0);
+    return count_read(conn, n);
+}
+
+/* Reads on into the door's own memory, and what comes after it into `window`. True: it is full. */
+static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes *input)
+{
+    struct saved_input *saved = conn->saved;
+    struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    ssize_t n;
+
+    do {
+        n = recvmsg(conn->fd, &message, 0);
+    } while (n < 0 && errno == EINTR);
+    if (!count_read(conn, n)) return false;
+    if ((size_t)n < saved->direct_left) {
+        saved->direct += n;
+        saved->direct_left -= (size_t)n;
+        return false;
+    }
+    *input = bytes_of(window, (size_t)n - saved->direct_left);
+    mem_free(saved);
+    conn->saved = NULL;
+    return true;
+}
+
 /* What this connection brings: fresh bytes in `window`, or its saved ones. False: nothing to deliver. */
-static bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input)
+static bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input, bool *filled)
 {
     struct saved_input *saved = conn->saved;
     bool resumed = conn->flags & CONN_RESUMED;
     bool readable = conn->flags & CONN_READABLE;
     struct bytes got;
 
+    *filled = false;
     conn->flags &= ~(CONN_RESUMED | CONN_READABLE);
     if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_HELD)) return false;
-    if (likely(!saved)) return readable && conn_read(conn, window, room, input);
+    if (likely(!saved)) {
+        if (likely(readable)) return conn_read(conn, window, room, input);
+        *input = bytes_of(window, 0);
+        return resumed;
+    }
+    if (saved->direct) return readable && (*filled = conn_fill(conn, window, room, input));
 
     if (readable && !resumed) {
         if (!saved_make_room(conn)) {
@@ -395,10 +437,12 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         !conn_keep_input(conn, delivery->input, delivery->used, delivery->wants)) {
         conn->flags |= CONN_DEAD;
     }
-    worker_send(worker, delivery);
-    if (delivery->again && conn->saved) {
-        conn->flags |= CONN_RESUMED;
+    if (delivery->direct && !(conn->flags & CONN_DEAD) &&
+        !conn_keep_direct(conn, delivery->direct, delivery->direct_len)) {
+        conn->flags |= CONN_DEAD;
     }
+    worker_send(worker, delivery);
+    if (delivery->again && conn->saved) conn->flags |= CONN_RESUMED;
 }
 
 static void conn_finish(struct conn *conn)
@@ -433,14 +477,15 @@ static void worker_turn(struct worker *worker)
     for (unsigned i = 0; i < taken; i++) {
         struct conn *conn = conns[i];
         struct bytes input;
+        bool filled;
 
         conn->flags &= ~CONN_LISTED;
         if (conn->flags & CONN_DIRTY && !(conn->flags & CONN_DEAD) && !conn_send(conn, (struct bytes){0})) {
             conn->flags |= CONN_DEAD;
         }
-        if (!conn_fetch(conn, area, window, &input)) continue;
+        if (!conn_fetch(conn, area, window, &input, &filled)) continue;
         if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
-        worker->deliveries[count++] = (struct delivery){.conn = conn, .input = input};
+        worker->deliveries[count++] = (struct delivery){.conn = conn, .input = input, .filled = filled};
     }
     if (count > 0) {
         worker->door->turn(worker, worker->deliveries, count, worker->reply_area, REPLY_AREA);
@@ -471,20 +516,16 @@ static void arm_chores(struct worker *worker, int64_t wait_us)
 
 static void worker_wind_up(struct worker *worker)
 {
-    bool unsent = false;
-
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn->next;
         if (conn->flags & CONN_LISTED) continue;
         if (conn->outbox.bytes == 0 || clock_steady_us() > worker->stop_at_us) {
             conn_end(conn);
         } else {
-            unsent = true;
             conn->flags |= CONN_ENDING;
             conn_watch(conn);
         }
     }
-    if (!unsent && worker->ready_count == 0) event_base_loopexit(worker->base, NULL);
 }
 
 static void *worker_run(void *context)
@@ -513,6 +554,7 @@ static void *worker_run(void *context)
         }
         event_base_loop(worker->base, flags);
         clock_update();
+        atomic_store_explicit(&worker->beats, worker_beats(worker) + 1, memory_order_relaxed);
         for (unsigned rounds = (worker->ready_count + TURN_CONNS - 1) / TURN_CONNS; rounds > 0; rounds--) {
             worker_turn(worker);
             clock_update();

@@ -373,6 +373,40 @@ bool request_keep(struct request *request)
     return true;
 }
 
+bool request_detach(struct request *request)
+{
+    size_t size = 0;
+    char *copy;
+
+    must(request->words_to_come == 1 && !request->unquoted);
+    for (unsigned i = 0; i < request->n; i++) size += request->args[i].len;
+    copy = mem_alloc(size + REQUEST_PADDING);
+    if (!copy) return false;
+    /* The last word gets its place now, so that request_put_last() cannot fail. */
+    if (!request_keep(request) || !push_word(request, copy, 0)) {
+        mem_free(copy);
+        return false;
+    }
+    request->n--;
+    request->unquoted = copy;
+    for (unsigned i = 0; i < request->n; i++) {
+        memcpy(copy, request->args[i].at, request->args[i].len);
+        request->args[i].at = copy;
+        copy += request->args[i].len;
+    }
+    request->base = NULL;
+    request->at = 0;
+    return true;
+}
+
+void request_put_last(struct request *request, struct bytes word)
+{
+    must(request->words_to_come == 1 && request->n < request->room);
+    request->args[request->n++] = word;
+    request->words_to_come = 0;
+    request->bulk = -1;
+}
+
 void request_fini(struct request *request)
 {
     if (request->args_on_heap) mem_free(request->args);

@@ -13,6 +13,7 @@
 #include "coatcheck/wire/reply.h"
 
 struct feed;
+struct half;
 
 struct call {
     struct session *session;
@@ -31,6 +32,7 @@ struct call {
     size_t start;               /* where the request begins in the feed's input */
     struct bytes *args_on_heap; /* owned, or NULL */
     char *unquoted;             /* owned, or NULL */
+    struct half *half;          /* owned: the words came in pieces; or NULL */
 };
 
 /* Word `i`, counted from the command's name, 0; for a subcommand too. */
@@ -67,6 +69,11 @@ struct entry *call_read(struct call *call, unsigned k);
 bool call_read_type(struct call *call, unsigned k, enum value_type type, struct entry **entry);
 /* For writing commands. */
 bool call_find_type(struct call *call, unsigned k, enum value_type type, struct spot *spot);
+
+/* Puts word `i` as a string, as key_put_string(); a large one that was read straight into its value is handed
+ * over without a copy, so it can be put once only. */
+enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, unsigned i,
+                            int64_t deadline_ms);
 
 /* A string value as a bulk reply: copied, or by reference when it is large. */
 void reply_entry(struct call *call, const struct entry *entry);

@@ -21,10 +21,13 @@ struct feed {
     struct session *session;
     struct bytes input;
     struct outbox *outbox;
+    bool filled; /* the `direct` of last time is full */
 
     size_t used;         /* of the input */
     size_t wants;        /* 0, or the length of input below which coming back is of no use */
     bool again;          /* work is left that needs no more input */
+    char *direct;        /* all input is used; the next direct_len bytes are to be read to here */
+    size_t direct_len;
     bool close;          /* close once `output` is sent */
     struct bytes output; /* in the area */
 };

@@ -60,5 +60,7 @@ void conn_set_class(struct conn *conn, enum conn_class class);
 void conn_read_output_limits(void);
 /* Is that a value for it? Else `why` says what is wrong. */
 bool conn_check_output_limits(struct bytes value, struct text *why);
+/* All classes with their limits in bytes, as CONFIG GET shows them. */
+void conn_print_output_limits(struct text *into);
 
 #endif

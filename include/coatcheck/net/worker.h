@@ -21,12 +21,15 @@ struct worker;
 /* What one connection brings to a turn, and what becomes of it. */
 struct delivery {
     struct conn *conn;
-    struct bytes input; /* all that is not used yet, readable for REQUEST_PADDING bytes past its end */
+    struct bytes input; /* all that is not used yet, readable for 16 bytes past its end */
+    bool filled;        /* the `direct` of last time is full; the input is what came after it */
 
     /* answered by the door */
     size_t used;         /* of the input; the rest is kept for the connection */
     size_t wants;        /* no use to come back before there are so many bytes of input; 0: any */
     bool again;          /* there is more to do with the input as it is: next turn, without reading */
+    char *direct;        /* all input is used, and the next direct_len bytes are to be read to here: the */
+    size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no */
     struct bytes output; /* in the reply area, to be sent after the connection's outbox */
 };
 
@@ -66,6 +69,9 @@ void *worker_room(const struct worker *worker);
 
 /* Sends a delivery's output now instead of at the end of the turn, so that its bytes in the area are free. */
 void worker_send(struct worker *worker, struct delivery *delivery);
+
+/* Any thread: grows each time the worker's loop comes round, some ten times a second at the least. */
+uint64_t worker_beats(const struct worker *worker);
 
 /* Any thread: how many connections it owns or is about to own, the accepting loop's measure of load. */
 unsigned worker_load(const struct worker *worker);

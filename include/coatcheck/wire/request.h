@@ -41,7 +41,7 @@ struct request {
     int64_t bulk; /* length of the word being read, -1: its length is not known yet */
     size_t at;    /* how far the input has been read */
     const char *base;
-    char *unquoted;    /* owned: an inline request's words when they had quotes, else NULL */
+    char *unquoted;    /* owned: words that are no slices of the input (had quotes, or were detached) */
     const char *error; /* after REQUEST_BROKEN, what to tell: "Protocol error: …" without its "ERR " */
     char error_text[64];
 };
@@ -80,6 +80,13 @@ size_t request_wants(const struct request *request);
 /* Moves the words to memory of the request's own, for one that has to wait for more input.
  * False: no memory. */
 bool request_keep(struct request *request);
+
+/* A large last word need not go through the input: after REQUEST_MORE with `bulk` known and words_to_come 1,
+ * request_detach() gives the request its own copies of the words so far, so that the input up to the word's
+ * first byte is no longer needed (false: no memory). Once its bytes, and the two behind them, have been read
+ * elsewhere, request_put_last() makes the request ready; the word stays the caller's. */
+bool request_detach(struct request *request);
+void request_put_last(struct request *request, struct bytes word);
 
 /* Frees what the request owns, if anything. */
 void request_fini(struct request *request);

@@ -1,0 +1,29 @@
+/* half_internal: a request whose end has not come yet, or that has to wait for its turn to run. */
+#ifndef COATCHECK_ENGINE_HALF_INTERNAL_H
+#define COATCHECK_ENGINE_HALF_INTERNAL_H
+
+#include "coatcheck/values/blob.h"
+#include "coatcheck/wire/request.h"
+
+struct half {
+    struct request request;
+
+    /* Its last word, when that is so large that it is read straight into the value that will hold it. The
+     * blob's room takes the two bytes behind the word too. */
+    struct blob *blob;
+};
+
+/* Takes a request over; NULL: no memory, and the request is still the caller's. */
+struct half *half_new(struct request *request);
+
+/* Frees all that is left of it; *half is NULL afterwards. NULL is allowed. */
+void half_free(struct half **half);
+
+/* Is the word in reading worth it? Then where its rest, `len` bytes, is to be read to; NULL: no, or no memory
+ * for it, and the request reads on as any other. `come` are the bytes of it that are there already. */
+char *half_direct(struct half *half, struct bytes come, size_t *len);
+
+/* The direct bytes have all been read: the request is ready. */
+void half_filled(struct half *half);
+
+#endif
