@@ -113,9 +113,15 @@ class Running:
                 + self.status_bytes("smaps_rollup", "Private_Clean"))
 
     def fill(self, keys, value_size=64, command="SET key:{k} {v}", **settings):
-        """Each key once, as fast as it goes."""
-        return tools.load(self, command, requests=keys, keys=keys, value_size=value_size,
-                          distribution="sequential", pipeline=100, clients=10, **settings)
+        """Each key once, as fast as it goes. fill_rate keeps how many a second that were."""
+        result = tools.load(self, command, requests=keys, keys=keys, value_size=value_size,
+                            distribution="sequential", pipeline=100, clients=10, **settings)
+        self.fill_rate = result["ops_per_second"]
+        return result
+
+    def fill_ms(self, keys):
+        """How long so many more will take at most, by how long the last ones took."""
+        return round(1000 + 3000 * keys / self.fill_rate)
 
     def __enter__(self):
         return self

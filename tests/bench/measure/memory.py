@@ -13,7 +13,7 @@ from .report import figure, ratio, say
 SIZES = ((16, 8), (16, 16), (16, 32), (16, 64), (16, 128), (16, 256), (16, 512), (16, 1024),
          (16, 4096), (8, 8), (32, 64), (64, 64))
 QUICK_SIZES = ((16, 64),)
-STEPS, QUICK_STEPS = 4, 1
+STEPS, QUICK_STEPS = 3, 1
 STILL_S, SETTLE_MOST_S = 1.0, 12.0
 
 
@@ -58,7 +58,7 @@ def settle(all_filled):
 def counts(payload, settings):
     """How many keys each step has: from one count to just under its double."""
     steps = QUICK_STEPS if settings.quick else STEPS
-    first = max(50_000, min(settings.keys, (96 << 20) // payload))
+    first = max(50_000, min(settings.keys // 2, (64 << 20) // payload))
     return [round(first * 2 ** (step / steps)) for step in range(steps)]
 
 
