@@ -2,8 +2,11 @@
  * before, of every command. */
 #include "coatcheck/daemon/gates.h"
 
+#include "coatcheck/engine/monitor.h"
+
 const struct gate all_gates[] = {
     {"auth", gate_auth},
+    {"monitor", gate_monitor},
     {"pause", gate_pause},
     {NULL, NULL},
 };

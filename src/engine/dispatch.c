@@ -7,9 +7,13 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/watch.h"
+
+/* So much of an unknown command's name and words is told back. */
+#define UNKNOWN_SHOWN 128
 
 struct watch_hooks watch_hooks;
 _Atomic uint64_t watch_slow_ticks = UINT64_MAX;
@@ -51,25 +55,33 @@ static bool is_foreign_protocol(struct call *call)
     return true;
 }
 
+/* Redis's words; a person at a plain line is told the nearest name besides. */
 static void reply_unknown(struct call *call)
 {
-    char shown[160];
-    size_t len = 0;
     struct bytes name = call_arg(call, 0);
     const char *nearest = call->is_inline ? commands_nearest(name) : NULL;
+    char args[160], hint[64];
+    size_t len = 0;
 
     if (is_foreign_protocol(call)) return;
-    for (unsigned i = 1; i < call_argc(call) && len < 128; i++) {
+    for (unsigned i = 1; i < call_argc(call) && len < UNKNOWN_SHOWN; i++) {
         struct bytes arg = call_arg(call, i);
-        size_t most = 128 - len;
+        size_t most = UNKNOWN_SHOWN - len;
 
-        len += (size_t)snprintf(shown + len, sizeof shown - len, "'%.*s' ",
+        len += (size_t)snprintf(args + len, sizeof args - len, "'%.*s' ",
                                 (int)(arg.len < most ? arg.len : most), arg.at);
     }
-    shown[len] = '\0';
-    reply_errorf(call->reply, "ERR unknown command '%.*s', with args beginning with: %s%s%s%s",
-                 (int)(name.len < 128 ? name.len : 128), name.at, shown, nearest ? "- did you mean " : "",
-                 nearest ? nearest : "", nearest ? "?" : "");
+    args[len] = '\0';
+    hint[0] = '\0';
+    if (nearest) snprintf(hint, sizeof hint, "- did you mean '%s'?", nearest);
+    reply_errorf(call->reply, "ERR unknown command '%.*s', with args beginning with: %s%s",
+                 (int)(name.len < UNKNOWN_SHOWN ? name.len : UNKNOWN_SHOWN), name.at, args, hint);
+}
+
+/* A container whose subcommand is unknown is unknown as a whole. */
+static inline bool is_known_sub(const struct call *call)
+{
+    return !call->command || !call->command->subs || call_argc(call) == 1;
 }
 
 /* Known, and with a number of words that fits? Answers the client when not. */
@@ -203,6 +215,7 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
 {
     unsigned errors_before = call->reply->errors;
 
+    atomic_store_explicit(&call->session->last, is_known_sub(call) ? call->command : NULL, memory_order_relaxed);
     if (!is_well_formed(call)) {
         count_rejection(call, errors_before);
         return DISPATCHED;
@@ -215,16 +228,17 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
             count_rejection(call, errors_before);
             return DISPATCHED;
         }
-        if (atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS && watch_hooks.before) {
-            watch_hooks.before(call);
-        }
     }
     if (!find_keys(call, room)) {
         count_rejection(call, errors_before);
         return DISPATCHED;
     }
-    atomic_store_explicit(&call->session->last, call->command, memory_order_relaxed);
     run_inside(call);
     finish(call, errors_before, ticks);
+    /* Only now is it known which words were secrets, and which database was chosen. */
+    if (unlikely(atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS) &&
+        !(call->command->row->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN))) {
+        monitor_show(call);
+    }
     return DISPATCHED;
 }

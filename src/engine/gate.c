@@ -1,5 +1,7 @@
 #include "coatcheck/engine/gate.h"
 
+#include "coatcheck/base/must.h"
+
 _Atomic unsigned gate_reasons;
 
 static const struct gate no_gates[] = {{0}};
@@ -32,7 +34,7 @@ void gate_lower(enum gate_reason reason)
 
 enum gate_answer gate_auth(struct call *call)
 {
-    if (session_flags(call->session) & SESSION_AUTHENTICATED) return GATE_PASS;
+    if (likely(session_is_trusted(call->session))) return GATE_PASS;
     if (call->command->row->flags & COMMAND_NO_AUTH) return GATE_PASS;
     reply_error(call->reply, ERR_NO_AUTH);
     return GATE_REFUSED;

@@ -4,13 +4,16 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
-#include "coatcheck/wire/request.h"
+#include "half_internal.h"
 
 const struct session_host *session_host;
 
+METRIC_DEFINE(session, SESSION_METRICS)
+
 static _Atomic uint64_t last_id;
-static _Atomic int64_t started_ms;
+static _Atomic int64_t started_us;
 
 /* The texts of all sessions: set a few times in a session's life, read when clients are listed. */
 static struct lock extras_lock;
@@ -20,23 +23,32 @@ static struct lock extras_lock;
 
 uint32_t session_now_s(void)
 {
-    int64_t unset = 0, now = clock_now_ms(), start;
+    int64_t unset = 0, now = clock_steady_us(), start;
 
-    atomic_compare_exchange_strong(&started_ms, &unset, now);
-    start = atomic_load_explicit(&started_ms, memory_order_relaxed);
-    return now > start ? (uint32_t)((now - start) / 1000) : 0;
+    atomic_compare_exchange_strong(&started_us, &unset, now);
+    start = atomic_load_explicit(&started_us, memory_order_relaxed);
+    return now > start ? (uint32_t)((now - start) / 1000000) : 0;
+}
+
+static bool no_password_is_asked(void)
+{
+    return *option_text(&engine_options.requirepass) == '\0';
+}
+
+bool session_is_trusted(const struct session *session)
+{
+    return session_flags(session) & SESSION_AUTHENTICATED || no_password_is_asked();
 }
 
 void session_init(struct session *session)
 {
-    bool open = *option_text(&engine_options.requirepass) == '\0';
     uint32_t now_s = session_now_s();
 
     session->id = atomic_fetch_add(&last_id, 1) + 1;
     session->resp = 2;
     atomic_store_explicit(&session->created_s, now_s, memory_order_relaxed);
     atomic_store_explicit(&session->active_s, now_s, memory_order_relaxed);
-    if (open) session_set(session, SESSION_AUTHENTICATED);
+    if (no_password_is_asked()) session_set(session, SESSION_AUTHENTICATED);
 }
 
 static char **text_of(struct session_extras *extras, enum session_text which)
@@ -54,11 +66,8 @@ void session_fini(struct session *session)
 {
     struct session_extras *extras;
 
-    if (session->half) {
-        request_fini(session->half);
-        mem_free(session->half);
-        session->half = NULL;
-    }
+    if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    half_free(&session->half);
     lock_take(&extras_lock, EXTRAS_RANK, 0);
     extras = session->extras;
     session->extras = NULL;
@@ -116,13 +125,19 @@ struct bytes session_own_text(const struct session *session, enum session_text w
 
 void session_reset(struct session *session)
 {
-    bool open = *option_text(&engine_options.requirepass) == '\0';
-
-    session->resp = 2;
+    if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    atomic_store_explicit(&session->resp, 2, memory_order_relaxed);
     atomic_store_explicit(&session->db, 0, memory_order_relaxed);
-    session_unset(session, SESSION_AUTHENTICATED | SESSION_MONITOR | SESSION_REPLY_OFF | SESSION_REPLY_SKIP |
+    session_unset(session, SESSION_AUTHENTICATED | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT |
                                SESSION_NO_EVICT | SESSION_NO_TOUCH);
-    if (open) session_set(session, SESSION_AUTHENTICATED);
+    if (no_password_is_asked()) session_set(session, SESSION_AUTHENTICATED);
     session_set_text(session, SESSION_NAME, (struct bytes){0});
     session_set_text(session, SESSION_USER, (struct bytes){0});
+}
+
+void sessions_post_all(void (*run)(struct bytes text), struct bytes text)
+{
+    unsigned workers = session_host->workers();
+
+    for (unsigned i = 0; i < workers; i++) session_host->post(i, run, text);
 }

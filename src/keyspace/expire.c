@@ -180,6 +180,7 @@ bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64
     bool done = true;
 
     if (!atomic_load_explicit(&keyspace->sweeps, memory_order_relaxed)) return true;
+    if (atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed)) return true;
     for (unsigned i = 0; i < mine && done; i++, own->sweep_next++) {
         unsigned index;
 

@@ -76,6 +76,7 @@ static struct entry *key_look(const struct key *key, bool quiet)
     }
     if (unlikely(entry_has_deadline(spot.entry)) && entry_is_over(spot.entry, clock_now_ms())) {
         METRIC_ADD(keyspace, keyspace_misses, 1);
+        if (atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed)) return NULL;
         METRIC_ADD(keyspace, expired_lazy, 1);
         expire_entry(key->shard, key->db, table, key->hash, &spot);
         return NULL;
@@ -122,10 +123,14 @@ void spot_refresh(const struct key *key, struct spot *spot)
 int64_t key_idle_seconds(const struct key *key)
 {
     struct spot spot;
+    int64_t units;
 
     if (!table_find(shard_table(key->shard, key->db), key->hash, key->name, &spot)) return -1;
     if (entry_is_over(spot.entry, clock_now_ms())) return -1;
-    return (int64_t)(uint16_t)(touched_now() - spot.group->touched) * (1 << TOUCHED_SHIFT) / 1000;
+    units = (uint16_t)(touched_now() - spot.group->touched);
+    if (units == 0) return 0;
+    /* It may have been at the very end of its unit. */
+    return ((units - 1) * (1 << TOUCHED_SHIFT) + (clock_now_ms() & ((1 << TOUCHED_SHIFT) - 1))) / 1000;
 }
 
 /* --- removing --- */

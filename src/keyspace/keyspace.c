@@ -207,6 +207,13 @@ enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigne
     return OK;
 }
 
+_Atomic bool keyspace_keeps_expired;
+
+void keyspace_keep_expired(bool keep)
+{
+    atomic_store_explicit(&keyspace_keeps_expired, keep, memory_order_relaxed);
+}
+
 void keyspace_sweep(struct keyspace *keyspace, bool on)
 {
     atomic_store_explicit(&keyspace->sweeps, on, memory_order_relaxed);

@@ -41,6 +41,8 @@ struct keyspace {
     struct shard shards[];
 };
 
+extern _Atomic bool keyspace_keeps_expired; /* written by keyspace_keep_expired() only */
+
 static inline struct keyspace *shard_home(struct shard *shard)
 {
     return (struct keyspace *)((char *)(shard - shard->index) - offsetof(struct keyspace, shards));

@@ -5,8 +5,10 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pause.h"
+#include "coatcheck/engine/pulse.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
@@ -33,6 +35,7 @@ struct post {
 };
 
 static struct keyspace *the_keyspace;
+static _Thread_local struct worker *this_worker;
 static struct worker **the_workers;
 static unsigned worker_count;
 static void (*shut_down_hook)(void);
@@ -58,6 +61,7 @@ static void refuse_strangers(struct conn *conn)
         "machine.\r\n";
 
     outbox_add(conn_outbox(conn), BYTES(words));
+    METRIC_ADD(net, rejected_connections, 1);
     session_set(session_of(conn), SESSION_CLOSING);
     conn_flush_soon(conn);
     conn_close_after_reply(conn);
@@ -87,6 +91,8 @@ static void settle_feed(struct post *post, unsigned i)
     delivery->used = feed->used;
     delivery->wants = feed->wants;
     delivery->again = feed->again;
+    delivery->direct = feed->direct;
+    delivery->direct_len = feed->direct_len;
     delivery->output = feed->output;
     if (feed->close) conn_close_after_reply(delivery->conn);
 }
@@ -111,6 +117,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     for (unsigned i = 0; i < count; i++) {
         post->feeds[i].session = session_of(deliveries[i].conn);
         post->feeds[i].input = deliveries[i].input;
+        post->feeds[i].filled = deliveries[i].filled;
         post->feeds[i].outbox = conn_outbox(deliveries[i].conn);
     }
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
@@ -119,13 +126,16 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
 
 /* ---- chores ---- */
 
+/* These wait for something else than their own next request. */
+#define NEVER_IDLE (SESSION_MONITOR | SESSION_BLOCKED | SESSION_POSTPONED)
+
 static void close_if_idle(struct conn *conn, void *context)
 {
     struct session *session = session_of(conn);
     uint32_t limit = *(const uint32_t *)context;
     uint32_t idle = session_now_s() - atomic_load_explicit(&session->active_s, memory_order_relaxed);
 
-    if (idle > limit && !(session_flags(session) & (SESSION_MONITOR | SESSION_BLOCKED))) conn_close(conn);
+    if (idle > limit && !(session_flags(session) & NEVER_IDLE)) conn_close(conn);
 }
 
 static void close_idle(struct worker *worker, struct post *post, int64_t now_us)
@@ -174,17 +184,21 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us();
+    int64_t now_us = clock_steady_us(), for_pause_us, for_keyspace_us;
 
-    pause_wake_waiting();
+    monitor_flush();
+    for_pause_us = pause_look_after();
     close_idle(worker, post, now_us);
-    return keyspace_slice(worker, post, now_us);
+    if (worker_index(worker) == 0) pulse_beat(now_us);
+    for_keyspace_us = keyspace_slice(worker, post, now_us);
+    return for_pause_us < for_keyspace_us ? for_pause_us : for_keyspace_us;
 }
 
 static void door_started(struct worker *worker)
 {
     struct post *post = mem_alloc_zeroed(sizeof *post);
 
+    this_worker = worker;
     if (post) post->turn = turn_new(the_keyspace, worker_index(worker));
     if (!post || !post->turn) {
         log_warning("no memory to start worker %u", worker_index(worker));
@@ -232,6 +246,13 @@ static void host_each(void (*see)(struct session *session, void *context), void 
     for (unsigned i = 0; i < worker_count; i++) worker_each_conn(the_workers[i], see_conn, &order);
 }
 
+static void host_each_own(void (*see)(struct session *session, void *context), void *context)
+{
+    struct each_order order = {see, context};
+
+    worker_each_conn(this_worker, see_conn, &order);
+}
+
 static void host_facts(struct session *session, struct session_facts *facts)
 {
     struct conn *conn = conn_of(session);
@@ -241,6 +262,7 @@ static void host_facts(struct session *session, struct session_facts *facts)
     facts->fd = conn_facts.fd;
     facts->input_bytes = conn_facts.input_bytes;
     facts->output_bytes = conn_facts.output_bytes;
+    facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes;
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
     conn_print_peer(conn, facts->peer);
@@ -272,60 +294,52 @@ static bool host_is_local(struct session *session)
     return conn_is_local(conn_of(session));
 }
 
-struct session_mail {
-    struct mail mail;
-    void (*run)(struct session *session, struct bytes text);
-    uint64_t id; /* 0: every session */
-    size_t len;
-    char text[];
-};
-
-static void visit_conn(struct conn *conn, void *context)
+static void host_close(struct session *session)
 {
-    struct session_mail *mail = context;
-    struct session *session = session_of(conn);
-
-    if (mail->id != 0 && session->id != mail->id) return;
-    mail->run(session, bytes_of(mail->text, mail->len));
-}
-
-static void open_session_mail(struct worker *worker, struct mail *mail)
-{
-    worker_each_conn(worker, visit_conn, mail);
-    mem_free(mail);
-}
-
-static void post_everywhere(void (*run)(struct session *session, struct bytes text), uint64_t id,
-                            struct bytes text)
-{
-    for (unsigned i = 0; i < worker_count; i++) {
-        struct session_mail *mail = mem_alloc(sizeof *mail + text.len);
-
-        if (!mail) continue;
-        mail->mail.open = open_session_mail;
-        mail->run = run;
-        mail->id = id;
-        mail->len = text.len;
-        if (text.len > 0) memcpy(mail->text, text.at, text.len);
-        worker_post(the_workers[i], &mail->mail);
-    }
-}
-
-static void host_everywhere(void (*run)(struct session *session, struct bytes text), struct bytes text)
-{
-    post_everywhere(run, 0, text);
-}
-
-static void close_session(struct session *session, struct bytes text)
-{
-    (void)text;
     session_set(session, SESSION_CLOSING);
     conn_close(conn_of(session));
 }
 
-static void host_kill(uint64_t id)
+static void host_set_class(struct session *session, enum session_class class)
 {
-    post_everywhere(close_session, id, (struct bytes){0});
+    static const enum conn_class classes[] = {
+        [SESSION_NORMAL] = CONN_NORMAL, [SESSION_REPLICA] = CONN_REPLICA, [SESSION_SUBSCRIBER] = CONN_PUBSUB};
+
+    conn_set_class(conn_of(session), classes[class]);
+}
+
+struct text_mail {
+    struct mail mail;
+    void (*run)(struct bytes text);
+    size_t len;
+    char text[];
+};
+
+static void open_text_mail(struct worker *worker, struct mail *mail)
+{
+    struct text_mail *text_mail = (struct text_mail *)mail;
+
+    (void)worker;
+    text_mail->run(bytes_of(text_mail->text, text_mail->len));
+    mem_free(text_mail);
+}
+
+static unsigned host_workers(void)
+{
+    return worker_count;
+}
+
+static bool host_post(unsigned worker, void (*run)(struct bytes text), struct bytes text)
+{
+    struct text_mail *mail = mem_alloc(sizeof *mail + text.len);
+
+    if (!mail) return false;
+    mail->mail.open = open_text_mail;
+    mail->run = run;
+    mail->len = text.len;
+    if (text.len > 0) memcpy(mail->text, text.at, text.len);
+    worker_post(the_workers[worker], &mail->mail);
+    return true;
 }
 
 static void host_shut_down(void)
@@ -335,12 +349,15 @@ static void host_shut_down(void)
 
 static const struct session_host host = {
     .each = host_each,
+    .each_own = host_each_own,
     .facts = host_facts,
     .close_after_reply = host_close_after_reply,
-    .kill = host_kill,
+    .close = host_close,
     .resume = host_resume,
     .push = host_push,
-    .everywhere = host_everywhere,
+    .set_class = host_set_class,
+    .workers = host_workers,
+    .post = host_post,
     .is_local = host_is_local,
     .shut_down = host_shut_down,
 };

@@ -7,28 +7,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "coatcheck/base/bytes.h"
+#include "coatcheck/base/metric.h"
 #include "coatcheck/base/outbox.h"
 #include "coatcheck/base/text.h"
 
 struct command;
-struct request;
+struct half;
 
 enum session_flags {
     SESSION_AUTHENTICATED = 1,
     SESSION_REPLY_OFF = 2,
-    SESSION_REPLY_SKIP = 4,      /* the next command's reply is dropped */
+    SESSION_REPLY_SKIP = 4,      /* the reply of the command at work is dropped */
+    SESSION_REPLY_SKIP_NEXT = 8, /* and that of the one after it */
     SESSION_MONITOR = 16,
     SESSION_CLOSING = 32,        /* executes nothing more */
     SESSION_NO_EVICT = 64,
     SESSION_NO_TOUCH = 128,
     SESSION_POSTPONED = 256,     /* waits for CLIENT UNPAUSE */
     SESSION_INLINE = 512,        /* its last request was a plain line: a person, perhaps */
-    SESSION_BLOCKED = 1024
+    SESSION_BLOCKED = 1024,
+    SESSION_KILLED = 2048 /* counted by a CLIENT KILL already; its worker closes it in a moment */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
-    (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_MONITOR | SESSION_CLOSING |                  \
-     SESSION_POSTPONED | SESSION_BLOCKED)
+    (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT | SESSION_MONITOR |          \
+     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED)
+
+/* Its replies are dropped. */
+#define SESSION_MUTED (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT)
 
 /* What most sessions never set; made when first needed, kept until the session ends.
  * Texts are replaced under the extras lock: session_set_text(). */
@@ -39,12 +45,12 @@ struct session_extras {
 struct session {
     uint64_t id; /* never changes */
 
-    struct request *half;           /* a request whose end has not come yet, or NULL */
+    struct half *half;              /* a request whose end has not come yet, or NULL */
     struct session_extras *extras;  /* or NULL; see session_lock() */
     _Atomic(const struct command *) last; /* any thread may look */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
-    _Atomic uint16_t flags;               /* written by the owner; any thread may look */
-    uint8_t resp;                         /* 2 or 3 */
+    _Atomic uint16_t flags;               /* the owner's, but for KILLED and CLOSING; any thread may look */
+    _Atomic uint8_t resp;                 /* 2 or 3 */
     _Atomic uint8_t db;
 };
 
@@ -56,20 +62,24 @@ static inline unsigned session_flags(const struct session *session)
 {
     return atomic_load_explicit(&session->flags, memory_order_relaxed);
 }
-static inline void session_set(struct session *session, unsigned flags)
+/* Returns the flags as they were. */
+static inline unsigned session_set(struct session *session, unsigned flags)
 {
-    atomic_store_explicit(&session->flags, (uint16_t)(session_flags(session) | flags), memory_order_relaxed);
+    return atomic_fetch_or_explicit(&session->flags, (uint16_t)flags, memory_order_relaxed);
 }
 static inline void session_unset(struct session *session, unsigned flags)
 {
-    atomic_store_explicit(&session->flags, (uint16_t)(session_flags(session) & ~flags), memory_order_relaxed);
+    atomic_fetch_and_explicit(&session->flags, (uint16_t)~flags, memory_order_relaxed);
 }
 static inline unsigned session_db(const struct session *session)
 {
     return atomic_load_explicit(&session->db, memory_order_relaxed);
 }
 
-/* As it was when it connected (RESET). */
+/* May it run what asks for a password? It has given one, or none is asked for (any more). */
+bool session_is_trusted(const struct session *session);
+
+/* As it was when it connected (RESET); what it told of its library stays. */
 void session_reset(struct session *session);
 
 enum session_text { SESSION_NAME, SESSION_LIBRARY_NAME, SESSION_LIBRARY_VERSION, SESSION_USER };
@@ -85,35 +95,45 @@ struct bytes session_own_text(const struct session *session, enum session_text w
 
 struct session_facts {
     int fd;
-    size_t input_bytes, output_bytes;
+    size_t input_bytes, output_bytes; /* kept for it: the beginning of a request, replies it has not read */
+    size_t memory_bytes;              /* all that is held for it, those two included */
     unsigned worker;
     bool unix_socket;
     char peer[128], local[128]; /* "127.0.0.1:1234", "/path:0" */
 };
+
+/* What it may leave unread: the classes of client-output-buffer-limit. */
+enum session_class { SESSION_NORMAL, SESSION_REPLICA, SESSION_SUBSCRIBER };
 
 struct session_host {
     /* Calls `see` with every session of all workers while none can come or go; any thread. `see` takes no
      * locks but the extras' one. */
     void (*each)(void (*see)(struct session *session, void *context), void *context);
 
+    /* A worker's thread: the same with the sessions that it owns. */
+    void (*each_own)(void (*see)(struct session *session, void *context), void *context);
+
     /* Any thread, inside each() or by the owner. */
     void (*facts)(struct session *session, struct session_facts *facts);
 
-    /* By the owner: after this turn's replies are sent. */
+    /* By the owner: after this turn's replies are sent; at once, whatever is unsent. */
     void (*close_after_reply)(struct session *session);
-
-    /* Any thread: closes the session with this id if it is still there. */
-    void (*kill)(uint64_t id);
+    void (*close)(struct session *session);
 
     /* By the owner: its unread input is looked at again, now that it no longer waits. */
     void (*resume)(struct session *session);
 
-    /* By the owner: bytes outside of a reply of its own (a push, a monitor line). */
+    /* By the owner, not while a reply of its own is being written: bytes outside of any reply (a push, a
+     * line for a monitor). */
     bool (*push)(struct session *session, struct bytes bytes);
 
-    /* Any thread: `run` is called on every worker's thread soon, with each of that worker's sessions and a
-     * copy of `text`. */
-    void (*everywhere)(void (*run)(struct session *session, struct bytes text), struct bytes text);
+    /* By the owner. */
+    void (*set_class)(struct session *session, enum session_class class);
+
+    /* Any thread: `run` is called once on the thread of worker 0 … workers()-1, soon, with a copy of `text`.
+     * False: no memory. */
+    unsigned (*workers)(void);
+    bool (*post)(unsigned worker, void (*run)(struct bytes text), struct bytes text);
 
     bool (*is_local)(struct session *session);
 
@@ -122,6 +142,13 @@ struct session_host {
 };
 extern const struct session_host *session_host;
 
-uint32_t session_now_s(void); /* seconds since the server's start, from the clock of the turn */
+/* post() to every worker. */
+void sessions_post_all(void (*run)(struct bytes text), struct bytes text);
+
+uint32_t session_now_s(void); /* seconds since the server's start, of a clock that never jumps */
+
+#define SESSION_METRICS(ROW)                                                                       \
+    ROW(acl_access_denied_auth, COUNTER, "times that AUTH or HELLO brought a wrong name or password")
+METRIC_STRUCT(session, SESSION_METRICS);
 
 #endif

@@ -1,4 +1,4 @@
-/* watch: who looks on while commands run: MONITOR before, the slow log and LATENCY after.
+/* watch: who looks on when a command has run: the slow log and LATENCY. (MONITOR: monitor.h.)
  * Filled at start; NULL is nobody. */
 #ifndef COATCHECK_ENGINE_WATCH_H
 #define COATCHECK_ENGINE_WATCH_H
@@ -6,9 +6,6 @@
 #include "coatcheck/engine/call.h"
 
 struct watch_hooks {
-    /* Only while GATE_MONITORS is raised; before the command runs. */
-    void (*before)(struct call *call);
-
     /* A command that took at least watch_slow_ticks. */
     void (*slow)(struct call *call, int64_t ns);
 };

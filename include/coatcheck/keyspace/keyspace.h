@@ -74,6 +74,10 @@ enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, un
 /* DEBUG SET-ACTIVE-EXPIRE: false leaves expired keys to their readers. */
 void keyspace_sweep(struct keyspace *keyspace, bool on);
 
+/* CLIENT PAUSE: while true, no reader and no sweep drops a key past its deadline, though none is seen. Writing
+ * commands drop them as ever: those are what is paused. All keyspaces of the process; any thread. */
+void keyspace_keep_expired(bool keep);
+
 /* What the tables and entries look like, for DEBUG HTSTATS-like reports and tests. */
 struct keyspace_shape {
     uint64_t live, groups, groups_moving, bytes_of_tables;

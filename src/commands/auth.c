@@ -1,0 +1,130 @@
+/* auth: who a client is, and which protocol it speaks: AUTH and HELLO. */
+#include "client_internal.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/version.h"
+
+/* Takes the same time wherever the first difference is: only the length of what was given shows. */
+static bool is_password(struct bytes given, const char *password)
+{
+    size_t len = strlen(password);
+    unsigned char difference = given.len != len;
+
+    for (size_t i = 0; i < given.len; i++) {
+        difference |= (unsigned char)(given.at[i] ^ password[i % (len + 1)]);
+    }
+    return difference == 0;
+}
+
+/* The one user there is so far. Without a password it takes any. False: the client has been answered. */
+static bool authenticate(struct call *call, struct bytes user, struct bytes password)
+{
+    const char *expected = option_text(&engine_options.requirepass);
+    bool known = bytes_equal(user, BYTES("default"));
+
+    if (known && (*expected == '\0' || is_password(password, expected))) {
+        session_set(call->session, SESSION_AUTHENTICATED);
+        return true;
+    }
+    METRIC_ADD(session, acl_access_denied_auth, 1);
+    reply_error(call->reply, ERR_WRONGPASS);
+    return false;
+}
+
+static void cmd_auth(struct call *call)
+{
+    bool named = call_argc(call) == 3;
+
+    if (call_argc(call) > 3) {
+        call_syntax_error(call);
+        return;
+    }
+    if (!named && *option_text(&engine_options.requirepass) == '\0') {
+        reply_error(call->reply, ERR_NO_PASSWORD);
+        return;
+    }
+    if (!authenticate(call, named ? call_arg(call, 1) : BYTES("default"), call_arg(call, named ? 2 : 1))) return;
+    reply_ok(call->reply);
+}
+
+/* AUTH and SETNAME take effect one by one, as redis-server has it: those before a mistake stay. */
+static bool take_hello_options(struct call *call)
+{
+    for (unsigned i = 2; i < call_argc(call); i++) {
+        unsigned more = call_argc(call) - 1 - i;
+
+        if (call_arg_is(call, i, "AUTH") && more >= 2) {
+            if (!authenticate(call, call_arg(call, i + 1), call_arg(call, i + 2))) return false;
+            i += 2;
+        } else if (call_arg_is(call, i, "SETNAME") && more >= 1) {
+            if (!client_take_name(call, i + 1)) return false;
+            i++;
+        } else {
+            client_refuse(call, "ERR Syntax error in HELLO option", call_arg(call, i));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void reply_greeting(struct call *call)
+{
+    struct reply *reply = call->reply;
+
+    reply_map(reply, 7);
+    reply_bulk_text(reply, "server");
+    reply_bulk_text(reply, "redis");
+    reply_bulk_text(reply, "version");
+    reply_bulk_text(reply, COATCHECK_REDIS_VERSION);
+    reply_bulk_text(reply, "proto");
+    reply_int(reply, call->session->resp);
+    reply_bulk_text(reply, "id");
+    reply_int(reply, (int64_t)call->session->id);
+    reply_bulk_text(reply, "mode");
+    reply_bulk_text(reply, "standalone");
+    reply_bulk_text(reply, "role");
+    reply_bulk_text(reply, "master");
+    reply_bulk_text(reply, "modules");
+    reply_array(reply, 0);
+}
+
+static void cmd_hello(struct call *call)
+{
+    int64_t version = call->session->resp;
+
+    if (call_argc(call) > 1) {
+        if (!call_read_int_between(call, 1, INT64_MIN, INT64_MAX, &version,
+                                   "Protocol version is not an integer or out of range")) {
+            return;
+        }
+        if (version < 2 || version > 3) {
+            reply_error(call->reply, ERR_NO_PROTO);
+            return;
+        }
+    }
+    if (!take_hello_options(call)) return;
+    if (!session_is_trusted(call->session)) {
+        reply_errorf(call->reply,
+                     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+                     "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+                     "protocol version at the same time");
+        return;
+    }
+    atomic_store_explicit(&call->session->resp, (uint8_t)version, memory_order_relaxed);
+    call->reply->resp = (uint8_t)version;
+    reply_greeting(call);
+}
+
+#define ALWAYS (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
+
+static const struct command_row rows[] = {
+    {.name = "auth", .run = cmd_auth, .arity = -2, .flags = ALWAYS | COMMAND_CONNECTION, .since = "1.0.0",
+     .cost = "O(1)", .syntax = "[username] password", .summary = "Gives the password that the server asks for.",
+     .history = "6.0.0: Added ACL style (username and password)."},
+    {.name = "hello", .run = cmd_hello, .arity = -1, .flags = ALWAYS | COMMAND_CONNECTION, .since = "6.0.0",
+     .cost = "O(1)", .syntax = "[protover [AUTH username password] [SETNAME clientname]]",
+     .summary = "Tells who the server is, and chooses the protocol, RESP2 or RESP3, for what follows.",
+     .history = "6.2.0: `protover` made optional; when called without arguments the command reports the current "
+                "connection's context."},
+};
+
+const struct command_family auth_commands = COMMAND_FAMILY("connection", rows);

@@ -1,0 +1,33 @@
+#include "coatcheck/engine/secret.h"
+
+#include "coatcheck/config/registry.h"
+
+/* A mistyped HELLO hides what stands after AUTH as well: half of it may be a password. */
+static bool is_secret_of_hello(const struct call *call, unsigned i)
+{
+    for (unsigned back = 1; back <= 2 && i > back + 1; back++) {
+        if (call_arg_is(call, i - back, "auth")) return true;
+    }
+    return false;
+}
+
+/* CONFIG SET requirepass … */
+static bool is_secret_option(const struct call *call, unsigned i)
+{
+    const struct option_row *row;
+
+    if (i < 3 || i % 2 == 0 || !call_arg_is(call, 1, "set")) return false;
+    row = config_find(call_arg(call, i - 1));
+    return row && row->flags & OPTION_SECRET;
+}
+
+bool call_arg_is_secret(const struct call *call, unsigned i)
+{
+    const struct command *command = call->command->parent ? call->command->parent : call->command;
+    const char *name = command->row->name;
+
+    if (i == 0) return false;
+    if (strcmp(name, "auth") == 0) return true;
+    if (strcmp(name, "hello") == 0) return is_secret_of_hello(call, i);
+    return strcmp(name, "config") == 0 && is_secret_option(call, i);
+}
