@@ -170,7 +170,7 @@ void spot_drop_shell(const struct key *key, struct spot *spot)
     spot_take_out(table, key->hash, spot);
     chores_add_block(key->shard, spot->entry);
     spot->entry = NULL;
-    if (unlikely(table->old != NULL)) table_move(key->shard, table, 2);
+    if (unlikely(table->old != NULL)) table_move(key->shard, table, HOMES_A_WRITE);
 }
 
 void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot)
@@ -187,5 +187,5 @@ void key_remove(const struct key *key, struct spot *spot, enum remove_reason rea
     must(spot->entry != NULL);
     if (reason == REMOVED_EXPIRED) METRIC_ADD(keyspace, expired_keys, 1);
     spot_remove(key->shard, key->db, table, key->hash, spot, reason);
-    if (unlikely(table->old != NULL)) table_move(key->shard, table, 2);
+    if (unlikely(table->old != NULL)) table_move(key->shard, table, HOMES_A_WRITE);
 }

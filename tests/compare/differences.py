@@ -5,4 +5,10 @@ bytes), and the reason, which the docs repeat.
 """
 
 ROWS = [
+    ("OBJECT REFCOUNT *", ":1\r\n", ":2147483647\r\n",
+     "no number is shared: small ones are told as redis-server tells a shared one, and it does not share the copy that "
+     "COPY makes"),
+    ("OBJECT IDLETIME *", ":*\r\n", ":*\r\n",
+     "use is noted for a group of up to seven keys, in units of eight seconds, so that what is told is a lower bound; "
+     "redis-server notes it for each value, and for all small numbers of the same value together"),
 ]
