@@ -5,6 +5,8 @@ bytes), and the reason, which the docs repeat.
 """
 
 ROWS = [
+    ("CONFIG SET*LOGLEVEL*", "-ERR *one of the following: debug, verbose, notice, warning\r\n",
+     "-ERR *one of the following: debug, verbose, notice, warning, nothing\r\n", "loglevel nothing came with Redis 7.2"),
     ("OBJECT REFCOUNT *", ":1\r\n", ":2147483647\r\n",
      "no number is shared: small ones are told as redis-server tells a shared one, and it does not share the copy that "
      "COPY makes"),
