@@ -53,17 +53,19 @@ class Spread:
         return self.mortal * min(1.0, max(0.0, share))
 
     def watch(self):
-        """A sample at each second's end, and on until all are gone or two minutes have passed."""
-        for second in range(1, self.span_s + 2):
+        """A sample at each second's end and one a second after the last; on until all are gone, or two
+        minutes have passed."""
+        for second in range(1, self.span_s + 1):
             sleep_until(self.first_ms + second * 1000)
             self.samples.append(sample(self.server))
         end_ms = self.first_ms + self.span_s * 1000
         self.all_gone_s = None
-        while now_ms() < end_ms + 120_000:
-            if int(self.server.ask("DBSIZE")) <= self.plain:
+        while len(self.samples) <= self.span_s or (self.all_gone_s is None and now_ms() < end_ms + 120_000):
+            if self.all_gone_s is None and int(self.server.ask("DBSIZE")) <= self.plain:
                 self.all_gone_s = (now_ms() - end_ms) / 1000
-                break
-            time.sleep(0.1)
+            if len(self.samples) == self.span_s and now_ms() >= end_ms + 1000:
+                self.samples.append(sample(self.server))
+            time.sleep(0.02)
 
     def gone(self, one):
         return self.full["keys"] - one["keys"]
