@@ -195,7 +195,7 @@ void reply_command_info(struct reply *reply, const struct command *command)
     const struct command_row *row;
 
     if (!command) {
-        reply_null_array(reply);
+        reply_null(reply);
         return;
     }
     row = command->row;

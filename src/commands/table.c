@@ -22,6 +22,12 @@ const struct command_family *const command_families[] = {
     &server_commands,
     &debug_commands,
     &info_commands,
+    &persistence_commands,
+    &replication_commands,
+    &wait_commands,
+    &cluster_commands,
+    &scripting_commands,
+    &acl_commands,
 };
 
 const unsigned command_family_count = sizeof command_families / sizeof command_families[0];

@@ -30,5 +30,11 @@ extern const struct command_family command_commands;
 extern const struct command_family server_commands;
 extern const struct command_family debug_commands;
 extern const struct command_family info_commands;
+extern const struct command_family persistence_commands;
+extern const struct command_family replication_commands;
+extern const struct command_family wait_commands;
+extern const struct command_family cluster_commands;
+extern const struct command_family scripting_commands;
+extern const struct command_family acl_commands;
 
 #endif
