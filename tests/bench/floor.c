@@ -1,7 +1,8 @@
 /* floor: the least that a server can do for the same bytes, as the physical limit of a comparison.
  * One epoll loop that counts the asterisks it reads, each of which begins a command in the loads
- * that it is held beside (their keys and values are letters and digits), and sends as many copies of
- * one canned reply. It looks nothing up and understands nothing.
+ * that it is held beside (their keys and values are letters and digits), and sends as many copies
+ * of one canned reply. It looks nothing up and understands nothing.
+ *
  *     floor PORT REPLY      REPLY may hold \r and \n; prints the port once it listens (0: any) */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 enum { AREA = 64 << 10, COPIES_BYTES = 256 << 10, EVENTS_A_TURN = 256 };
 
 struct canned {
-    char *copies;             /* as many whole replies as fit, one after the other */
+    char *copies; /* as many whole replies as fit, one after the other */
     size_t reply_len, copies_len;
 };
 
@@ -30,8 +31,10 @@ static void canned_open(struct canned *canned, const char *text)
     char *reply = malloc(strlen(text) + 1), *out = reply;
 
     for (; *text; text++) {
-        if (text[0] == '\\' && (text[1] == 'r' || text[1] == 'n')) *out++ = *++text == 'r' ? '\r' : '\n';
-        else *out++ = *text;
+        if (text[0] == '\\' && (text[1] == 'r' || text[1] == 'n'))
+            *out++ = *++text == 'r' ? '\r' : '\n';
+        else
+            *out++ = *text;
     }
     canned->reply_len = (size_t)(out - reply);
     size_t count = COPIES_BYTES / canned->reply_len + 1;
@@ -44,8 +47,9 @@ static void canned_open(struct canned *canned, const char *text)
 
 static int listener_open(int port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
@@ -60,7 +64,7 @@ static int listener_open(int port)
 
 static void connection_accept(int epoll, int listener)
 {
-    struct epoll_event event = { .events = EPOLLIN };
+    struct epoll_event event = {.events = EPOLLIN};
     int on = 1;
 
     event.data.fd = accept(listener, NULL, NULL);
@@ -99,7 +103,7 @@ static void connection_answer(int fd, const struct canned *canned)
 
 int main(int argc, char **argv)
 {
-    struct epoll_event event = { .events = EPOLLIN }, events[EVENTS_A_TURN];
+    struct epoll_event event = {.events = EPOLLIN}, events[EVENTS_A_TURN];
     struct canned canned;
     int epoll, listener;
 
@@ -116,8 +120,10 @@ int main(int argc, char **argv)
         int n = epoll_wait(epoll, events, EVENTS_A_TURN, -1);
         if (n < 0 && errno != EINTR) die("epoll_wait");
         for (int i = 0; i < n; i++) {
-            if (events[i].data.fd == listener) connection_accept(epoll, listener);
-            else connection_answer(events[i].data.fd, &canned);
+            if (events[i].data.fd == listener)
+                connection_accept(epoll, listener);
+            else
+                connection_answer(events[i].data.fd, &canned);
         }
     }
 }

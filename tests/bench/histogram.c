@@ -10,7 +10,7 @@ static unsigned bucket_of(uint64_t ns)
     return (shift << HISTOGRAM_STEP_BITS) + (unsigned)(ns >> shift);
 }
 
-/* The longest duration that falls into the bucket: a quantile may be told too long, never too short. */
+/* The longest duration of the bucket: a quantile may be told too long, never too short. */
 static uint64_t bucket_ceiling_ns(unsigned bucket)
 {
     if (bucket >> HISTOGRAM_STEP_BITS == 0) return bucket;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /*  bucket of v = | v itself below 128 | then 128 steps for each doubling: 128..255, 256..511, ... |
- *  300 ns lies in the second doubling, whose steps are 2 ns wide: 2 * 128 + (300 >> 1) - 128 = 278 */
+ *  300 ns is in the second doubling, with steps of 2 ns: 2 * 128 + (300 >> 1) - 128 = 278 */
 enum {
     HISTOGRAM_STEP_BITS = 7,
     HISTOGRAM_TOP_BIT = 42,

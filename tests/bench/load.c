@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +21,15 @@ static const char usage[] =
     "  --pipeline N                       requests of a connection that are out at once (1)\n"
     "  --threads N                        threads that share the connections (1)\n"
     "  --requests N | --seconds S         how long to ask (5 seconds)\n"
-    "  --rate N                           requests a second whatever comes back; a request's time then\n"
-    "                                     runs from when it was due (0: each reply is waited for)\n"
+    "  --rate N                           requests a second whatever comes back; their time then\n"
+    "                                     runs from when they were due (0: replies are waited "
+    "for)\n"
     "  --keys N                           how many keys {k} is drawn from (1000000)\n"
     "  --distribution D                   uniform, zipf[:THETA] (0.99) or sequential (uniform)\n"
     "  --first-key N                      where sequential keys begin (0)\n"
     "  --value-size N                     bytes of {v} (64)\n"
-    "  --expect E                         any, ok, pong, integer, value or values, for all commands;\n"
-    "                                     unless told, what the command's name promises\n"
+    "  --expect E                         any, ok, pong, integer, value or values (what the\n"
+    "                                     command's name promises)\n"
     "  --churn                            a new connection for each batch of requests\n"
     "  --seed N                           of the dice (1)\n"
     "  --timeout S                        give up when no reply comes for so long (30)\n"
@@ -38,17 +40,43 @@ enum { THREADS_MOST = 64 };
 
 struct settings {
     const char *host, *port, *unix_path;
-    unsigned clients, pipeline, threads;
-    uint64_t requests, keys, first_key, seed;
-    double seconds, rate, theta, timeout_s;
-    size_t value_size;
-    enum distribution distribution;
-    int expect;                   /* -1: by the command's name */
-    bool churn;
-    int server_pid;
     const char *commands[WORKLOAD_COMMANDS];
     unsigned n_commands;
+    enum distribution distribution;
+    double theta;
+    int expect; /* -1: by the command's name */
+    bool churn;
+
+    /* whole ones too: a double holds them all */
+    double clients, pipeline, threads, requests, keys, first_key, value_size, seed, server_pid;
+    double seconds, rate, timeout_s;
 };
+
+static const struct number_option {
+    const char *name;
+    size_t at; /* in struct settings */
+    double least, most;
+} number_options[] = {
+#define NUMBER(option, field, least, most)                                                         \
+    {                                                                                              \
+        option, offsetof(struct settings, field), least, most                                      \
+    }
+    NUMBER("clients", clients, 1, 1e6),
+    NUMBER("pipeline", pipeline, 1, 1e6),
+    NUMBER("threads", threads, 1, THREADS_MOST),
+    NUMBER("requests", requests, 1, 1e15),
+    NUMBER("keys", keys, 1, 4e9),
+    NUMBER("first-key", first_key, 0, 4e9),
+    NUMBER("value-size", value_size, 0, 512 << 20),
+    NUMBER("seed", seed, 0, 1e15),
+    NUMBER("server-pid", server_pid, 1, 1 << 30),
+    NUMBER("seconds", seconds, 0.001, 1e6),
+    NUMBER("rate", rate, 0, 1e8),
+    NUMBER("timeout", timeout_s, 0.001, 1e6),
+#undef NUMBER
+};
+
+enum { NUMBERS = sizeof number_options / sizeof number_options[0] };
 
 struct runner {
     pthread_t thread;
@@ -69,7 +97,8 @@ static double number_or_give_up(const char *text, double least, double most)
     char *end;
     double number = strtod(text, &end);
 
-    if (end == text || *end || number < least || number > most) give_up("not a fitting number", text);
+    if (end == text || *end || !(number >= least && number <= most))
+        give_up("not a fitting number", text);
     return number;
 }
 
@@ -84,7 +113,7 @@ static enum distribution distribution_read(const char *text, double *theta)
 
 static int expect_read(const char *text)
 {
-    static const char *const names[] = { "any", "ok", "pong", "integer", "value", "values" };
+    static const char *const names[] = {"any", "ok", "pong", "integer", "value", "values"};
 
     for (int i = 0; i < 6; i++)
         if (strcmp(text, names[i]) == 0) return i;
@@ -92,56 +121,66 @@ static int expect_read(const char *text)
     return -1;
 }
 
+static void settings_word(struct settings *set, int option, const char *word)
+{
+    switch (option) {
+    case 'h':
+        set->host = word;
+        return;
+    case 'p':
+        set->port = word;
+        return;
+    case 'u':
+        set->unix_path = word;
+        return;
+    case 'd':
+        set->distribution = distribution_read(word, &set->theta);
+        return;
+    case 'e':
+        set->expect = expect_read(word);
+        return;
+    case 'C':
+        set->churn = true;
+        return;
+    case 'x':
+        if (set->n_commands == WORKLOAD_COMMANDS) give_up("too many commands", NULL);
+        set->commands[set->n_commands++] = word;
+        return;
+    case 'H':
+        fputs(usage, stdout);
+        exit(0);
+    default:
+        fputs(usage, stderr);
+        exit(2);
+    }
+}
+
 static void settings_read(struct settings *set, int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "host", 1, 0, 'h' },     { "port", 1, 0, 'p' },       { "unix", 1, 0, 'u' },
-        { "clients", 1, 0, 'c' },  { "pipeline", 1, 0, 'P' },   { "threads", 1, 0, 't' },
-        { "requests", 1, 0, 'n' }, { "seconds", 1, 0, 's' },    { "rate", 1, 0, 'r' },
-        { "keys", 1, 0, 'k' },     { "distribution", 1, 0, 'd' }, { "value-size", 1, 0, 'v' },
-        { "expect", 1, 0, 'e' },   { "churn", 0, 0, 'C' },      { "seed", 1, 0, 'S' },
-        { "first-key", 1, 0, 'f' }, { "timeout", 1, 0, 'T' },  { "server-pid", 1, 0, 'i' }, { "command", 1, 0, 'x' },
-        { "help", 0, 0, 'H' },     { 0 },
+    struct option options[NUMBERS + 9] = {
+        {"host", 1, 0, 'h'},   {"port", 1, 0, 'p'},    {"unix", 1, 0, 'u'},
+        {"expect", 1, 0, 'e'}, {"command", 1, 0, 'x'}, {"distribution", 1, 0, 'd'},
+        {"churn", 0, 0, 'C'},  {"help", 0, 0, 'H'},
     };
 
-    *set = (struct settings){ .host = "127.0.0.1", .port = "6379", .clients = 50, .pipeline = 1,
-                              .threads = 1, .keys = 1000000, .seed = 1, .seconds = 5, .theta = 0.99,
-                              .timeout_s = 30, .value_size = 64, .expect = -1 };
+    for (int i = 0; i < NUMBERS; i++)
+        options[8 + i] = (struct option){number_options[i].name, 1, 0, 256 + i};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (option) {
-        case 'h': set->host = optarg; break;
-        case 'p': set->port = optarg; break;
-        case 'u': set->unix_path = optarg; break;
-        case 'c': set->clients = (unsigned)number_or_give_up(optarg, 1, 1e6); break;
-        case 'P': set->pipeline = (unsigned)number_or_give_up(optarg, 1, 1e6); break;
-        case 't': set->threads = (unsigned)number_or_give_up(optarg, 1, THREADS_MOST); break;
-        case 'n': set->requests = (uint64_t)number_or_give_up(optarg, 1, 1e15); break;
-        case 's': set->seconds = number_or_give_up(optarg, 0.001, 1e6); break;
-        case 'r': set->rate = number_or_give_up(optarg, 0, 1e8); break;
-        case 'k': set->keys = (uint64_t)number_or_give_up(optarg, 1, 4e9); break;
-        case 'd': set->distribution = distribution_read(optarg, &set->theta); break;
-        case 'f': set->first_key = (uint64_t)number_or_give_up(optarg, 0, 4e9); break;
-        case 'v': set->value_size = (size_t)number_or_give_up(optarg, 0, 512 << 20); break;
-        case 'e': set->expect = expect_read(optarg); break;
-        case 'C': set->churn = true; break;
-        case 'S': set->seed = (uint64_t)number_or_give_up(optarg, 0, 1e15); break;
-        case 'T': set->timeout_s = number_or_give_up(optarg, 0.001, 1e6); break;
-        case 'i': set->server_pid = (int)number_or_give_up(optarg, 1, 1 << 30); break;
-        case 'x':
-            if (set->n_commands == WORKLOAD_COMMANDS) give_up("too many commands", NULL);
-            set->commands[set->n_commands++] = optarg;
-            break;
-        case 'H': fputs(usage, stdout); exit(0);
-        default: fputs(usage, stderr); exit(2);
+        if (option < 256) {
+            settings_word(set, option, optarg);
+            continue;
         }
+        const struct number_option *row = &number_options[option - 256];
+        *(double *)((char *)set + row->at) = number_or_give_up(optarg, row->least, row->most);
     }
-    if (optind < argc || set->n_commands == 0) give_up("what shall be asked? see --help", argv[optind]);
+    if (optind < argc || set->n_commands == 0)
+        give_up("what shall be asked? see --help", argv[optind]);
     if (set->threads > set->clients) set->threads = set->clients;
 }
 
 static void target_find(const struct settings *set, struct target *target)
 {
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     struct sockaddr_un *local = (struct sockaddr_un *)&target->address;
     int error;
 
@@ -180,20 +219,28 @@ static void *runner_run(void *argument)
 }
 
 /* What a thread gets of a number that all share: the first ones take what is left over. */
-static uint64_t share_of(uint64_t all, unsigned threads, unsigned thread)
+static uint64_t share_of(double all, double threads, unsigned thread)
 {
-    return all / threads + (thread < all % threads);
+    uint64_t whole = (uint64_t)all, parts = (uint64_t)threads;
+
+    return whole / parts + (thread < whole % parts);
 }
 
 static void runner_open(struct runner *runner, const struct settings *set,
                         const struct workload *load, const struct target *target, unsigned index)
 {
     runner->plan = (struct plan){
-        .load = load, .target = *target, .pipeline = set->pipeline, .seconds = set->seconds,
+        .load = load,
+        .target = *target,
+        .pipeline = (unsigned)set->pipeline,
+        .seconds = set->seconds,
         .clients = (unsigned)share_of(set->clients, set->threads, index),
         .requests = share_of(set->requests, set->threads, index),
-        .rate = set->rate / set->threads, .churn = set->churn, .timeout_s = set->timeout_s,
-        .draws = { set->seed * 1000003 + index * 7919, set->first_key + index, set->threads },
+        .rate = set->rate / set->threads,
+        .churn = set->churn,
+        .timeout_s = set->timeout_s,
+        .draws = {(uint64_t)set->seed * 1000003 + index * 7919, (uint64_t)set->first_key + index,
+                  (uint64_t)set->threads},
     };
     runner->loop = loop_open(&runner->plan, &runner->tally);
 }
@@ -216,9 +263,12 @@ static void print_text(const char *text)
 {
     putchar('"');
     for (; *text; text++) {
-        if (*text == '"' || *text == '\\') printf("\\%c", *text);
-        else if ((unsigned char)*text < 32 || (unsigned char)*text > 126) putchar('?');
-        else putchar(*text);
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if ((unsigned char)*text < 32 || (unsigned char)*text > 126)
+            putchar('?');
+        else
+            putchar(*text);
     }
     putchar('"');
 }
@@ -228,15 +278,17 @@ static void print_tally(const struct tally *all, double server_cpu_s, double loa
     static const struct {
         const char *name;
         double share;
-    } quantiles[] = { { "p50", .5 }, { "p90", .9 }, { "p99", .99 }, { "p999", .999 }, { "p9999", .9999 } };
+    } quantiles[] = {{"p50", .5}, {"p90", .9}, {"p99", .99}, {"p999", .999}, {"p9999", .9999}};
     double seconds = (double)(all->end_ns - all->start_ns) * 1e-9;
     const struct histogram *latency = &all->latency;
 
     printf("{\"replies\": %llu, \"seconds\": %.6f, \"ops_per_second\": %.1f",
-           (unsigned long long)all->replies, seconds, seconds > 0 ? (double)all->replies / seconds : 0);
+           (unsigned long long)all->replies, seconds,
+           seconds > 0 ? (double)all->replies / seconds : 0);
     printf(", \"errors\": %llu, \"wrong\": %llu, \"misses\": %llu", (unsigned long long)all->errors,
            (unsigned long long)all->wrong, (unsigned long long)all->misses);
-    printf(", \"server_cpu_s\": %.9f, \"load_cpu_s\": %.9f, \"latency_us\": {", server_cpu_s, load_cpu_s);
+    printf(", \"server_cpu_s\": %.9f, \"load_cpu_s\": %.9f, \"latency_us\": {", server_cpu_s,
+           load_cpu_s);
     for (int i = 0; i < 5; i++)
         printf("\"%s\": %.3f, ", quantiles[i].name,
                (double)histogram_quantile_ns(latency, quantiles[i].share) * 1e-3);
@@ -251,7 +303,8 @@ static void print_tally(const struct tally *all, double server_cpu_s, double loa
 
 static void workload_prepare(struct workload *load, const struct settings *set)
 {
-    if (!workload_open(load, set->keys, set->distribution, set->theta, set->value_size))
+    if (!workload_open(load, (uint64_t)set->keys, set->distribution, set->theta,
+                       (size_t)set->value_size))
         give_up("out of memory", NULL);
     for (unsigned i = 0; i < set->n_commands; i++) {
         const char *wrong = workload_command(load, set->commands[i]);
@@ -262,18 +315,31 @@ static void workload_prepare(struct workload *load, const struct settings *set)
 
 int main(int argc, char **argv)
 {
-    struct settings set;
+    struct settings set = {.host = "127.0.0.1",
+                           .port = "6379",
+                           .expect = -1,
+                           .theta = 0.99,
+                           .clients = 50,
+                           .pipeline = 1,
+                           .threads = 1,
+                           .seconds = 5,
+                           .keys = 1000000,
+                           .value_size = 64,
+                           .seed = 1,
+                           .timeout_s = 30};
     struct workload load;
-    struct target target = { 0 };
-    struct tally all = { 0 };
+    struct target target = {0};
+    struct tally all = {0};
     pthread_barrier_t start;
     static struct runner runners[THREADS_MOST];
+    unsigned threads;
 
     settings_read(&set, argc, argv);
+    threads = (unsigned)set.threads;
     workload_prepare(&load, &set);
     target_find(&set, &target);
-    pthread_barrier_init(&start, NULL, set.threads + 1);
-    for (unsigned i = 0; i < set.threads; i++) {
+    pthread_barrier_init(&start, NULL, threads + 1);
+    for (unsigned i = 0; i < threads; i++) {
         runners[i].start = &start;
         runner_open(&runners[i], &set, &load, &target, i);
         if (pthread_create(&runners[i].thread, NULL, runner_run, &runners[i]))
@@ -281,14 +347,14 @@ int main(int argc, char **argv)
     }
 
     /* All connections stand: what the processor is charged from here on is for the requests. */
-    double server_cpu_s = set.server_pid ? cpu_seconds(set.server_pid) : 0;
+    double server_cpu_s = set.server_pid ? cpu_seconds((int)set.server_pid) : 0;
     double load_cpu_s = cpu_seconds(0);
     pthread_barrier_wait(&start);
-    for (unsigned i = 0; i < set.threads; i++) pthread_join(runners[i].thread, NULL);
-    if (set.server_pid) server_cpu_s = cpu_seconds(set.server_pid) - server_cpu_s;
+    for (unsigned i = 0; i < threads; i++) pthread_join(runners[i].thread, NULL);
+    if (set.server_pid) server_cpu_s = cpu_seconds((int)set.server_pid) - server_cpu_s;
     load_cpu_s = cpu_seconds(0) - load_cpu_s;
 
-    for (unsigned i = 0; i < set.threads; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         tally_join(&all, &runners[i].tally);
         if (runners[i].loop) loop_close(&runners[i].loop);
     }

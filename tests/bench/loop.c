@@ -23,15 +23,15 @@ struct asked {
 };
 
 struct client {
-    int fd;                       /* -1: not connected, in a run with churn */
-    unsigned out;                 /* requests sent and not answered; they stand from `oldest` on */
+    int fd;       /* -1: not connected, in a run with churn */
+    unsigned out; /* requests sent and not answered; they stand from `oldest` on */
     unsigned oldest;
-    struct asked *asked;          /* a ring of plan->pipeline */
-    uint32_t *keys;               /* what each of them drew: keys_each a request */
-    uint64_t rounds;              /* open loop: requests that this client has sent */
-    char *rest;                   /* half a reply, kept from the last read */
+    struct asked *asked; /* a ring of plan->pipeline */
+    uint32_t *keys;      /* what each of them drew: keys_each a request */
+    uint64_t rounds;     /* open loop: requests that this client has sent */
+    char *rest;          /* half a reply, kept from the last read */
     size_t rest_len;
-    char *unsent;                 /* what the socket refused */
+    char *unsent; /* what the socket refused */
     size_t unsent_len, unsent_at;
     bool wants_write;
     bool connecting;
@@ -43,13 +43,13 @@ struct loop {
     int epoll;
     struct client *clients;
     struct draws draws;
-    unsigned keys_each;           /* room for the keys of the greediest shape */
+    unsigned keys_each; /* room for the keys of the greediest shape */
     unsigned next_shape;
-    uint64_t left, sent;          /* requests still to be sent, and sent so far */
-    uint64_t due_turn;            /* open loop: requests that have fallen due */
+    uint64_t left, sent; /* requests still to be sent, and sent so far */
+    uint64_t due_turn;   /* open loop: requests that have fallen due */
     uint64_t now_ns, stop_ns, heard_ns;
-    uint64_t out;                 /* requests sent and not answered, all clients */
-    char *in;                     /* one reading area for all clients */
+    uint64_t out; /* requests sent and not answered, all clients */
+    char *in;     /* one reading area for all clients */
     size_t in_size;
     char *write_area;
     size_t write_size;
@@ -82,7 +82,7 @@ static void loop_fail(struct loop *loop, const char *what, int error)
 
 static void client_watch(struct loop *loop, struct client *client, int operation, uint32_t events)
 {
-    struct epoll_event event = { .events = events, .data.ptr = client };
+    struct epoll_event event = {.events = events, .data.ptr = client};
 
     if (epoll_ctl(loop->epoll, operation, client->fd, &event)) loop_fail(loop, "epoll_ctl", errno);
 }
@@ -95,8 +95,9 @@ static bool client_connect(struct loop *loop, struct client *client, bool wait)
     client->fd = socket(target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0) return loop_fail(loop, "socket", errno), false;
     if (!wait) fcntl(client->fd, F_SETFL, O_NONBLOCK);
-    if (connect(client->fd, (const struct sockaddr *)&target->address, target->address_len)
-        && errno != EINPROGRESS) return loop_fail(loop, "connect", errno), false;
+    if (connect(client->fd, (const struct sockaddr *)&target->address, target->address_len) &&
+        errno != EINPROGRESS)
+        return loop_fail(loop, "connect", errno), false;
     if (wait) fcntl(client->fd, F_SETFL, O_NONBLOCK);
     if (target->address.ss_family != AF_UNIX)
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -185,7 +186,7 @@ static void client_ask(struct loop *loop, struct client *client, unsigned count,
 
         if (slot >= plan->pipeline) slot -= plan->pipeline;
         if (++loop->next_shape == plan->load->n_shapes) loop->next_shape = 0;
-        client->asked[slot] = (struct asked){ since_ns + i * step_ns, shape };
+        client->asked[slot] = (struct asked){since_ns + i * step_ns, shape};
         len += workload_write(plan->load, shape, &loop->draws, loop->write_area + len,
                               client->keys + (size_t)slot * loop->keys_each);
     }
@@ -217,8 +218,8 @@ static void client_ask_due(struct loop *loop, struct client *client)
     if (plan->churn && client->out) return;
     if (count > plan->pipeline - client->out) count = plan->pipeline - client->out;
     if (count == 0) return;
-    due_ns = loop->tally->start_ns
-             + (uint64_t)((double)(client->rounds * plan->clients + place) * step_ns);
+    due_ns = loop->tally->start_ns +
+             (uint64_t)((double)(client->rounds * plan->clients + place) * step_ns);
     client->rounds += count;
     client_ask(loop, client, (unsigned)count, due_ns, (uint64_t)(step_ns * plan->clients));
 }
@@ -328,8 +329,10 @@ static void client_read(struct loop *loop, struct client *client)
     client_keep_rest(loop, client, loop->in + done, len - done);
     if (client->out && !loop->plan->rate) return;
     if (client->out == 0 && loop->plan->churn) client_disconnect(client);
-    if (loop->plan->rate) client_ask_due(loop, client);
-    else client_ask_batch(loop, client);
+    if (loop->plan->rate)
+        client_ask_due(loop, client);
+    else
+        client_ask_batch(loop, client);
 }
 
 /* Lets requests fall due, and tells how long until the next one does. */
@@ -354,7 +357,7 @@ static uint64_t due_advance(struct loop *loop)
  * before a request is due is spent polling. */
 static int loop_wait(struct loop *loop, struct epoll_event *events)
 {
-    struct timespec sleep = { 0, 200000000 };
+    struct timespec sleep = {0, 200000000};
 
     if (loop->plan->rate) {
         uint64_t gap_ns = due_advance(loop);
@@ -386,8 +389,7 @@ void loop_run(struct loop *loop)
 
     prctl(PR_SET_TIMERSLACK, 1);
     loop->now_ns = loop->heard_ns = loop->tally->start_ns = clock_ns();
-    loop->stop_ns = plan->requests ? UINT64_MAX
-                                   : loop->now_ns + (uint64_t)(plan->seconds * 1e9);
+    loop->stop_ns = plan->requests ? UINT64_MAX : loop->now_ns + (uint64_t)(plan->seconds * 1e9);
     for (unsigned i = 0; !plan->rate && i < plan->clients && !loop->tally->failed; i++) {
         loop->now_ns = clock_ns();
         client_ask_batch(loop, &loop->clients[i]);

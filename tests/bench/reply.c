@@ -27,7 +27,8 @@ static enum verdict head_read(const char *at, size_t len, struct head *head)
     if ((negative = *digit == '-')) digit++;
     if (digit == end - 1) return REPLY_BROKEN;
     for (; digit < end - 1; digit++) {
-        if (*digit < '0' || *digit > '9' || head->number > 922337203685477579ll) return REPLY_BROKEN;
+        if (*digit < '0' || *digit > '9' || head->number > 922337203685477579ll)
+            return REPLY_BROKEN;
         head->number = head->number * 10 + (*digit - '0');
     }
     if (negative) head->number = -head->number;
@@ -54,16 +55,24 @@ static enum verdict reply_skip(const char *at, size_t len, size_t *used, int dep
     if (verdict != REPLY_RIGHT) return verdict;
     *used = head.used;
     switch (head.kind) {
-    case '+': case ':': case '_': case ',': case '#': case '(':
+    case '+':
+    case ':':
+    case '_':
+    case ',':
+    case '#':
+    case '(':
         return REPLY_RIGHT;
     case '-':
         return REPLY_ERROR;
-    case '$': case '=':
+    case '$':
+    case '=':
         return head.number < 0 ? REPLY_RIGHT : bulk_end(&head, at, len, used);
     case '!':
         verdict = head.number < 0 ? REPLY_BROKEN : bulk_end(&head, at, len, used);
         return verdict == REPLY_RIGHT ? REPLY_ERROR : verdict;
-    case '*': case '~': case '>':
+    case '*':
+    case '~':
+    case '>':
         items = head.number;
         break;
     case '%':
@@ -82,8 +91,8 @@ static enum verdict reply_skip(const char *at, size_t len, size_t *used, int dep
     return REPLY_RIGHT;
 }
 
-static enum verdict value_judge(const struct workload *load, uint32_t key, const char *at, size_t len,
-                                size_t *used)
+static enum verdict value_judge(const struct workload *load, uint32_t key, const char *at,
+                                size_t len, size_t *used)
 {
     struct head head;
     enum verdict verdict = head_read(at, len, &head);
@@ -120,7 +129,7 @@ static enum verdict values_judge(const struct workload *load, const struct shape
         verdict = value_judge(load, keys[i], at + *used, len - *used, &item);
         if (verdict == REPLY_MORE || verdict == REPLY_BROKEN) return verdict;
         *used += item;
-        if (verdict > all) all = verdict;      /* the worst of them stands for all */
+        if (verdict > all) all = verdict; /* the worst of them stands for all */
     }
     return all;
 }

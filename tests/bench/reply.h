@@ -5,12 +5,12 @@
 #include "workload.h"
 
 enum verdict {
-    REPLY_MORE,      /* not all of it is here yet */
+    REPLY_MORE, /* not all of it is here yet */
     REPLY_RIGHT,
-    REPLY_MISS,      /* right, but at least one value asked for was not there */
-    REPLY_WRONG,     /* a reply, but not the one to this request */
-    REPLY_ERROR,     /* -ERR ... or !... */
-    REPLY_BROKEN     /* no reply at all: what follows cannot be told apart any more */
+    REPLY_MISS,  /* right, but at least one value asked for was not there */
+    REPLY_WRONG, /* a reply, but not the one to this request */
+    REPLY_ERROR, /* -ERR ... or !... */
+    REPLY_BROKEN /* no reply at all: what follows cannot be told apart any more */
 };
 
 /* Judges the reply that starts at `at` against the shape that was sent and the keys drawn for it.

@@ -118,6 +118,11 @@ static size_t write_number_word(char *out, uint64_t number)
     return (size_t)(at - out);
 }
 
+static uint64_t share_of_span(const struct workload *load, uint64_t key, uint64_t span)
+{
+    return (uint64_t)((unsigned __int128)key * span / load->keys);
+}
+
 size_t workload_write(const struct workload *load, const struct shape *shape, struct draws *draws,
                       char *out, uint32_t *keys)
 {
@@ -145,8 +150,7 @@ size_t workload_write(const struct workload *load, const struct shape *shape, st
             at += write_number_word(at, piece->from + draw_below(draws, piece->span + 1));
             break;
         case PIECE_DEADLINE:
-            at += write_number_word(at, piece->from + (uint64_t)((unsigned __int128)key * piece->span
-                                                                 / load->keys));
+            at += write_number_word(at, piece->from + share_of_span(load, key, piece->span));
             break;
         }
     }
@@ -160,14 +164,14 @@ struct builder {
     struct workload *load;
     struct shape *shape;
     size_t n_bytes;
-    size_t since;               /* where the piece of bytes that is still open begins */
+    size_t since; /* where the piece of bytes that is still open begins */
 };
 
 static struct piece *piece_new(struct builder *to, enum piece_kind kind)
 {
     struct piece *piece = &to->shape->pieces[to->shape->n_pieces++];
 
-    *piece = (struct piece){ .kind = kind };
+    *piece = (struct piece){.kind = kind};
     return piece;
 }
 
@@ -204,15 +208,17 @@ static bool hole_read(const struct workload *load, const char *at, struct piece 
     int end = 0;
 
     if (strncmp(at, "{v}", 3) == 0) {
-        *hole = (struct piece){ .kind = PIECE_VALUE };
+        *hole = (struct piece){.kind = PIECE_VALUE};
         *filled = load->value_size;
         *text_len = 3;
         return true;
     }
-    if (strncmp(at, "{k}", 3) == 0) end = 3;
-    else if (sscanf(at, "{k:%u}%n", &width, &end) != 1 || end == 0) return false;
+    if (strncmp(at, "{k}", 3) == 0)
+        end = 3;
+    else if (sscanf(at, "{k:%u}%n", &width, &end) != 1 || end == 0)
+        return false;
     if (width < 1 || width > 64) return false;
-    *hole = (struct piece){ .kind = PIECE_KEY, .width = width };
+    *hole = (struct piece){.kind = PIECE_KEY, .width = width};
     *filled = width;
     *text_len = end;
     return true;
@@ -242,7 +248,8 @@ static bool word_add_number(struct builder *to, const char *word)
     struct piece *piece;
     int end = 0;
 
-    if (sscanf(word, "{r:%llu-%llu}%n", &low, &high, &end) == 2 && end && !word[end] && low <= high) {
+    if (sscanf(word, "{r:%llu-%llu}%n", &low, &high, &end) == 2 && end && !word[end]) {
+        if (low > high) return false;
         bytes_close(to);
         piece = piece_new(to, PIECE_NUMBER);
         piece->from = low;
@@ -259,13 +266,14 @@ static bool word_add_number(struct builder *to, const char *word)
     return true;
 }
 
-static void word_add(struct builder *to, const char *word)
+/* A brace that opens no hole is a slip of the pen, and would be sent as it stands. */
+static bool word_add(struct builder *to, const char *word)
 {
     struct piece hole;
     size_t filled;
     int text_len;
 
-    if (word_add_number(to, word)) return;
+    if (word_add_number(to, word)) return true;
     header_add(to, '$', word_length(to->load, word));
     while (*word) {
         if (*word == '{' && hole_read(to->load, word, &hole, &filled, &text_len)) {
@@ -274,11 +282,14 @@ static void word_add(struct builder *to, const char *word)
             to->shape->most_bytes += filled;
             to->shape->n_keys += hole.kind == PIECE_KEY;
             word += text_len;
+        } else if (*word == '{') {
+            return false;
         } else {
             bytes_add(to, word++, 1);
         }
     }
     bytes_add(to, "\r\n", 2);
+    return true;
 }
 
 static enum expected expected_of(const char *name, const struct shape *shape)
@@ -287,9 +298,9 @@ static enum expected expected_of(const char *name, const struct shape *shape)
         const char *name;
         enum expected expected;
     } known[] = {
-        { "PING", EXPECT_PONG },     { "SET", EXPECT_OK },       { "MSET", EXPECT_OK },
-        { "GET", EXPECT_VALUE },     { "MGET", EXPECT_VALUES },  { "INCR", EXPECT_INTEGER },
-        { "DEL", EXPECT_INTEGER },   { "EXISTS", EXPECT_INTEGER }, { "EXPIRE", EXPECT_INTEGER },
+        {"PING", EXPECT_PONG},   {"SET", EXPECT_OK},         {"MSET", EXPECT_OK},
+        {"GET", EXPECT_VALUE},   {"MGET", EXPECT_VALUES},    {"INCR", EXPECT_INTEGER},
+        {"DEL", EXPECT_INTEGER}, {"EXISTS", EXPECT_INTEGER}, {"EXPIRE", EXPECT_INTEGER},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -303,12 +314,12 @@ static enum expected expected_of(const char *name, const struct shape *shape)
 const char *workload_command(struct workload *load, const char *text)
 {
     struct shape *shape = &load->shapes[load->n_shapes];
-    struct builder to = { .load = load, .shape = shape };
+    struct builder to = {.load = load, .shape = shape};
     char *words[WORDS_MOST], *copy, *rest;
     unsigned n_words = 0;
 
     if (load->n_shapes == WORKLOAD_COMMANDS) return "too many commands";
-    *shape = (struct shape){ 0 };
+    *shape = (struct shape){0};
     copy = rest = strdup(text);
     for (char *word; (word = strsep(&rest, " ")) && n_words < WORDS_MOST;)
         if (*word) words[n_words++] = word;
@@ -321,11 +332,13 @@ const char *workload_command(struct workload *load, const char *text)
     shape->pieces = calloc(strlen(text) + 2 * n_words + 1, sizeof *shape->pieces);
     shape->bytes = malloc(strlen(text) + 32 * (n_words + 1));
     header_add(&to, '*', n_words);
-    for (unsigned i = 0; i < n_words; i++) word_add(&to, words[i]);
+    bool understood = true;
+    for (unsigned i = 0; i < n_words && understood; i++) understood = word_add(&to, words[i]);
     bytes_close(&to);
     shape->expected = expected_of(words[0], shape);
     free(copy);
     load->n_shapes++;
+    if (!understood) return "no such hole in";
     return shape->n_keys > WORKLOAD_KEYS_A_COMMAND ? "too many keys" : NULL;
 }
 
@@ -333,11 +346,11 @@ bool workload_open(struct workload *load, uint64_t keys, enum distribution distr
                    double theta, size_t value_size)
 {
     static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    struct draws draws = { .state = 42 };      /* the same letters in every run: fills and readers agree */
+    struct draws draws = {.state = 42}; /* the same letters in every run: all must agree */
     size_t size = (1u << WINDOW_BITS) + value_size;
 
-    *load = (struct workload){ .keys = keys, .distribution = distribution, .theta = theta,
-                               .value_size = value_size };
+    *load = (struct workload){
+        .keys = keys, .distribution = distribution, .theta = theta, .value_size = value_size};
     if (!(load->letters = malloc(size))) return false;
     for (size_t i = 0; i < size; i++)
         load->letters[i] = alphabet[draw_below(&draws, sizeof alphabet - 1)];
@@ -352,5 +365,5 @@ void workload_close(struct workload *load)
         free(load->shapes[i].pieces);
     }
     free(load->letters);
-    *load = (struct workload){ 0 };
+    *load = (struct workload){0};
 }

@@ -4,7 +4,8 @@
  *   {k} {k:W}         a key number drawn from the distribution, W digits wide (12 unless told)
  *   {v}               the value that belongs to the key drawn last: --value-size letters and digits
  *   {r:LOW-HIGH}      a number drawn evenly, both ends included; must be a word of its own
- *   {d:FIRST+SPAN}    FIRST plus the last key's even share of SPAN: deadlines that are spread exactly
+ *   {d:FIRST+SPAN}    FIRST plus the last key's even share of SPAN: deadlines spread exactly
+ *
  * A value follows from its key alone, so any reader can tell a right answer from a wrong one.
  *
  * Always: once workload_open() and workload_command() are through, nothing changes it: all threads
@@ -20,12 +21,12 @@ enum distribution { KEYS_UNIFORM, KEYS_ZIPF, KEYS_SEQUENTIAL };
 
 /* What a reply must look like to count as answered. */
 enum expected {
-    EXPECT_ANY,       /* whatever it is, if it is no error */
-    EXPECT_OK,        /* +OK */
-    EXPECT_PONG,      /* +PONG */
-    EXPECT_INTEGER,   /* :N */
-    EXPECT_VALUE,     /* the value of the key asked for, or nil, which counts as a miss */
-    EXPECT_VALUES     /* an array with the value of each key asked for, in their order */
+    EXPECT_ANY,     /* whatever it is, if it is no error */
+    EXPECT_OK,      /* +OK */
+    EXPECT_PONG,    /* +PONG */
+    EXPECT_INTEGER, /* :N */
+    EXPECT_VALUE,   /* the value of the key asked for, or nil, which counts as a miss */
+    EXPECT_VALUES   /* an array with the value of each key asked for, in their order */
 };
 
 enum { WORKLOAD_COMMANDS = 16, WORKLOAD_KEYS_A_COMMAND = 1024 };
@@ -34,31 +35,31 @@ enum piece_kind { PIECE_BYTES, PIECE_KEY, PIECE_VALUE, PIECE_NUMBER, PIECE_DEADL
 
 struct piece {
     enum piece_kind kind;
-    const char *at;           /* PIECE_BYTES: len bytes of RESP that never change */
+    const char *at; /* PIECE_BYTES: len bytes of RESP that never change */
     size_t len;
-    unsigned width;           /* PIECE_KEY: digits */
-    uint64_t from, span;      /* PIECE_NUMBER: from .. from+span; PIECE_DEADLINE: from + share of span */
+    unsigned width;      /* PIECE_KEY: digits */
+    uint64_t from, span; /* PIECE_NUMBER: from .. from + span; PIECE_DEADLINE: share of it */
 };
 
 struct shape {
-    struct piece *pieces;     /* owned, as are the bytes that they point into */
+    struct piece *pieces; /* owned, as are the bytes that they point into */
     char *bytes;
     unsigned n_pieces;
     unsigned n_keys;
-    size_t most_bytes;        /* no request of this shape is longer */
+    size_t most_bytes; /* no request of this shape is longer */
     enum expected expected;
 };
 
 struct workload {
     uint64_t keys;
     enum distribution distribution;
-    double theta;             /* of the zipf distribution: weight of rank r is r^-theta */
+    double theta; /* of the zipf distribution: weight of rank r is r^-theta */
     size_t value_size;
-    char *letters;            /* values are windows into this, see workload_value() */
+    char *letters; /* values are windows into this, see workload_value() */
     struct shape shapes[WORKLOAD_COMMANDS];
     unsigned n_shapes;
 
-    double zipf_low, zipf_high, zipf_skip;   /* worked out once, for rejection-inversion */
+    double zipf_low, zipf_high, zipf_skip; /* worked out once, for rejection-inversion */
 };
 
 /* One thread's dice. first_key and step deal the sequential keys out over the threads. */

@@ -20,8 +20,8 @@ enum { PIPELINED = 20000, ASYNC = 5000 };
 
 static int is_text(const redisReply *reply, int type, const char *text)
 {
-    return reply && reply->type == type && reply->len == strlen(text)
-           && memcmp(reply->str, text, reply->len) == 0;
+    return reply && reply->type == type && reply->len == strlen(text) &&
+           memcmp(reply->str, text, reply->len) == 0;
 }
 
 static int is_number(const redisReply *reply, long long number)
@@ -43,18 +43,22 @@ static void talk(redisContext *context)
     ask(is_text(reply, REDIS_REPLY_STATUS, "PONG"), "PING");
     ask(is_text(reply, REDIS_REPLY_STATUS, "OK"), "SET %s %s", "coat", "with blanks in it");
     ask(is_text(reply, REDIS_REPLY_STRING, "with blanks in it"), "GET coat");
-    ask(is_text(reply, REDIS_REPLY_STATUS, "OK"), "SET %b %b", key, sizeof key, value, sizeof value);
-    ask(reply->type == REDIS_REPLY_STRING && reply->len == sizeof value
-        && memcmp(reply->str, value, sizeof value) == 0, "GET %b", key, sizeof key);
+    ask(is_text(reply, REDIS_REPLY_STATUS, "OK"), "SET %b %b", key, sizeof key, value,
+        sizeof value);
+    ask(reply->type == REDIS_REPLY_STRING && reply->len == sizeof value &&
+            memcmp(reply->str, value, sizeof value) == 0,
+        "GET %b", key, sizeof key);
     ask(reply->type == REDIS_REPLY_NIL, "GET nothing");
     ask(is_number(reply, 1), "INCR n");
     ask(is_number(reply, -9), "DECRBY n 10");
-    ask(reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "ERR value is not an integer", 27) == 0,
+    ask(reply->type == REDIS_REPLY_ERROR &&
+            strncmp(reply->str, "ERR value is not an integer", 27) == 0,
         "INCR coat");
-    ask(reply->type == REDIS_REPLY_ARRAY && reply->elements == 3
-        && is_text(reply->element[0], REDIS_REPLY_STRING, "-9")
-        && reply->element[1]->type == REDIS_REPLY_NIL
-        && is_text(reply->element[2], REDIS_REPLY_STRING, "with blanks in it"), "MGET n nothing coat");
+    ask(reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+            is_text(reply->element[0], REDIS_REPLY_STRING, "-9") &&
+            reply->element[1]->type == REDIS_REPLY_NIL &&
+            is_text(reply->element[2], REDIS_REPLY_STRING, "with blanks in it"),
+        "MGET n nothing coat");
     ask(is_number(reply, 3), "DEL n coat %b nothing", key, sizeof key);
 }
 
@@ -62,7 +66,8 @@ static void talk_pipelined(redisContext *context)
 {
     redisReply *reply;
 
-    for (int i = 0; i < PIPELINED; i++) must(redisAppendCommand(context, "INCRBY sum %d", i) == REDIS_OK);
+    for (int i = 0; i < PIPELINED; i++)
+        must(redisAppendCommand(context, "INCRBY sum %d", i) == REDIS_OK);
     for (long long i = 0, sum = 0; i < PIPELINED; i++) {
         sum += i;
         must(redisGetReply(context, (void **)&reply) == REDIS_OK);
@@ -78,7 +83,8 @@ static void talk_big(redisContext *context)
 
     for (size_t i = 0; i < size; i++) big[i] = (char)(i * 31 >> 3);
     ask(is_text(reply, REDIS_REPLY_STATUS, "OK"), "SET big %b", big, size);
-    ask(reply->type == REDIS_REPLY_STRING && reply->len == size && memcmp(reply->str, big, size) == 0,
+    ask(reply->type == REDIS_REPLY_STRING && reply->len == size &&
+            memcmp(reply->str, big, size) == 0,
         "GET big");
     free(big);
 }
