@@ -7,7 +7,7 @@ import time
 
 from . import tools
 from .contestants import of_each
-from .report import figure, median, say
+from .report import figure, median, say, turns
 
 IDLE, QUICK_IDLE, SPARE = 10_000, 2_000, 200
 CONNECTS_A_SECOND = 1000
@@ -111,4 +111,4 @@ def run(running_of, settings, report):
     report.heading("Connections: %s new ones a second, each for one PING, in µs"
                    % format(CONNECTS_A_SECOND, ","))
     report.table(["server", "p50", "p99", "p99.9", "max", "server CPU each"], storm_rows)
-    report.text("From before connect() to the reply. Medians of %d rounds." % settings.rounds)
+    report.text("From before connect() to the reply. Medians of %s." % turns(settings.rounds))

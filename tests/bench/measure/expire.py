@@ -7,7 +7,7 @@ import time
 
 from . import tools
 from .contestants import of_each
-from .report import figure, median, ratio, say
+from .report import figure, median, ratio, say, turns
 
 # Deep enough that every question is sent when it is due, whatever is still unanswered.
 PROBE = {"clients": 10, "rate": 5000, "pipeline": 4096}
@@ -189,7 +189,7 @@ def burst_table(running_of, settings, report):
                  + ["burst " + field.replace("p999", "p99.9") for field in fields]
                  + ["p99.9 burst / quiet", "last one gone, s"], rows)
     report.text("%d clients, %d GETs a second in all, of other keys; each counts from when it was due. "
-                "Medians of %d rounds." % (PROBE["clients"], PROBE["rate"], len(rounds)))
+                "Medians of %s." % (PROBE["clients"], PROBE["rate"], turns(len(rounds))))
 
 
 def run(running_of, settings, report):

@@ -1,7 +1,7 @@
 """Latency at steady rates: requests fall due whether or not the server keeps up (open loop)."""
 
 from . import tools
-from .report import figure, median, say
+from .report import figure, median, say, turns
 
 FIELDS = ("p50", "p99", "p999", "p9999", "max")
 RATES, QUICK_RATES = (5_000, 20_000, 50_000, 80_000), (20_000,)
@@ -32,5 +32,5 @@ def run(running_of, settings, report):
                 report.keep("latency", {"rate": rate, "server": name, "rounds": rounds})
     report.heading("Latency of GET at steady rates, 1 worker, %d clients, in µs" % settings.clients)
     report.table(["requests a second", "server", "p50", "p99", "p99.9", "p99.99", "max"], rows, 2)
-    report.text("Each request's time runs from when it was due. Medians of %d rounds, in which the "
-                "servers took turns." % settings.rounds)
+    report.text("Each request's time runs from when it was due. Medians of %s, in which the "
+                "servers took turns." % turns(settings.rounds))

@@ -9,7 +9,7 @@ import threading
 import time
 
 from . import tools
-from .report import figure, median, say
+from .report import figure, median, say, turns
 
 FIELDS = ("p50", "p99", "p999", "max")
 PROBE_RATE = 5000
@@ -155,4 +155,4 @@ def run(running_of, settings, report):
     report.heading("Pauses: what a client that asks every 200 µs sees, 1 worker, %s keys, in µs"
                    % format(settings.keys, ","))
     report.table(["meanwhile", "server", "p50", "p99", "p99.9", "max", "the event took, s"], rows, 2)
-    report.text("A late answer counts from when its question was due. Medians of %d rounds." % rounds)
+    report.text("A late answer counts from when its question was due. Medians of %s." % turns(rounds))

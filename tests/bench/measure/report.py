@@ -29,6 +29,10 @@ def ratio(ours, theirs):
     return "%.2f" % (ours / theirs)
 
 
+def turns(count):
+    return "one round" if count == 1 else "%d rounds" % count
+
+
 class Report:
     def __init__(self, facts, out=sys.stdout):
         self.out = out

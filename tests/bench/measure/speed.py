@@ -3,7 +3,7 @@
 import os
 
 from . import contestants, tools
-from .report import figure, median, ratio, say
+from .report import figure, median, ratio, say, turns
 
 QUANTILES = ("p50", "p99", "p999", "max")
 
@@ -105,9 +105,9 @@ def tables(report, found, settings, workers):
     report.table(["command", "pipeline"] + ["%s µs/op" % name for name in names]
                  + (["%s / %s" % (ours, theirs)] if theirs else [])
                  + ["%s kop/s" % name for name in names], cost_rows)
-    report.text("Processor time of the server (user and system) per command; medians of %d rounds of "
+    report.text("Processor time of the server (user and system) per command; medians of %s of "
                 "%g s, in which the servers took turns.%s" % (
-                    settings.rounds, settings.seconds,
+                    turns(settings.rounds), settings.seconds,
                     " With a *, the server was at work for less than nine tenths of the time: its "
                     "throughput is bounded by the load, or by what else ran here." if starved else ""))
     report.line()
