@@ -1,10 +1,12 @@
 """Where coatcheck answers otherwise than redis-server on purpose. Everything else is a failure.
 
 A row: the command as a glob over its words, what redis-server answers, what coatcheck answers (globs over the raw
-bytes), and the reason, which the docs repeat.
+bytes), and the reason, which the docs repeat. A glob that begins with "plain line: " is for plain lines only.
 """
 
 ROWS = [
+    ("plain line: *", "-ERR unknown command *", "-ERR unknown command * - did you mean '*'[?]\r\n",
+     "a person who mistypes a command at telnet is told the nearest name"),
     ("CONFIG SET*LOGLEVEL*", "-ERR *one of the following: debug, verbose, notice, warning\r\n",
      "-ERR *one of the following: debug, verbose, notice, warning, nothing\r\n", "loglevel nothing came with Redis 7.2"),
     ("OBJECT REFCOUNT *", ":1\r\n", ":2147483647\r\n",

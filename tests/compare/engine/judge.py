@@ -5,6 +5,7 @@ import fnmatch
 from runner import wire
 
 from .. import differences
+from . import speech
 
 SECONDS_APART, MS_APART = 3, 3000
 
@@ -28,9 +29,10 @@ def command_name(words):
 
 
 def on_purpose(words, left, right):
-    said = b" ".join(words).decode("latin-1")
+    said = b" ".join(words).decode("latin-1").upper()
+    line = "plain line: " + said if type(words) is speech.PlainLine else said
     for glob, redis, coatcheck, _ in differences.ROWS:
-        if fnmatch.fnmatchcase(said.upper(), glob) and fnmatch.fnmatchcase(left.decode("latin-1"), redis) \
+        if (fnmatch.fnmatchcase(said, glob) or fnmatch.fnmatchcase(line, glob)) and fnmatch.fnmatchcase(left.decode("latin-1"), redis) \
                 and fnmatch.fnmatchcase(right.decode("latin-1"), coatcheck):
             return True
     return False

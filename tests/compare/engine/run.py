@@ -17,8 +17,9 @@ HALVED = 0.1                # batches that are sent in two parts
 class Failure(Exception):
     """What differs, and the commands that led there, on one connection (talker), the failing one last."""
 
-    def __init__(self, where, talker, commands, left=None, right=None):
+    def __init__(self, where, talker, commands, left=None, right=None, suspects=()):
         super().__init__(where)
+        self.suspects = suspects    # when a server was lost: everybody who had said something
         self.where, self.talker, self.commands, self.left, self.right = where, talker, commands, left, right
 
 
@@ -41,12 +42,10 @@ class Talker:
         pump.exchange(self.pair, b"".join(wire.encode(words) for words in self.log))
 
     def prepare(self, size):
-        commands, payload, encode = [], [], self.speech.encode
+        commands, form = [], self.speech.form
         while len(commands) < size:
-            for words in self.speech.next():
-                commands.append(words)
-                payload.append(encode(words))
-        self.next = (commands, b"".join(payload))
+            commands += map(form, self.speech.next())
+        self.next = (commands, b"".join(map(speech.encode, commands)))
 
     def say(self):
         self.said, payload = self.next
@@ -136,7 +135,7 @@ class Run:
             pump.collect(pairs)
         except pump.Lost as lost:
             talker = next(t for t in self.talkers if t.pair is lost.pair)
-            raise Failure(str(lost), talker, talker.log) from lost
+            raise Failure(str(lost), talker, talker.log, suspects=self.talkers) from lost
         for talker in self.talkers:
             self.counts["commands"] += len(talker.said)
             if self.tally is not None:

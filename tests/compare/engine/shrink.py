@@ -4,7 +4,7 @@ import time
 
 from runner import notation, wire
 
-from . import judge, pump
+from . import judge, pump, speech
 
 CHUNK = 200
 ALWAYS = {b"SELECT", b"RESET", b"HELLO", b"SWAPDB", b"FLUSHDB", b"MOVE"}
@@ -13,31 +13,34 @@ ALWAYS = {b"SELECT", b"RESET", b"HELLO", b"SWAPDB", b"FLUSHDB", b"MOVE"}
 class Replayer:
     """Says a list of commands on one new connection to both servers, emptied before.
 
-    renew() gives the addresses of both servers, started again when one has ended.
+    both.targets() gives the addresses of both servers, started again when one has ended, and both.settle() waits for
+    one that is ending.
     """
 
-    def __init__(self, renew, exact):
-        self.renew, self.exact = renew, exact
+    def __init__(self, both, exact):
+        self.both, self.exact = both, exact
 
     def first_difference(self, commands):
         """The place of the first command that differs, len(commands) when a server is lost, None when all agree.
         With it the replies of both, as far as they came."""
         replies = ([], [])
         try:
-            pair = pump.Pair(self.renew(), "replay")
-        except OSError:                 # it was ending just then
-            return len(commands), replies
+            pair = pump.Pair(self.both.targets(), "replay")
+        except OSError:
+            self.both.settle()
+            pair = pump.Pair(self.both.targets(), "replay")
         try:
             pump.exchange(pair, wire.encode([b"FLUSHALL"]))
             for first in range(0, len(commands), CHUNK):
                 chunk = commands[first:first + CHUNK]
-                answers = pump.exchange(pair, b"".join(wire.encode(words) for words in chunk))
+                answers = pump.exchange(pair, b"".join(map(speech.encode, chunk)))
                 for side in (0, 1):
                     replies[side].extend(pump.split(answers[side]))
                 for at, words in enumerate(chunk, first):
                     if not judge.same(words, replies[0][at], replies[1][at], self.exact):
                         return at, replies
         except (pump.Lost, IndexError, wire.ProtocolError):
+            self.both.settle()
             return len(commands), replies
         finally:
             pair.close()
@@ -54,24 +57,28 @@ def related(commands):
 
 
 def shrink(commands, replayer, seconds):
-    """A shorter list that still differs at its end, or None when one connection alone does not show it."""
+    """A shorter list that still differs, or None when one connection alone does not show it.
+
+    Of one that differs the last command is the one that shows it; of one that ends a server it may be any.
+    """
     end = time.monotonic() + seconds
 
     def differs(candidate):
         at, _ = replayer.first_difference(candidate)
-        return None if at is None else candidate[:at + 1]
+        return None if at is None else (candidate[:at + 1], at == len(candidate))
 
-    small = differs(related(commands)) or differs(commands)
-    if small is None:
+    found = differs(related(commands)) or differs(commands)
+    if found is None:
         return None
+    small, lost = found
     size = max(1, len(small) // 2)
     while time.monotonic() < end:
         at, shorter = 0, False
-        while at < len(small) - 1 and time.monotonic() < end:
-            candidate = small[:at] + small[min(at + size, len(small) - 1):]
-            found = differs(candidate)
-            if found is not None and len(found) < len(small):
-                small, shorter = found, True
+        while at < len(small) - (not lost) and time.monotonic() < end:
+            candidate = small[:at] + small[min(at + size, len(small) - (not lost)):]
+            found = differs(candidate) if candidate else None
+            if found and found[1] == lost and len(found[0]) < len(small):
+                small, shorter = found[0], True
             else:
                 at += size
         if size == 1 and not shorter:
@@ -84,9 +91,11 @@ def as_talk(commands, replies):
     """The commands as lines of a conversation, with what the left server answered."""
     lines = []
     for words, raw in zip(commands, replies[0] + [None] * len(commands)):
-        said = " ".join(word(w) for w in words)
         reply = notation.show(wire.parse(raw)[0]) if raw else "?"
-        lines.append("  a> %s  a< %s" % (said.ljust(46), reply))
+        if type(words) is speech.PlainLine:
+            lines.append("  a>> %s\n  a< %s" % (notation.quote(words.line), reply))
+        else:
+            lines.append("  a> %s  a< %s" % (" ".join(map(word, words)).ljust(46), reply))
     return "\n".join(lines)
 
 

@@ -65,17 +65,27 @@ class Speech:
             words.append((draw.prefix if len(words) == 1 else b"") + draw.one_of(JUNK))
         return words
 
-    def encode(self, words):
-        """As an array, now and then as a plain line."""
+    def form(self, words):
+        """The command as it will be said: as an array, now and then as a plain line."""
         if self.draw.random() < INLINE:
             line = plain_line(self.draw, words)
             if line:
-                return line
-        return encode(words)
+                return PlainLine(words, line)
+        return words
+
+
+class PlainLine(list):
+    """A command that was said as a plain line."""
+
+    def __init__(self, words, line):
+        super().__init__(words)
+        self.line = line
 
 
 def encode(words):
-    """As wire.encode(), with the words that come again and again kept as they were written."""
+    """The bytes of a command; the words that come again and again are kept as they were written."""
+    if type(words) is PlainLine:
+        return words.line
     out = [b"*%d\r\n" % len(words)]
     for word in words:
         written = WRITTEN.get(word)
