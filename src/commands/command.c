@@ -142,7 +142,7 @@ static void cmd_command_list(struct call *call)
         reply_bulk_text(&nested.reply, command->full_name);
         count++;
     }
-    reply_unnest(call->reply, &nested, reply_set, count);
+    reply_unnest(call->reply, &nested, reply_array, count);
 }
 
 /* ---- GETKEYS ---- */

@@ -62,6 +62,13 @@ static inline int hex_value(char c)
     return -1;
 }
 
+/* Fewer than isspace() knows: a vertical tab or a form feed may stand before a word, yet it does not end one. So
+ * redis-server has it, and a key may hold such a byte. */
+static inline bool ends_bare_word(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
+}
+
 static char escaped(char c)
 {
     switch (c) {
@@ -87,7 +94,7 @@ static bool split_word(const char **in, const char *end, char **out)
             break;
         }
         if (quotes == BARE) {
-            if (isspace((unsigned char)*p) || *p == '\0') break;
+            if (ends_bare_word(*p)) break;
             if (*p == '"') {
                 quotes = DOUBLE;
             } else if (*p == '\'') {
@@ -153,7 +160,7 @@ static bool split_bare(struct request *request, const char *p, const char *end)
 
         while (p < end && isspace((unsigned char)*p)) p++;
         start = p;
-        while (p < end && !isspace((unsigned char)*p) && *p) p++;
+        while (p < end && !ends_bare_word(*p)) p++;
         if (p > start && !push_word(request, start, (size_t)(p - start))) return false;
         if (p < end && !*p) break;
     }
