@@ -2,6 +2,7 @@
  * none. */
 #include "coatcheck/base/random.h"
 #include "coatcheck/commands/absent.h"
+#include "coatcheck/commands/subcommand.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/category.h"
 
@@ -33,7 +34,7 @@ static void reply_category(struct call *call, enum category category)
 static void cmd_acl_cat(struct call *call)
 {
     if (call_argc(call) > 3) {
-        call_unknown_sub(call);
+        subcommand_error(call);
     } else if (call_argc(call) == 3) {
         struct bytes name = call_arg(call, 2);
         enum category category = category_find(name);
@@ -60,7 +61,7 @@ static void cmd_acl_genpass(struct call *call)
     size_t len;
 
     if (call_argc(call) > 3) {
-        call_unknown_sub(call);
+        subcommand_error(call);
         return;
     }
     if (call_argc(call) == 3 && !call_read_int(call, 2, &bits)) return;

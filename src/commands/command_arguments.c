@@ -1,9 +1,9 @@
 /* The syntax line of a row, "key value [NX | XX] [EX seconds | KEEPTTL]", read into the tree of arguments that
  * COMMAND DOCS tells.
  *
+ *   choice   = line { "|" line }
  *   line     = part …
  *   part     = WORD | name | "..." | [ choice ] | < choice >
- *   choice   = line { "|" line }
  *
  * WORD is typed as it stands and takes the name behind it along: EX seconds. What repeats stands again in
  * brackets with "..." at their end: key value [key value ...]. */
@@ -28,21 +28,32 @@ struct node {
     struct node *children, *next;
 };
 
-/* Rows are ours, so a line that does not fit or ends early is our own mistake: must(). */
 struct parser {
     const char *at;
     const struct command *command;
     struct node nodes[NODES_MAX];
     unsigned used;
+    bool broken; /* the line is not in this form: what was read of it means nothing */
 };
 
 static struct node *parse_line(struct parser *parser);
 
+/* Reading ends here, wherever it is. */
+static void give_up(struct parser *parser)
+{
+    parser->broken = true;
+    parser->at += strlen(parser->at);
+}
+
 static struct node *node_new(struct parser *parser, const char *type)
 {
-    struct node *node = &parser->nodes[parser->used++];
+    struct node *node = &parser->nodes[parser->used];
 
-    must(parser->used <= NODES_MAX);
+    if (parser->used + 1 < NODES_MAX) {
+        parser->used++;
+    } else {
+        give_up(parser);
+    }
     *node = (struct node){.type = type, .key_spec = -1};
     return node;
 }
@@ -115,7 +126,10 @@ static struct node *parse_alternative(struct parser *parser)
 {
     struct node *line = parse_line(parser), *block;
 
-    must(line);
+    if (!line) {
+        give_up(parser);
+        return node_new(parser, "string");
+    }
     if (!line->next) return line;
     block = wrap(parser, "block", line);
     if (line->token.len > 0 && line->type[0] != 'p') {
@@ -136,8 +150,11 @@ static struct node *parse_choice(struct parser *parser, char closing)
         last = last->next;
         count++;
     }
-    must(*parser->at == closing);
-    parser->at++;
+    if (*parser->at != closing) {
+        give_up(parser);
+    } else if (closing) {
+        parser->at++;
+    }
     return count == 1 ? first : wrap(parser, "oneof", first);
 }
 
@@ -148,7 +165,7 @@ static bool skip_repetition(struct parser *parser, bool *with_token, unsigned *w
     unsigned depth = 1;
 
     for (; depth > 0; end++) {
-        must(*end);
+        if (!*end) return false;
         if (*end == '[') depth++;
         if (*end == ']') depth--;
     }
@@ -171,7 +188,10 @@ static void make_multiple(struct parser *parser, struct node **line, unsigned wo
 
     for (const struct node *node = *line; node; node = node->next) count++;
     nodes = with_token ? 1 : words;
-    must(count >= nodes);
+    if (count < nodes) {
+        give_up(parser);
+        return;
+    }
     for (unsigned i = nodes; i < count; i++) from = &(*from)->next;
     if (nodes > 1) *from = wrap(parser, "block", *from);
     (*from)->flags |= NODE_MULTIPLE | (with_token ? NODE_MULTIPLE_TOKEN : 0u);
@@ -182,7 +202,6 @@ static struct node *parse_word(struct parser *parser)
     struct bytes word = next_word(parser), after;
     struct node *node;
 
-    must(word.len > 0);
     parser->at += word.len;
     if (!is_token(word)) {
         node = node_new(parser, "string");
@@ -225,8 +244,11 @@ static struct node *parse_line(struct parser *parser)
 
             *end = parse_choice(parser, opening == '[' ? ']' : '>');
             if (opening == '[') (*end)->flags |= NODE_OPTIONAL;
-        } else {
+        } else if (next_word(parser).len > 0 && !bytes_is(next_word(parser), "...")) {
             *end = parse_word(parser);
+        } else {
+            give_up(parser);
+            return line;
         }
         end = &line;
         while (*end) end = &(*end)->next;
@@ -315,12 +337,17 @@ static void reply_line(struct reply *reply, const struct node *line)
     }
 }
 
-void reply_command_arguments(struct reply *reply, const struct command *command)
+bool reply_command_arguments(struct reply *reply, const struct command *command)
 {
     struct parser parser = {.at = command->row->syntax, .command = command};
     struct node *line = parse_line(&parser);
 
-    must(line && !*parser.at);
-    mark_keys(&parser, line);
-    reply_line(reply, line);
+    if (*parser.at == '|') {
+        parser = (struct parser){.at = command->row->syntax, .command = command};
+        line = parse_choice(&parser, '\0');
+    }
+    if (*parser.at) give_up(&parser);
+    if (!parser.broken) mark_keys(&parser, line);
+    reply_line(reply, parser.broken ? NULL : line);
+    return !parser.broken;
 }

@@ -25,7 +25,8 @@ void reply_command_info(struct reply *reply, const struct command *command);
 /* The map that COMMAND DOCS answers for a command. */
 void reply_command_docs(struct reply *reply, const struct command *command);
 
-/* The arguments of a syntax line as COMMAND DOCS tells them: an array of maps. */
-void reply_command_arguments(struct reply *reply, const struct command *command);
+/* The arguments of a syntax line as COMMAND DOCS tells them: an array of maps. False: the line is not in the form
+ * that is understood, and the array is empty. */
+bool reply_command_arguments(struct reply *reply, const struct command *command);
 
 #endif

@@ -28,6 +28,9 @@ const struct command_family *const command_families[] = {
     &cluster_commands,
     &scripting_commands,
     &acl_commands,
+    &slowlog_commands,
+    &latency_commands,
+    &memory_commands,
 };
 
 const unsigned command_family_count = sizeof command_families / sizeof command_families[0];

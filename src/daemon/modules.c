@@ -22,6 +22,7 @@
 #include "coatcheck/daemon/server.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/secret.h"
+#include "coatcheck/engine/slowlog.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
@@ -168,6 +169,7 @@ static bool commands_setup(struct text *why)
         if (*p == '\n') p++;
     }
     stats_setup(parts.worker_count);
+    slowlog_setup();
     gates_set(all_gates);
     return true;
 }

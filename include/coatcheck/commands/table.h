@@ -36,5 +36,8 @@ extern const struct command_family wait_commands;
 extern const struct command_family cluster_commands;
 extern const struct command_family scripting_commands;
 extern const struct command_family acl_commands;
+extern const struct command_family slowlog_commands;
+extern const struct command_family latency_commands;
+extern const struct command_family memory_commands;
 
 #endif
