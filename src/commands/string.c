@@ -39,7 +39,7 @@ static enum status put_value(struct call *call, struct spot *spot, struct bytes 
         if (spot->entry) remove_key(call, spot);
         return OK;
     }
-    status = key_put_string(key, spot, value, deadline_ms);
+    status = call_put_string(call, key, spot, value, deadline_ms);
     if (likely(status == OK)) effect_set(key, "set", value, deadline_ms);
     return status;
 }
@@ -117,7 +117,7 @@ static void cmd_set(struct call *call)
         return;
     }
     key_find(&call->keys[0], &spot);
-    if (!call_ok(call, key_put_string(&call->keys[0], &spot, call_arg(call, 2), NEVER))) return;
+    if (!call_ok(call, call_put_string(call, &call->keys[0], &spot, call_arg(call, 2), NEVER))) return;
     call_changed(call, &call->keys[0], "set");
     reply_ok(call->reply);
 }

@@ -64,15 +64,22 @@ bool call_find_type(struct call *call, unsigned k, enum value_type type, struct 
     return false;
 }
 
-enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, unsigned i,
+enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, struct bytes word,
                             int64_t deadline_ms)
 {
     struct half *half = call->half;
+    struct blob *blob;
+    enum status status;
 
-    if (unlikely(half && half->blob && i == call->args.n - 1)) {
-        return key_put_blob(key, spot, &half->blob, deadline_ms);
+    if (likely(!half || !half->blob || word.at != half->blob->at)) {
+        return key_put_string(key, spot, word, deadline_ms);
     }
-    return key_put_string(key, spot, call->args.of[i], deadline_ms);
+    /* The call keeps a reference: its words are looked at after it has left the shard, by the slow log. */
+    blob = half->blob;
+    blob_hold(blob);
+    status = key_put_blob(key, spot, &blob, deadline_ms);
+    if (status != OK) blob_release(&blob);
+    return status;
 }
 
 static void release_blob(void *holder)
@@ -150,5 +157,5 @@ void call_reply_help(struct call *call, const char *const *lines)
     reply_simple(call->reply, first);
     for (i = 0; i < count; i++) reply_simple(call->reply, lines[i]);
     reply_simple(call->reply, "HELP");
-    reply_simple(call->reply, "    Print this help.");
+    reply_simple(call->reply, "    Prints this help.");
 }

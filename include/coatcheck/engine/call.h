@@ -70,9 +70,9 @@ bool call_read_type(struct call *call, unsigned k, enum value_type type, struct 
 /* For writing commands. */
 bool call_find_type(struct call *call, unsigned k, enum value_type type, struct spot *spot);
 
-/* Puts word `i` as a string, as key_put_string(); a large one that was read straight into its value is handed
- * over without a copy, so it can be put once only. */
-enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, unsigned i,
+/* As key_put_string(), for a value that is a word of the call: one that was read straight into the block that
+ * will hold it is handed over without a copy. */
+enum status call_put_string(struct call *call, const struct key *key, struct spot *spot, struct bytes word,
                             int64_t deadline_ms);
 
 /* A string value as a bulk reply: copied, or by reference when it is large. */
