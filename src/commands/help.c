@@ -68,7 +68,7 @@ static bool group_was_before(unsigned number)
 static void help_overview(struct text *into, const struct command **list)
 {
     text_addf(into, "coatcheck %s: keys in, values out. A command is a line of words:\n", COATCHECK_VERSION);
-    text_add(into, BYTES("  SET greeting \"hello world\"      keep a value\n"
+    text_add(into, BYTES("  SET greeting \"hello world\"     keep a value\n"
                          "  GET greeting                   have it back\n"
                          "  EXPIRE greeting 60             let it go after a minute\n"
                          "HELP <command> tells one of these, HELP @<group> a whole group, QUIT leaves.\n"));
