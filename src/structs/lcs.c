@@ -2,38 +2,56 @@
 
 #include "coatcheck/base/mem.h"
 
-/* The same bytes of up to 64 columns: bit c of of[x] is set where column c holds x. */
+/* Words of a row that are filled in one go: a cache line of bits. */
+#define BLOCK 8
+#define BLOCK_COLUMNS (BLOCK * 64)
+
+/* Some columns of the longer text: bit c of of[x] is set where column c holds x. */
 struct columns {
-    uint64_t of[256];
+    uint64_t of[256][BLOCK];
 };
 
 static void columns_mark(struct columns *columns, struct bytes text)
 {
-    for (size_t c = 0; c < text.len; c++) columns->of[(unsigned char)text.at[c]] |= (uint64_t)1 << c;
+    for (size_t c = 0; c < text.len; c++) {
+        columns->of[(unsigned char)text.at[c]][c / 64] |= (uint64_t)1 << c % 64;
+    }
 }
 
 static void columns_clear(struct columns *columns, struct bytes text)
 {
-    for (size_t c = 0; c < text.len; c++) columns->of[(unsigned char)text.at[c]] = 0;
+    for (size_t c = 0; c < text.len; c++) columns->of[(unsigned char)text.at[c]][c / 64] = 0;
 }
 
-/* All rows of one word of columns. `carries` holds what each row's addition carried out of the word before.
- * Returns the last row: a bit is set where L grows. `bits` may be NULL. */
-static uint64_t fill_word(struct bytes rows, const struct columns *columns, uint8_t *carries, uint64_t *bits,
-                          size_t stride)
+/* From one row to the next. `flat` has a bit where L does not grow; `carry` is what the words before have
+ * carried. Returns what these words carry. */
+static inline uint8_t next_row(uint64_t *flat, const uint64_t *same, size_t words, uint8_t carry)
 {
-    uint64_t flat = ~(uint64_t)0; /* a bit where L does not grow; nothing grows before the first row */
+    for (size_t w = 0; w < words; w++) {
+        uint64_t sum = flat[w] + (flat[w] & same[w]), carried = sum < flat[w];
 
-    for (size_t r = 0; r < rows.len; r++) {
-        uint64_t same = columns->of[(unsigned char)rows.at[r]];
-        uint64_t sum = flat + (flat & same), carried = sum < flat;
-
-        sum += carries[r];
-        carries[r] = (uint8_t)(carried | (sum < carries[r]));
-        flat = sum | (flat & ~same);
-        if (bits) bits[r * stride] = ~flat;
+        sum += carry;
+        carry = (uint8_t)(carried | (sum < carry));
+        flat[w] = sum | (flat[w] & ~same[w]);
     }
-    return ~flat;
+    return carry;
+}
+
+/* All rows of one block. `carries` holds what each row has carried out of the block before. Returns how often
+ * L grows in the last row. `bits` may be NULL. */
+static size_t fill_block(struct bytes rows, const struct columns *columns, size_t words, uint8_t *carries,
+                         uint64_t *bits, size_t stride)
+{
+    uint64_t flat[BLOCK];
+    size_t length = 0;
+
+    for (size_t w = 0; w < BLOCK; w++) flat[w] = ~(uint64_t)0;
+    for (size_t r = 0; r < rows.len; r++) {
+        carries[r] = next_row(flat, columns->of[(unsigned char)rows.at[r]], words, carries[r]);
+        for (size_t w = 0; bits && w < words; w++) bits[r * stride + w] = ~flat[w];
+    }
+    for (size_t w = 0; w < words; w++) length += (size_t)__builtin_popcountll(~flat[w]);
+    return length;
 }
 
 static size_t words_of(size_t columns)
@@ -43,7 +61,7 @@ static size_t words_of(size_t columns)
 
 static enum status fill(struct bytes rows, struct bytes text, uint64_t *bits, size_t *length)
 {
-    struct columns columns = {{0}};
+    struct columns columns = {{{0}}};
     size_t words = words_of(text.len);
     uint8_t *carries;
 
@@ -51,13 +69,12 @@ static enum status fill(struct bytes rows, struct bytes text, uint64_t *bits, si
     if (rows.len == 0) return OK;
     carries = mem_alloc_zeroed(rows.len);
     if (!carries) return NO_MEMORY;
-    for (size_t w = 0; w < words; w++) {
-        size_t left = text.len - w * 64;
-        struct bytes part = bytes_of(text.at + w * 64, left < 64 ? left : 64);
+    for (size_t at = 0; at < text.len; at += BLOCK_COLUMNS) {
+        size_t left = text.len - at;
+        struct bytes part = bytes_of(text.at + at, left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS);
 
         columns_mark(&columns, part);
-        *length += (size_t)__builtin_popcountll(
-            fill_word(rows, &columns, carries, bits ? bits + w : NULL, words));
+        *length += fill_block(rows, &columns, words_of(part.len), carries, bits ? bits + at / 64 : NULL, words);
         columns_clear(&columns, part);
     }
     mem_free(carries);
