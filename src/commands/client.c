@@ -222,7 +222,7 @@ static void cmd_client_caching(struct call *call)
 
 static const struct command_row subs[] = {
     {.name = "caching", .run = cmd_client_caching, .arity = 3, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
-     .syntax = "YES | NO", .summary = "Would choose whether the next command's keys are tracked; tracking is not there yet."},
+     .syntax = "<YES | NO>", .summary = "Would choose whether the next command's keys are tracked; tracking is not there yet."},
     {.name = "getname", .run = cmd_client_getname, .arity = 2, .flags = ORDINARY, .since = "2.6.9", .cost = "O(1)",
      .syntax = "", .summary = "Returns the name of this connection."},
     {.name = "getredir", .run = cmd_client_getredir, .arity = 2, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
@@ -236,36 +236,36 @@ static const struct command_row subs[] = {
      .syntax = "", .tips = "nondeterministic_output", .summary = "Tells of this connection in the fields of CLIENT LIST."},
     {.name = "kill", .run = cmd_client_kill, .arity = -3, .flags = ADMINISTERS, .since = "2.4.0",
      .cost = "O(N) where N is the number of connections",
-     .syntax = "ip:port | [ID client-id] [TYPE NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] [USER username] "
-               "[ADDR ip:port] [LADDR ip:port] [SKIPME YES | NO] [MAXAGE seconds]",
+     .syntax = "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] "
+               "[ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE seconds]>",
      .summary = "Closes the connection from an address, or those that all filters fit.",
      .history = "2.8.12: Added new filter format.\n2.8.12: `ID` option.\n3.2.0: Added `master` type in for `TYPE` "
                 "option.\n5.0.0: Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward "
                 "compatibility.\n6.2.0: `LADDR` option.\n7.4.0: `MAXAGE` option."},
     {.name = "list", .run = cmd_client_list, .arity = -2, .flags = ADMINISTERS, .since = "2.4.0",
      .cost = "O(N) where N is the number of connections",
-     .syntax = "[TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]",
+     .syntax = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
      .tips = "nondeterministic_output", .summary = "Tells of the connections, a line each.",
      .history = "2.8.12: Added unique client `id` field.\n5.0.0: Added optional `TYPE` filter.\n6.0.0: Added `user` "
                 "field.\n6.2.0: Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` "
                 "filter.\n7.0.0: Added `resp`, `multi-mem`, `rbs` and `rbp` fields.\n7.0.3: Added `ssub` "
                 "field.\n7.2.0: Added `lib-name` and `lib-ver` fields."},
     {.name = "no-evict", .run = cmd_client_no_evict, .arity = 3, .flags = ADMINISTERS, .since = "7.0.0",
-     .cost = "O(1)", .syntax = "ON | OFF", .summary = "Asks that this connection is not closed to make room for others."},
+     .cost = "O(1)", .syntax = "<ON | OFF>", .summary = "Asks that this connection is not closed to make room for others."},
     {.name = "no-touch", .run = cmd_client_no_touch, .arity = 3, .flags = ORDINARY | COMMAND_IS_OURS, .since = "7.2.0",
-     .cost = "O(1)", .syntax = "ON | OFF", .summary = "Reads of this connection leave no trace of use on the keys."},
+     .cost = "O(1)", .syntax = "<ON | OFF>", .summary = "Reads of this connection leave no trace of use on the keys."},
     {.name = "pause", .run = cmd_client_pause, .arity = -3, .flags = ADMINISTERS, .since = "2.9.50", .cost = "O(1)",
      .syntax = "timeout [WRITE | ALL]", .summary = "Lets all clients, or those that write, wait for so many milliseconds.",
      .history = "6.2.0: `CLIENT PAUSE WRITE` mode added along with the `mode` option."},
     {.name = "reply", .run = cmd_client_reply, .arity = 3, .flags = ORDINARY, .since = "3.2.0", .cost = "O(1)",
-     .syntax = "ON | OFF | SKIP", .summary = "Chooses whether this connection is answered."},
+     .syntax = "<ON | OFF | SKIP>", .summary = "Chooses whether this connection is answered."},
     {.name = "setinfo", .run = cmd_client_setinfo, .arity = 4, .flags = ORDINARY | COMMAND_IS_OURS, .since = "7.2.0",
-     .cost = "O(1)", .syntax = "LIB-NAME libname | LIB-VER libver",
+     .cost = "O(1)", .syntax = "<LIB-NAME libname | LIB-VER libver>",
      .summary = "Tells which library this client uses, for CLIENT LIST."},
     {.name = "setname", .run = cmd_client_setname, .arity = 3, .flags = ORDINARY, .since = "2.6.9", .cost = "O(1)",
      .syntax = "connection-name", .summary = "Names this connection, for CLIENT LIST."},
     {.name = "tracking", .run = cmd_client_tracking, .arity = -3, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
-     .syntax = "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+     .syntax = "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
      .summary = "Would tell this client when a key changes that it has read; not there yet."},
     {.name = "trackinginfo", .run = cmd_client_trackinginfo, .arity = 2, .flags = ORDINARY, .since = "6.2.0",
      .cost = "O(1)", .syntax = "", .summary = "Tells that tracking is off: it is not there yet."},

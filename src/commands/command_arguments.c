@@ -97,7 +97,7 @@ static const char *type_of(const struct parser *parser, const char *name)
 {
     static const char integers[] =
         " seconds milliseconds increment decrement offset start end stop count cursor index index2 db "
-        "destination-db port timeout len numkeys numreplicas protover client-id index1 samples percentage "
+        "destination-db port timeout len bits numkeys numreplicas protover client-id index1 samples percentage "
         "min-match-len maxage arity version ";
     char padded[NAME_ROOM + 2];
 
@@ -132,7 +132,7 @@ static struct node *parse_alternative(struct parser *parser)
     }
     if (!line->next) return line;
     block = wrap(parser, "block", line);
-    if (line->token.len > 0 && line->type[0] != 'p') {
+    if (line->token.len > 0 && line->type[0] != 'p' && !(line->flags & NODE_OPTIONAL)) {
         block->token = line->token;
         line->token.len = 0;
     }
@@ -185,15 +185,21 @@ static void make_multiple(struct parser *parser, struct node **line, unsigned wo
 {
     struct node **from = line;
     unsigned count = 0, nodes;
+    struct bytes token;
 
     for (const struct node *node = *line; node; node = node->next) count++;
-    nodes = with_token ? 1 : words;
+    nodes = with_token ? words - 1 : words;
     if (count < nodes) {
         give_up(parser);
         return;
     }
     for (unsigned i = nodes; i < count; i++) from = &(*from)->next;
-    if (nodes > 1) *from = wrap(parser, "block", *from);
+    if (nodes > 1) {
+        token = (*from)->token;
+        (*from)->token.len = 0;
+        *from = wrap(parser, "block", *from);
+        (*from)->token = token;
+    }
     (*from)->flags |= NODE_MULTIPLE | (with_token ? NODE_MULTIPLE_TOKEN : 0u);
 }
 

@@ -52,9 +52,9 @@ static void weigh_client(struct session *session, void *context)
     struct client_sums *sums = context;
     struct session_facts facts;
 
-    session_host->facts(session, &facts);
+    session_host->weigh(session, &facts);
     sums->count++;
-    sums->bytes += facts.input_bytes + facts.output_bytes;
+    sums->bytes += facts.memory_bytes;
     sums->postponed += (session_flags(session) & (SESSION_BLOCKED | SESSION_POSTPONED)) != 0;
     if (facts.input_bytes > sums->longest_input) sums->longest_input = facts.input_bytes;
     if (facts.output_bytes > sums->longest_output) sums->longest_output = facts.output_bytes;

@@ -151,7 +151,7 @@ static void count_client(struct session *session, void *context)
     unsigned *clients = context;
     struct session_facts facts;
 
-    session_host->facts(session, &facts);
+    session_host->weigh(session, &facts);
     clients[facts.worker]++;
 }
 

@@ -4,6 +4,9 @@
 #include "coatcheck/keyspace/weight.h"
 #include "info_internal.h"
 
+/* The option `databases` allows 255. */
+#define DATABASES_MAX 256
+
 static void cmd_memory_usage(struct call *call)
 {
     struct entry *entry;
@@ -85,13 +88,16 @@ static void cmd_memory_stats(struct call *call)
     struct reply *reply = call->reply;
     struct memory_report report;
     size_t used, start;
+    bool has_keys[DATABASES_MAX];
     unsigned databases = 0;
 
     memory_report_read(call, &report);
     used = report.footprint.now.allocated;
     start = report.footprint.at_start;
     for (unsigned db = 0; db < keyspace_databases(call->keyspace); db++) {
-        databases += keyspace_count(call->keyspace, db) > 0;
+        /* Asked once: the map is as long as was said, whatever becomes of the keys meanwhile. */
+        has_keys[db] = keyspace_count(call->keyspace, db) > 0;
+        databases += has_keys[db];
     }
     reply_map(reply, 27 + databases);
     add_size(reply, "peak.allocated", report.footprint.peak);
@@ -104,11 +110,8 @@ static void cmd_memory_stats(struct call *call)
     add_size(reply, "aof.buffer", 0);
     add_size(reply, "lua.caches", 0);
     add_size(reply, "functions.caches", 0);
-    /* A key more in a database that had none must not make the map longer than was said. */
-    for (unsigned db = 0; db < keyspace_databases(call->keyspace) && databases > 0; db++) {
-        if (keyspace_count(call->keyspace, db) == 0) continue;
-        add_database(call, db);
-        databases--;
+    for (unsigned db = 0; db < keyspace_databases(call->keyspace); db++) {
+        if (has_keys[db]) add_database(call, db);
     }
     add_size(reply, "overhead.total", report.overhead);
     add_size(reply, "keys.count", report.keys);

@@ -253,7 +253,7 @@ static void host_each_own(void (*see)(struct session *session, void *context), v
     worker_each_conn(this_worker, see_conn, &order);
 }
 
-static void host_facts(struct session *session, struct session_facts *facts)
+static void host_weigh(struct session *session, struct session_facts *facts)
 {
     struct conn *conn = conn_of(session);
     struct conn_facts conn_facts;
@@ -265,6 +265,13 @@ static void host_facts(struct session *session, struct session_facts *facts)
     facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes;
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
+}
+
+static void host_facts(struct session *session, struct session_facts *facts)
+{
+    struct conn *conn = conn_of(session);
+
+    host_weigh(session, facts);
     conn_print_peer(conn, facts->peer);
     conn_print_local(conn, facts->local);
 }
@@ -351,6 +358,7 @@ static const struct session_host host = {
     .each = host_each,
     .each_own = host_each_own,
     .facts = host_facts,
+    .weigh = host_weigh,
     .close_after_reply = host_close_after_reply,
     .close = host_close,
     .resume = host_resume,

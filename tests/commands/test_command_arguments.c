@@ -100,6 +100,9 @@ static void what_repeats_is_multiple(void **state)
                         "name section type string flags +optional +multiple ");
     assert_string_equal(told("[PREFIX prefix [PREFIX prefix ...]]", (struct command_keys)KEYS_NONE),
                         "name prefix type string token PREFIX flags +optional +multiple +multiple_token ");
+    assert_string_equal(told("[CONFIG name value [CONFIG name value ...]]", (struct command_keys)KEYS_NONE),
+                        "name name_value type block token CONFIG flags +optional +multiple +multiple_token arguments "
+                        "name name type string name value type string ");
 }
 
 static void several_keys_in_a_row_are_all_keys(void **state)

@@ -116,6 +116,9 @@ struct session_host {
     /* Any thread, inside each() or by the owner. */
     void (*facts)(struct session *session, struct session_facts *facts);
 
+    /* As facts(), but for the two addresses, which it leaves alone: the kernel is not asked. */
+    void (*weigh)(struct session *session, struct session_facts *facts);
+
     /* By the owner: after this turn's replies are sent; at once, whatever is unsent. */
     void (*close_after_reply)(struct session *session);
     void (*close)(struct session *session);
