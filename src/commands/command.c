@@ -112,11 +112,10 @@ static bool read_filter(struct call *call, struct filter *filter)
     return true;
 }
 
-/* Without a filter subcommands are not listed; with one they are. */
 static bool filter_lets(const struct filter *filter, const struct command *command)
 {
     switch (filter->kind) {
-    case FILTER_NONE: return !command->parent;
+    case FILTER_NONE: return true;
     case FILTER_NOTHING: return false;
     case FILTER_CATEGORY: return command_categories(command) & filter->category;
     case FILTER_PATTERN: return glob_match_nocase(filter->pattern, bytes_of_text(command->full_name));
