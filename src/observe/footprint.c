@@ -26,7 +26,9 @@ static void look(int64_t now_us)
 void footprint_setup(void)
 {
     look(clock_steady_us());
+    lock_take(&footprint_lock, RANK_METRICS, 0);
     last.at_start = last.now.allocated;
+    lock_release(&footprint_lock, RANK_METRICS);
 }
 
 void footprint_note(void)
