@@ -113,6 +113,8 @@ def kill_counts(command, options):
         for round_ in range(5):
             crowd = [connect(server) for _ in range(200)]
             for client in crowd:
+                client.ask("PING")
+            for client in crowd:
                 client.send(b"INCR running\r\n" * 2000)
             # All at once: everyone but the killers themselves, told by their addresses.
             ids = [line.split()[0][3:] for line in killers[0].ask("CLIENT", "LIST")[1].decode().splitlines()
