@@ -54,11 +54,6 @@ static void sweep_group(struct sweep *sweep, struct group *group)
     }
 }
 
-static void group_prefetch(const struct group *group)
-{
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) __builtin_prefetch(slot_entry(group->slots[i]));
-}
-
 /* False: the hold is over before the run is. */
 static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t run)
 {
@@ -70,9 +65,9 @@ static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count,
     for (uint32_t i = 0; i < len; i++) {
         if (hint_is_due(sweep, first[i].soonest)) due[due_count++] = &first[i];
     }
-    if (due_count > 0) group_prefetch(due[0]);
+    if (due_count > 0) group_prefetch_entries(due[0]);
     for (uint32_t i = 0; i < due_count; i++) {
-        if (i + 1 < due_count) group_prefetch(due[i + 1]);
+        if (i + 1 < due_count) group_prefetch_entries(due[i + 1]);
         sweep_group(sweep, due[i]);
         if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) return false;
     }

@@ -8,6 +8,9 @@
 #define LIMIT_LEAST 79
 #define LIMIT_SPREAD 10
 
+/* Homes whose entries are fetched together. */
+#define HOMES_A_BATCH 8
+
 /* Where a table is heading that shrinks. */
 #define SHRUNK_LOAD 60
 
@@ -147,11 +150,12 @@ static void move_entry(struct shard *shard, struct table *table, struct entry *e
     }
 }
 
-/* Moves those of one group's entries whose home is `home`. */
-static void move_from_group(struct shard *shard, struct table *table, uint32_t home, struct group *group)
+/* Moves those of one group's entries whose home is among the batch. */
+static void move_from_group(struct shard *shard, struct table *table, uint32_t first, uint32_t batch,
+                            struct group *group)
 {
     uint32_t old_seed = table_old_seed(table);
-    struct walk walk = {.groups = table->old, .count = table->old_count, .home = home};
+    struct walk walk = {.groups = table->old, .count = table->old_count};
 
     for (unsigned i = 0; i < GROUP_SLOTS; i++) {
         struct entry *entry = slot_entry(group->slots[i]);
@@ -162,27 +166,28 @@ static void move_from_group(struct shard *shard, struct table *table, uint32_t h
         name = entry_key(entry);
         hash = hash_bytes(name);
         placed = hash_under(old_seed, hash, name);
-        if (place_home(placed, table->old_count) != home) continue;
+        walk.home = place_home(placed, table->old_count);
+        if (walk.home - first >= batch) continue;
         array_take(&walk, group, &group->slots[i]);
-        if (table->seed != old_seed) placed = hash_under(table->seed, hash, name);
+        if (unlikely(table->seed != old_seed)) placed = hash_under(table->seed, hash, name);
         move_entry(shard, table, entry, placed, group->touched);
     }
 }
 
-static void move_home(struct shard *shard, struct table *table, uint32_t home)
+static void move_homes(struct shard *shard, struct table *table, uint32_t batch)
 {
-    struct group *first = &table->old[home];
-    uint32_t at = home;
+    uint32_t first = table->moved, at = first;
+    struct group *last = &table->old[first + batch - 1];
 
-    for (;;) {
+    for (uint32_t steps = 1; steps <= table->old_count; steps++) {
         struct group *group = &table->old[at];
 
-        move_from_group(shard, table, home, group);
-        /* The homes before are empty, so what still lives behind the first group is nearly always ours. */
-        if (first->overflow == 0 || group->overflow == 0) return;
+        move_from_group(shard, table, first, batch, group);
+        /* The homes before are empty, so what still lives behind the last group is nearly always ours. */
+        if (steps >= batch && (last->overflow == 0 || group->overflow == 0)) break;
         if (++at == table->old_count) at = 0;
-        if (at == home) return;
     }
+    __atomic_store_n(&table->moved, first + batch, __ATOMIC_RELAXED);
 }
 
 static void table_moved_all(struct shard *shard, struct table *table)
@@ -194,32 +199,28 @@ static void table_moved_all(struct shard *shard, struct table *table)
     table->flags &= (uint8_t)~TABLE_REKEYING;
 }
 
-void table_prefetch_move(const struct table *table)
+/* Moving reads every key, to hash it again, and keys lie anywhere in memory: so all of a batch are fetched at
+ * once before the first is read, and the groups of the next batch before it comes. */
+static void table_prefetch_batch(const struct table *table, uint32_t batch)
 {
-    uint32_t end = table->moved + 2 < table->old_count ? table->moved + 2 : table->old_count;
+    uint32_t at = table->moved;
+    uint32_t end = at + batch + 1 < table->old_count ? at + batch + 1 : table->old_count;
+    uint32_t after = end + HOMES_A_WRITE < table->old_count ? end + HOMES_A_WRITE : table->old_count;
 
-    for (uint32_t at = table->moved; at < end; at++) {
-        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-            __builtin_prefetch(slot_entry(table->old[at].slots[i]));
-        }
-    }
-    if (end + 2 < table->old_count) {
-        __builtin_prefetch(&table->old[end]);
-        __builtin_prefetch(&table->old[end + 1]);
-    }
+    for (; at < end; at++) group_prefetch_entries(&table->old[at]);
+    for (; at < after; at++) prefetch(&table->old[at]);
 }
 
 void table_move(struct shard *shard, struct table *table, uint32_t homes)
 {
     while (homes > 0 && table->moved < table->old_count) {
-        uint32_t step = homes < 2 ? homes : 2;
+        uint32_t left = table->old_count - table->moved;
+        uint32_t batch = homes < HOMES_A_BATCH ? homes : HOMES_A_BATCH;
 
-        for (uint32_t i = 0; i < step && table->moved < table->old_count; i++) {
-            move_home(shard, table, table->moved);
-            table->moved++;
-        }
-        homes -= step;
-        table_prefetch_move(table);
+        if (batch > left) batch = left;
+        table_prefetch_batch(table, batch);
+        move_homes(shard, table, batch);
+        homes -= batch;
     }
     if (table->moved == table->old_count) table_moved_all(shard, table);
 }

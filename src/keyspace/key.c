@@ -31,7 +31,7 @@ __attribute__((no_sanitize("thread"))) void key_prefetch_group(const struct key 
             count = old_count;
         }
     }
-    __builtin_prefetch((char *)groups + (size_t)place_home(key->hash, count) * sizeof(struct group));
+    prefetch((char *)groups + (size_t)place_home(key->hash, count) * sizeof(struct group));
 }
 
 void key_prefetch_entry(const struct key *key)
@@ -45,7 +45,7 @@ void key_prefetch_entry(const struct key *key)
         struct group *group = &walk.groups[walk.home];
         uint32_t slots = group_match(group, walk.tag);
 
-        if (slots) __builtin_prefetch(slot_entry(group->slots[slots_first(slots)]));
+        if (slots) prefetch(slot_entry(group->slots[slots_first(slots)]));
     }
     shard_unlock(key->shard);
 }

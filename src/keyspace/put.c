@@ -146,6 +146,10 @@ enum status key_put_int(const struct key *key, struct spot *spot, int64_t number
                               .deadline_ms = deadline_for(spot, deadline_ms)};
     uint8_t value[8];
 
+    if (deadline_ms == KEEP_DEADLINE && spot->entry && entry_form(spot->entry) == ENTRY_INT) {
+        int_write(entry_parts(spot->entry).value, number);
+        return OK;
+    }
     int_write(value, number);
     return spot_put(key, spot, &plan, bytes_of(value, sizeof value), 0, false);
 }

@@ -74,11 +74,6 @@ static bool container_free_until(struct remains *remains, uint64_t until_ticks)
     return false;
 }
 
-static void group_prefetch(const struct group *group)
-{
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) __builtin_prefetch(slot_entry(group->slots[i]));
-}
-
 static bool array_free_until(struct keyspace *keyspace, struct group *groups, uint64_t until_ticks)
 {
     struct array_foot *foot = array_detached_foot(groups);
@@ -86,7 +81,7 @@ static bool array_free_until(struct keyspace *keyspace, struct group *groups, ui
     while (foot->done < foot->count) {
         struct group *group = &groups[foot->done++];
 
-        if (foot->done < foot->count) group_prefetch(group + 1);
+        if (foot->done < foot->count) group_prefetch_entries(group + 1);
         for (unsigned i = 0; i < GROUP_SLOTS; i++) {
             if (group->slots[i]) entry_dispose(keyspace, slot_entry(group->slots[i]));
         }

@@ -141,7 +141,7 @@ enum status table_insert(struct shard *shard, unsigned db, struct table *table, 
     if (unlikely(!table->groups) && table_begin(shard, table) != OK) return NO_MEMORY;
     if (unlikely(table_is_brimming(table)) && table_make_room(shard, db, table) != OK) return NO_MEMORY;
     if (unlikely(table->live == UINT32_MAX)) return NO_MEMORY;
-    if (unlikely(table->old != NULL)) table_move(shard, table, 2);
+    if (unlikely(table->old != NULL)) table_move(shard, table, HOMES_A_WRITE);
 
     walk = table_walk(table, hash, name);
     slot = array_put(&walk, &group, &steps, &overflow);

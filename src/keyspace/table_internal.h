@@ -248,14 +248,15 @@ void table_growth_refused(struct table *table);
 /* Is there far too much room? */
 bool table_is_lean(const struct table *table);
 
+/* How many homes a write moves on: a table of n groups is through after n / 4 of them, long before it would want
+ * to grow again, and its old array has not filled up by more than 4 %. */
+#define HOMES_A_WRITE 4
+
 /* Moves so many homes on. */
 void table_move(struct shard *shard, struct table *table, uint32_t homes);
 
 /* Moves all that is left, for who cannot wait. */
 void table_move_all(struct shard *shard, struct table *table);
-
-/* Tells one step ahead what will be moved next. */
-void table_prefetch_move(const struct table *table);
 
 /* One slot for an entry that is not in the array. NULL: the array is full. */
 uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow);

@@ -38,11 +38,6 @@ static uint64_t home_begins(uint64_t home, uint32_t count)
     return ((home << 32) + count - 1) / count;
 }
 
-static void chain_prefetch(const struct group *group)
-{
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) __builtin_prefetch(slot_entry(group->slots[i]));
-}
-
 /* Sees those of a home's entries whose position is in [scan->position, end). */
 static void scan_home(struct scan *scan, const struct table *table, struct group *groups, uint32_t count,
                       uint32_t home, uint64_t end)
@@ -53,7 +48,7 @@ static void scan_home(struct scan *scan, const struct table *table, struct group
     for (;;) {
         struct group *group = &groups[at];
 
-        chain_prefetch(group);
+        group_prefetch_entries(group);
         for (unsigned i = 0; i < GROUP_SLOTS; i++) {
             struct entry *entry = slot_entry(group->slots[i]);
             struct bytes name;
