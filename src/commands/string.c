@@ -44,13 +44,15 @@ static enum status put_value(struct call *call, struct spot *spot, struct bytes 
     return status;
 }
 
-/* Answers the old value first: afterwards its memory may be the new one's. */
+/* Answers the old value first: afterwards its memory may be the new one's. A client who cannot be told, for
+ * want of memory, changes nothing. */
 static void exchange(struct call *call, struct spot *spot, struct bytes value, int64_t deadline_ms)
 {
     struct reply_mark mark = reply_mark(call->reply);
     enum status status;
 
     reply_value(call, spot->entry);
+    if (unlikely(call->reply->failed)) return;
     status = put_value(call, spot, value, deadline_ms);
     if (status == OK) return;
     reply_take_back(call->reply, mark);
@@ -188,7 +190,7 @@ static void cmd_getdel(struct call *call)
 
     if (!find_to_read(call, &spot)) return;
     reply_value(call, spot.entry);
-    if (spot.entry) remove_key(call, &spot);
+    if (spot.entry && likely(!call->reply->failed)) remove_key(call, &spot);
 }
 
 /* Moves the deadline of a value that has been answered. */
@@ -222,7 +224,7 @@ static void cmd_getex(struct call *call)
     if (!string_options_deadline(call, &options, &deadline_ms)) return;
     mark = reply_mark(call->reply);
     reply_entry(call, spot.entry);
-    if (options.flags == 0) return;
+    if (options.flags == 0 || unlikely(call->reply->failed)) return;
     status = move_deadline(call, &spot, deadline_ms);
     if (status == OK) return;
     reply_take_back(call->reply, mark);
