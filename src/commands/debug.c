@@ -10,6 +10,7 @@
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/turn.h"
+#include "coatcheck/observe/facts.h"
 #include "coatcheck/structs/glob.h"
 
 struct debug_row {
@@ -257,11 +258,18 @@ static void debug_needs_disk(struct call *call)
                  (int)name.len, name.at);
 }
 
+static void debug_change_repl_id(struct call *call)
+{
+    facts_change_replication_id();
+    reply_ok(call->reply);
+}
+
 static void debug_help(struct call *call);
 
 static const struct debug_row debug_rows[] = {
     {"assert", 0, 0, debug_assert, "ASSERT\n    End by a broken assertion."},
-    {"change-repl-id", 0, 0, debug_nothing_to_tune, NULL},
+    {"change-repl-id", 0, 0, debug_change_repl_id,
+     "CHANGE-REPL-ID\n    Draw another replication id, which INFO replication shows."},
     {"digest", 0, 0, debug_digest, "DIGEST\n    A digest of all keys and values; equal for equal data."},
     {"digest-value", 0, UINT32_MAX, debug_digest_value, "DIGEST-VALUE <key> [<key> ...]\n    Digests of values."},
     {"error", 1, 1, debug_error, "ERROR <text>\n    Answer this error."},
@@ -277,14 +285,22 @@ static const struct debug_row debug_rows[] = {
     {"protocol", 1, 1, debug_protocol,
      "PROTOCOL <type>\n    Answer a value of this type: string, integer, double, bignum, null, array, set, map,\n"
      "    attrib, push, verbatim, true, false."},
-    {"quicklist-packed-threshold", 1, 1, debug_nothing_to_tune, NULL},
-    {"replybuffer", 2, 2, debug_nothing_to_tune, NULL},
-    {"set-disable-deny-scripts", 1, 1, debug_nothing_to_tune, NULL},
-    {"set-skip-checksum-validation", 1, 1, debug_nothing_to_tune, NULL},
-    {"reload", 0, UINT32_MAX, debug_needs_disk, NULL},
-    {"loadaof", 0, 0, debug_needs_disk, NULL},
-    {"restart", 0, 1, debug_needs_disk, NULL},
-    {"crash-and-recover", 0, 1, debug_needs_disk, NULL},
+    {"quicklist-packed-threshold", 1, 1, debug_nothing_to_tune,
+     "QUICKLIST-PACKED-THRESHOLD <size>\n    Tunes what is not here: does nothing."},
+    {"replybuffer", 2, 2, debug_nothing_to_tune,
+     "REPLYBUFFER <what> <value>\n    Tunes what is not here: does nothing."},
+    {"set-disable-deny-scripts", 1, 1, debug_nothing_to_tune,
+     "SET-DISABLE-DENY-SCRIPTS <0|1>\n    Tunes what is not here: does nothing."},
+    {"set-skip-checksum-validation", 1, 1, debug_nothing_to_tune,
+     "SET-SKIP-CHECKSUM-VALIDATION <0|1>\n    Tunes what is not here: does nothing."},
+    {"reload", 0, UINT32_MAX, debug_needs_disk,
+     "RELOAD\n    Not there yet."},
+    {"loadaof", 0, 0, debug_needs_disk,
+     "LOADAOF\n    Not there yet."},
+    {"restart", 0, 1, debug_needs_disk,
+     "RESTART\n    Not there yet."},
+    {"crash-and-recover", 0, 1, debug_needs_disk,
+     "CRASH-AND-RECOVER\n    Not there yet."},
     {"segfault", 0, 0, debug_segfault, "SEGFAULT\n    End by a write to where nothing is."},
     {"set-active-expire", 1, 1, debug_set_active_expire,
      "SET-ACTIVE-EXPIRE <0|1>\n    Leave expired keys to their readers (0), or sweep them as usual (1)."},

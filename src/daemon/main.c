@@ -6,6 +6,7 @@
 #include "coatcheck/config/file.h"
 #include "coatcheck/daemon/server.h"
 #include "coatcheck/daemon/signals.h"
+#include "coatcheck/observe/registry.h"
 #include "coatcheck/version.h"
 
 enum { EXIT_BAD_ARGUMENTS = 2 };
@@ -19,6 +20,7 @@ static const char usage[] =
     "  --option value ...    any option of the file, after it: --port 7000 --threads 4\n"
     "  --check FILE          read the file, say what is wrong with it, and exit\n"
     "  --print-options       every option with its default and what it does\n"
+    "  --print-metrics       everything that is counted, and what it tells\n"
     "  --version             what this is\n"
     "  --help                this text\n"
     "\n"
@@ -31,11 +33,11 @@ static int refuse(struct text *why)
     return EXIT_BAD_ARGUMENTS;
 }
 
-static int print_options(void)
+static int print_all(void (*print)(struct text *into))
 {
     struct text all = {0};
 
-    config_print_all(&all);
+    print(&all);
     fwrite(all.at, 1, all.len, stdout);
     text_fini(&all);
     return EXIT_SUCCESS;
@@ -106,7 +108,8 @@ int main(int argc, char **argv)
             printf("coatcheckd %s\n", COATCHECK_VERSION);
             return EXIT_SUCCESS;
         }
-        if (strcmp(argv[1], "--print-options") == 0) return print_options();
+        if (strcmp(argv[1], "--print-options") == 0) return print_all(config_print_all);
+        if (strcmp(argv[1], "--print-metrics") == 0) return print_all(observe_print_all);
         if (strcmp(argv[1], "--check") == 0) {
             if (argc == 3) return check_file(argv[2]);
             text_addf(&why, "--check takes the path of one file");

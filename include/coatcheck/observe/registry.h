@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include "coatcheck/base/bytes.h"
 #include "coatcheck/base/metric.h"
+#include "coatcheck/base/text.h"
 
 /* Adds a room's rows. At start only, before other threads run. */
 void observe_add(const struct metric_set *set);
@@ -23,5 +24,8 @@ bool observe_read(struct bytes name, int64_t *sum);
 
 /* Every COUNTER starts at zero again, gauges stay (CONFIG RESETSTAT). */
 void observe_reset(void);
+
+/* Every row on a line of its own: name, "counter" or "gauge", room, sentence. */
+void observe_print_all(struct text *into);
 
 #endif
