@@ -182,8 +182,14 @@ void reply_error_text(struct reply *reply, struct bytes text)
     }
     put(reply, "\r\n", 2);
 
-    while (code_len < text.len && text.at[code_len] != ' ') code_len++;
-    if (code_len >= sizeof reply->code_room) code_len = sizeof reply->code_room - 1;
+    /* Counted by its first word, when it is short enough to be one. */
+    while (code_len < text.len && code_len < sizeof reply->code_room && !strchr(" \r\n", text.at[code_len])) {
+        code_len++;
+    }
+    if (code_len == 0 || code_len == text.len || code_len == sizeof reply->code_room) {
+        note_error(reply, BYTES("ERR"));
+        return;
+    }
     memcpy(reply->code_room, text.at, code_len);
     note_error(reply, bytes_of(reply->code_room, code_len));
 }
