@@ -20,6 +20,7 @@ import time
 import common
 from common import ask, connect, servers, wire
 
+PATIENCE_S = 60.0
 CLIENTS_A_PROCESS = 13
 PROCESSES = 4
 
@@ -103,7 +104,7 @@ class Dice:
 
 
 class Client:
-    """A connection that is given up and made again now and then."""
+    """A connection that is given up and made again now and then. commands: sent and not answered."""
 
     def __init__(self, server, dice):
         self.server, self.dice = server, dice
@@ -113,7 +114,7 @@ class Client:
         """Sends some commands in one write; now and then only a part of them."""
         chance = self.dice.dice
         if self.connection is None:
-            self.connection = connect(self.server, 60.0)
+            self.connection = connect(self.server, PATIENCE_S)
         self.commands = [self.dice.command() for _ in range(chance.choice((1, 1, 2, 5, 20)))]
         data = b"".join(map(wire.encode, self.commands))
         try:
@@ -133,9 +134,10 @@ class Client:
             self.leave()
             return
         try:
-            for _ in self.commands:
+            while self.commands:
                 while self.connection.reply()[0] == "push":
                     pass
+                self.commands.pop(0)
                 self.answered += 1
         except wire.Closed:
             self.leave()
@@ -156,8 +158,8 @@ def work(server, number, seed, listed, seconds, results):
             for client in clients:
                 client.hear()
     except (OSError, wire.Silent, wire.ProtocolError) as failure:
-        wrong = "%s %s after %s" % (type(failure).__name__, failure, " | ".join(
-            repr(b" ".join(words))[:60] for words in client.commands))
+        wrong = "%s %s; not answered: %s" % (type(failure).__name__, failure, " | ".join(
+            repr(b" ".join(words))[:100] for words in client.commands))
     results.put((sum(client.answered for client in clients), wrong))
 
 
