@@ -122,6 +122,8 @@ struct blob *blob_make_own(struct blob **blob, size_t room)
         return *blob = grown;
     }
     if (room < mine->len) room = mine->len;
+    /* Who makes it longer will do so again, and then finds the room here. */
+    if (room > mine->len && room < SIZE_MAX / 4) room += room / 4;
     grown = blob_new(room);
     if (!grown) return NULL;
     grown->len = mine->len;
