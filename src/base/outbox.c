@@ -56,6 +56,19 @@ bool outbox_add_held(struct outbox *outbox, struct bytes bytes, void (*release)(
     return true;
 }
 
+void outbox_move(struct outbox *into, struct outbox *from)
+{
+    if (!from->first) return;
+    if (into->last) {
+        into->last->next = from->first;
+    } else {
+        into->first = from->first;
+    }
+    into->last = from->last;
+    into->bytes += from->bytes;
+    *from = (struct outbox){0};
+}
+
 void outbox_chunk_free(struct outbox_chunk *chunk)
 {
     if (chunk->release) chunk->release(chunk->holder);

@@ -57,7 +57,7 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
 
 void client_print(struct session *session, struct text *into)
 {
-    const struct command *last = atomic_load_explicit(&session->last, memory_order_relaxed);
+    unsigned last = atomic_load_explicit(&session->last, memory_order_relaxed);
     uint32_t now_s = session_now_s();
     struct session_facts facts;
 
@@ -72,7 +72,7 @@ void client_print(struct session *session, struct text *into)
               " db=%u sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 "
               "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
               session_db(session), facts.input_bytes, facts.output_bytes > 0, facts.output_bytes,
-              facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r", last ? last->full_name : "NULL",
+              facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r", last > 0 ? commands_at(last - 1)->full_name : "NULL",
               session->resp);
     session_add_text(session, SESSION_LIBRARY_NAME, into);
     text_add(into, BYTES(" lib-ver="));

@@ -78,10 +78,13 @@ static void reply_unknown(struct call *call)
                  (int)(name.len < UNKNOWN_SHOWN ? name.len : UNKNOWN_SHOWN), name.at, args, hint);
 }
 
-/* A container whose subcommand is unknown is unknown as a whole. */
-static inline bool is_known_sub(const struct call *call)
+/* For CLIENT LIST. A container whose subcommand is unknown is unknown as a whole. */
+static inline void note_last(struct call *call)
 {
-    return !call->command || !call->command->subs || call_argc(call) == 1;
+    const struct command *command = call->command;
+    bool known = likely(command != NULL) && !(unlikely(command->subs != NULL) && call_argc(call) > 1);
+
+    atomic_store_explicit(&call->session->last, (uint16_t)(known ? command->number + 1 : 0), memory_order_relaxed);
 }
 
 /* Known, and with a number of words that fits? Answers the client when not. */
@@ -215,7 +218,7 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
 {
     unsigned errors_before = call->reply->errors;
 
-    atomic_store_explicit(&call->session->last, is_known_sub(call) ? call->command : NULL, memory_order_relaxed);
+    note_last(call);
     if (!is_well_formed(call)) {
         count_rejection(call, errors_before);
         return DISPATCHED;

@@ -40,26 +40,40 @@ struct conn *conn_of_room(void *room)
     return (struct conn *)((char *)room - offsetof(struct conn, room));
 }
 
-struct worker *conn_worker(const struct conn *conn)
+/* ---- the work of one that does not sit idle ---- */
+
+struct conn_work *conn_begin_work(struct conn *conn)
 {
-    return conn->home;
+    if (!conn->work) conn->work = mem_alloc_zeroed(sizeof *conn->work);
+    return conn->work;
 }
 
-struct outbox *conn_outbox(struct conn *conn)
+void conn_drop_work(struct conn *conn)
 {
-    return &conn->outbox;
+    if (!conn->work) return;
+    outbox_clear(&conn->work->outbox);
+    mem_free(conn->work->saved);
+    mem_free(conn->work);
+    conn->work = NULL;
 }
 
-void conn_flush_soon(struct conn *conn)
+void conn_rest(struct conn *conn)
 {
+    if (!conn->work->saved && !conn->work->outbox.first) conn_drop_work(conn);
+}
+
+bool conn_push(struct conn *conn, struct bytes bytes)
+{
+    if (!conn_begin_work(conn) || !outbox_add(&conn->work->outbox, bytes)) return false;
     conn->flags |= CONN_DIRTY;
-    worker_list_ready(conn->home, conn);
+    conn_list_ready(conn);
+    return true;
 }
 
 void conn_resume(struct conn *conn)
 {
     conn->flags |= CONN_RESUMED;
-    worker_list_ready(conn->home, conn);
+    conn_list_ready(conn);
 }
 
 void conn_hold(struct conn *conn, bool held)
@@ -76,13 +90,13 @@ void conn_hold(struct conn *conn, bool held)
 void conn_close_after_reply(struct conn *conn)
 {
     conn->flags |= CONN_ENDING;
-    worker_list_ready(conn->home, conn);
+    conn_list_ready(conn);
 }
 
 void conn_close(struct conn *conn)
 {
     conn->flags |= CONN_DEAD;
-    worker_list_ready(conn->home, conn);
+    conn_list_ready(conn);
 }
 
 bool conn_is_closing(const struct conn *conn)
@@ -92,7 +106,7 @@ bool conn_is_closing(const struct conn *conn)
 
 bool conn_is_choked(const struct conn *conn)
 {
-    return conn->outbox.bytes >= CHOKE_BYTES;
+    return conn_unsent(conn) >= CHOKE_BYTES;
 }
 
 void conn_set_class(struct conn *conn, enum conn_class class)
@@ -105,14 +119,14 @@ void conn_watch(struct conn *conn)
     short want = 0;
 
     if (!(conn->flags & (CONN_HELD | CONN_CHOKED | CONN_ENDING | CONN_DEAD | CONN_PEER_GONE))) want |= EV_READ;
-    if (conn->outbox.bytes > 0) want |= EV_WRITE;
+    if (conn_unsent(conn) > 0) want |= EV_WRITE;
     if (want == conn->watching) return;
 
     event_del(&conn->event);
     conn->watching = (uint8_t)want;
     /* A held connection is watched for nothing; epoll still tells of a peer that has gone away. */
     if (want == 0) return;
-    event_assign(&conn->event, event_get_base(&conn->event), conn->fd, want | EV_PERSIST,
+    event_assign(&conn->event, event_get_base(&conn->event), conn_fd(conn), want | EV_PERSIST,
                  event_get_callback(&conn->event), conn);
     event_add(&conn->event, NULL);
 }
@@ -124,13 +138,14 @@ static void show(_Atomic uint32_t *figure, size_t bytes)
 
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants)
 {
-    struct saved_input *saved = conn->saved;
+    struct saved_input *saved = conn_saved(conn);
     size_t left = input.len - used;
 
     if (left == 0) {
-        if (saved) show(&conn->shown_input, 0);
+        if (likely(!saved)) return true;
+        show(&conn->shown_input, 0);
         mem_free(saved);
-        conn->saved = NULL;
+        conn->work->saved = NULL;
         return true;
     }
     show(&conn->shown_input, left);
@@ -141,20 +156,25 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
         return true;
     }
     must(!saved);
+    if (!conn_begin_work(conn)) return false;
     saved = mem_alloc(sizeof *saved + left + INPUT_PADDING);
     if (!saved) return false;
     *saved = (struct saved_input){.len = left, .room = left, .wants = wants};
     memcpy(saved->at, input.at + used, left);
-    conn->saved = saved;
+    conn->work->saved = saved;
     return true;
 }
 
 bool conn_keep_direct(struct conn *conn, char *direct, size_t len)
 {
-    must(!conn->saved);
-    conn->saved = mem_alloc(sizeof *conn->saved);
-    if (!conn->saved) return false;
-    *conn->saved = (struct saved_input){.direct = direct, .direct_left = len};
+    struct saved_input *saved;
+
+    must(!conn_saved(conn));
+    if (!conn_begin_work(conn)) return false;
+    saved = mem_alloc(sizeof *saved);
+    if (!saved) return false;
+    *saved = (struct saved_input){.direct = direct, .direct_left = len};
+    conn->work->saved = saved;
     return true;
 }
 
@@ -162,51 +182,52 @@ static bool over_output_limit(struct conn *conn)
 {
     const struct output_limit *limit = &output_limits[conn->class];
     int64_t hard = option_int(&limit->hard), soft = option_int(&limit->soft);
-    int64_t bytes = (int64_t)conn->outbox.bytes;
+    int64_t bytes = (int64_t)conn_unsent(conn);
     uint32_t now_s;
 
     if (hard > 0 && bytes > hard) return true;
     if (soft == 0 || bytes <= soft) {
-        conn->soft_since_s = 0;
+        if (conn->work) conn->work->soft_since_s = 0;
         return false;
     }
     now_s = (uint32_t)(clock_steady_us() / 1000000) + 1;
-    if (conn->soft_since_s == 0) conn->soft_since_s = now_s;
-    return now_s - conn->soft_since_s > option_int(&limit->soft_s);
+    if (conn->work->soft_since_s == 0) conn->work->soft_since_s = now_s;
+    return now_s - conn->work->soft_since_s > option_int(&limit->soft_s);
 }
 
-/* After a send that left something: be told when there is room again, and read no more above a bound. */
+/* After a send: be told when there is room for what it left, and read no more above a bound. */
 static bool conn_hold_back(struct conn *conn)
 {
-    show(&conn->shown_output, conn->outbox.bytes);
+    size_t unsent = conn_unsent(conn);
+
+    show(&conn->shown_output, unsent);
     if (over_output_limit(conn)) {
         char peer[CONN_NAME_MAX];
 
         conn_print_peer(conn, peer);
-        log_warning("closing %s: it left %zu bytes of replies unread, over client-output-buffer-limit", peer,
-                    conn->outbox.bytes);
+        log_warning("closing %s: it left %zu bytes of replies unread, over client-output-buffer-limit", peer, unsent);
         METRIC_ADD(net, client_output_buffer_limit_disconnections, 1);
         return false;
     }
     if (conn_is_choked(conn) && !(conn->flags & CONN_CHOKED)) {
         conn->flags |= CONN_CHOKED;
         METRIC_ADD(net, unread_pauses, 1);
-    } else if ((conn->flags & CONN_CHOKED) && conn->outbox.bytes < CHOKE_BYTES / 2) {
+    } else if ((conn->flags & CONN_CHOKED) && unsent < CHOKE_BYTES / 2) {
         conn->flags &= ~CONN_CHOKED;
-        if (conn->saved) conn_resume(conn);
+        if (conn_saved(conn)) conn_resume(conn);
     }
     conn_watch(conn);
     return true;
 }
 
 /* One writev of the outbox and the output. The number of bytes that went, or -1. */
-static ssize_t send_pieces(struct conn *conn, struct bytes output, size_t *asked)
+static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struct bytes output, size_t *asked)
 {
     struct iovec pieces[SEND_PIECES];
     int n = 0;
 
     *asked = 0;
-    for (struct outbox_chunk *chunk = conn->outbox.first; chunk && n < SEND_PIECES - 1; chunk = chunk->next) {
+    for (struct outbox_chunk *chunk = outbox->first; chunk && n < SEND_PIECES - 1; chunk = chunk->next) {
         pieces[n].iov_base = (char *)(uintptr_t)chunk->at + chunk->sent;
         pieces[n].iov_len = chunk->len - chunk->sent;
         *asked += pieces[n++].iov_len;
@@ -217,16 +238,17 @@ static ssize_t send_pieces(struct conn *conn, struct bytes output, size_t *asked
         }
     }
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
-    return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+    return sendmsg(conn_fd(conn), &message, MSG_NOSIGNAL);
 }
 
-bool conn_send(struct conn *conn, struct bytes output)
+/* As much as the socket takes; `output` is what is left of it. False: the connection is dead. */
+static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *output)
 {
-    while (conn->outbox.bytes + output.len > 0) {
-        size_t asked = output.len;
-        size_t queued = conn->outbox.bytes;
-        ssize_t sent = queued == 0 ? send(conn->fd, output.at, output.len, MSG_NOSIGNAL)
-                                   : send_pieces(conn, output, &asked);
+    while (outbox->bytes + output->len > 0) {
+        size_t asked = output->len;
+        size_t queued = outbox->bytes;
+        ssize_t sent = queued == 0 ? send(conn_fd(conn), output->at, output->len, MSG_NOSIGNAL)
+                                   : send_pieces(conn, outbox, *output, &asked);
 
         METRIC_ADD(net, total_writes_processed, 1);
         if (sent < 0) {
@@ -236,18 +258,40 @@ bool conn_send(struct conn *conn, struct bytes output)
         }
         METRIC_ADD(net, total_net_output_bytes, sent);
         if ((size_t)sent > queued) {
-            output.at += (size_t)sent - queued;
-            output.len -= (size_t)sent - queued;
+            output->at += (size_t)sent - queued;
+            output->len -= (size_t)sent - queued;
         }
-        if (queued > 0) outbox_sent(&conn->outbox, (size_t)sent < queued ? (size_t)sent : queued);
+        if (queued > 0) outbox_sent(outbox, (size_t)sent < queued ? (size_t)sent : queued);
         if ((size_t)sent < asked) break;
     }
-    if (likely(output.len == 0 && conn->outbox.bytes == 0)) {
+    return true;
+}
+
+static bool keep_unsent(struct conn *conn, struct outbox *outbox, struct bytes output)
+{
+    if (!conn_begin_work(conn)) return false;
+    if (outbox != &conn->work->outbox) outbox_move(&conn->work->outbox, outbox);
+    return outbox_add(&conn->work->outbox, output);
+}
+
+bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output)
+{
+    struct outbox *outbox = fresh;
+    bool alive;
+
+    if (unlikely(conn->work && fresh != &conn->work->outbox)) {
+        /* It was given work while its delivery wrote: that goes first. */
+        outbox = &conn->work->outbox;
+        outbox_move(outbox, fresh);
+    }
+    alive = send_some(conn, outbox, &output);
+    if (likely(alive && output.len == 0 && outbox->bytes == 0)) {
         if (unlikely(conn->watching & EV_WRITE || conn->flags & CONN_CHOKED)) return conn_hold_back(conn);
         return true;
     }
-    if (!outbox_add(&conn->outbox, output)) return false;
-    return conn_hold_back(conn);
+    if (alive && keep_unsent(conn, outbox, output)) return conn_hold_back(conn);
+    outbox_clear(outbox);
+    return false;
 }
 
 /* ---- client-output-buffer-limit ---- */
@@ -352,7 +396,7 @@ void conn_print_peer(const struct conn *conn, char into[CONN_NAME_MAX])
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
 
-    if (getpeername(conn->fd, (struct sockaddr *)&address, &len) != 0) {
+    if (getpeername(conn_fd(conn), (struct sockaddr *)&address, &len) != 0) {
         snprintf(into, CONN_NAME_MAX, "?:0");
         return;
     }
@@ -364,7 +408,7 @@ void conn_print_local(const struct conn *conn, char into[CONN_NAME_MAX])
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
 
-    if (getsockname(conn->fd, (struct sockaddr *)&address, &len) != 0) {
+    if (getsockname(conn_fd(conn), (struct sockaddr *)&address, &len) != 0) {
         snprintf(into, CONN_NAME_MAX, "?:0");
         return;
     }
@@ -379,9 +423,8 @@ bool conn_is_local(const struct conn *conn)
 void conn_read_facts(const struct conn *conn, struct conn_facts *facts)
 {
     *facts = (struct conn_facts){
-        .fd = conn->fd,
+        .fd = conn_fd(conn),
         .unix_socket = conn->origin == CONN_UNIX,
-        .local_port = conn->local_port,
         .input_bytes = atomic_load_explicit(&conn->shown_input, memory_order_relaxed),
         .output_bytes = atomic_load_explicit(&conn->shown_output, memory_order_relaxed),
     };

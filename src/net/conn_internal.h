@@ -29,26 +29,56 @@ enum conn_flags {
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
 
-struct conn {
-    struct event event;
-    struct worker *home;
-    struct conn *next, *prev; /* under the worker's conns lock */
+/* What only a connection at work has: input that waits, output that could not be sent. Made when there is one
+ * of them, freed at the end of the turn that leaves neither. */
+struct conn_work {
     struct saved_input *saved;
     struct outbox outbox;
-    int fd;
-    uint16_t flags;
-    uint16_t local_port;
     uint32_t soft_since_s; /* when the outbox went over its soft limit; 0: it is not */
+};
+
+/* Ten thousand of these sit idle: every field counts. With the door's room it is to fit 224 bytes. */
+struct conn {
+    struct event event;       /* its ev_fd is the socket */
+    struct conn *next, *prev; /* under the worker's conns lock */
+    struct conn *next_ready;  /* while CONN_LISTED */
+    struct conn_work *work;   /* or NULL */
+    _Atomic uint32_t shown_input, shown_output; /* bytes kept, for any thread that lists clients */
+    uint16_t flags;
+    uint8_t home;     /* the worker's index */
     uint8_t class;
     uint8_t watching; /* EV_READ, EV_WRITE: what the event waits for */
     uint8_t origin;   /* enum conn_origin; never changes */
-
-    _Atomic uint32_t shown_input, shown_output; /* bytes kept, for any thread that lists clients */
     char room[] __attribute__((aligned(8)));
 };
 
-/* Sends the outbox and then `output`; keeps what the socket refuses. False: the connection is dead. */
-bool conn_send(struct conn *conn, struct bytes output);
+static inline int conn_fd(const struct conn *conn)
+{
+    return conn->event.ev_fd;
+}
+
+static inline struct saved_input *conn_saved(const struct conn *conn)
+{
+    return conn->work ? conn->work->saved : NULL;
+}
+
+static inline size_t conn_unsent(const struct conn *conn)
+{
+    return conn->work ? conn->work->outbox.bytes : 0;
+}
+
+/* Its work, made now when there was none. NULL: no memory. */
+struct conn_work *conn_begin_work(struct conn *conn);
+
+/* Frees the work when there is nothing left to do. */
+void conn_rest(struct conn *conn);
+
+/* Frees it whatever is left. */
+void conn_drop_work(struct conn *conn);
+
+/* Sends what was unsent, then `fresh` (taken: empty afterwards), then `output`; keeps what the socket refuses.
+ * False: the connection is dead. */
+bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output);
 
 /* Makes the event wait for what the flags and the outbox ask. */
 void conn_watch(struct conn *conn);
@@ -59,7 +89,7 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
 /* The next `len` bytes go to `direct`. False: no memory. */
 bool conn_keep_direct(struct conn *conn, char *direct, size_t len);
 
-/* Puts it in the list of the turn. */
-void worker_list_ready(struct worker *worker, struct conn *conn);
+/* Puts it in its worker's list of the turn. */
+void conn_list_ready(struct conn *conn);
 
 #endif

@@ -122,7 +122,7 @@ static void on_knock(evutil_socket_t fd, short what, void *context)
             continue;
         }
         METRIC_ADD(net, connected_clients, 1);
-        worker_adopt(least_loaded(listener), client, door->is_unix, door->port);
+        worker_adopt(least_loaded(listener), client, door->is_unix);
     }
 }
 

@@ -44,10 +44,11 @@ struct worker {
     bool chores_armed;
 
     /* the turn */
-    struct conn **ready;
-    unsigned ready_count, ready_room;
+    struct conn *ready_first, *ready_last;
+    unsigned ready_count;
     char *input_area, *reply_area;
     struct delivery deliveries[TURN_CONNS];
+    struct outbox fresh[TURN_CONNS]; /* for deliveries of connections without work; empty between turns */
 
     /* stopping */
     bool stopping;
@@ -64,6 +65,19 @@ struct worker {
     _Atomic unsigned load;
     _Atomic uint64_t beats;
 };
+
+/* By index: a connection knows its worker by one byte. */
+static struct worker *workers[UINT8_MAX + 1];
+
+static struct worker *home_of(const struct conn *conn)
+{
+    return workers[conn->home];
+}
+
+struct worker *conn_worker(const struct conn *conn)
+{
+    return home_of(conn);
+}
 
 unsigned worker_index(const struct worker *worker)
 {
@@ -90,12 +104,19 @@ uint64_t worker_beats(const struct worker *worker)
     return atomic_load_explicit(&worker->beats, memory_order_relaxed);
 }
 
-void worker_list_ready(struct worker *worker, struct conn *conn)
+void conn_list_ready(struct conn *conn)
 {
+    struct worker *worker = home_of(conn);
+
     if (conn->flags & CONN_LISTED) return;
     conn->flags |= CONN_LISTED;
-    must(worker->ready_count < worker->ready_room);
-    worker->ready[worker->ready_count++] = conn;
+    conn->next_ready = NULL;
+    if (worker->ready_count++ == 0) {
+        worker->ready_first = conn;
+    } else {
+        worker->ready_last->next_ready = conn;
+    }
+    worker->ready_last = conn;
 }
 
 /* ---- connections come and go ---- */
@@ -107,7 +128,7 @@ static void conn_on_event(evutil_socket_t fd, short what, void *context)
     (void)fd;
     if (what & EV_READ) conn->flags |= CONN_READABLE;
     if (what & EV_WRITE) conn->flags |= CONN_DIRTY;
-    worker_list_ready(conn->home, conn);
+    conn_list_ready(conn);
 }
 
 static void set_keepalive(int fd)
@@ -144,37 +165,18 @@ static enum conn_origin origin_of(int fd, bool unix_socket)
     return CONN_REMOTE;
 }
 
-/* The ready list has a place for every connection, so that listing one can never fail. */
-static bool ready_make_room(struct worker *worker, unsigned conns)
-{
-    struct conn **grown;
-    unsigned room = worker->ready_room ? worker->ready_room : 64;
-
-    while (room < conns) room *= 2;
-    if (room == worker->ready_room) return true;
-    grown = mem_resize(worker->ready, room * sizeof *grown);
-    if (!grown) return false;
-    worker->ready = grown;
-    worker->ready_room = room;
-    return true;
-}
-
-static void conn_open(struct worker *worker, int fd, bool unix_socket, uint16_t local_port)
+static void conn_open(struct worker *worker, int fd, bool unix_socket)
 {
     struct conn *conn = NULL;
 
-    if (!worker->stopping && ready_make_room(worker, worker_load(worker) + 1)) {
-        conn = mem_alloc_zeroed(sizeof *conn + worker->door->conn_room);
-    }
+    if (!worker->stopping) conn = mem_alloc_zeroed(sizeof *conn + worker->door->conn_room);
     if (!conn) {
         close(fd);
         atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
         METRIC_ADD(net, connected_clients, -1);
         return;
     }
-    conn->home = worker;
-    conn->fd = fd;
-    conn->local_port = local_port;
+    conn->home = (uint8_t)worker->index;
     conn->origin = (uint8_t)origin_of(fd, unix_socket);
     conn->watching = EV_READ;
     if (!unix_socket) set_keepalive(fd);
@@ -191,7 +193,7 @@ static void conn_open(struct worker *worker, int fd, bool unix_socket, uint16_t 
 
 static void conn_end(struct conn *conn)
 {
-    struct worker *worker = conn->home;
+    struct worker *worker = home_of(conn);
 
     must(!(conn->flags & CONN_LISTED));
     lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
@@ -205,9 +207,8 @@ static void conn_end(struct conn *conn)
 
     worker->door->closed(conn);
     event_del(&conn->event);
-    close(conn->fd);
-    outbox_clear(&conn->outbox);
-    mem_free(conn->saved);
+    close(conn_fd(conn));
+    conn_drop_work(conn);
     mem_free(conn);
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
     METRIC_ADD(net, connected_clients, -1);
@@ -267,18 +268,17 @@ struct adoption {
     struct mail mail;
     int fd;
     bool unix_socket;
-    uint16_t local_port;
 };
 
 static void open_adoption(struct worker *worker, struct mail *mail)
 {
     struct adoption *adoption = (struct adoption *)mail;
 
-    conn_open(worker, adoption->fd, adoption->unix_socket, adoption->local_port);
+    conn_open(worker, adoption->fd, adoption->unix_socket);
     mem_free(adoption);
 }
 
-void worker_adopt(struct worker *worker, int fd, bool unix_socket, uint16_t local_port)
+void worker_adopt(struct worker *worker, int fd, bool unix_socket)
 {
     struct adoption *adoption = mem_alloc(sizeof *adoption);
 
@@ -287,8 +287,7 @@ void worker_adopt(struct worker *worker, int fd, bool unix_socket, uint16_t loca
         METRIC_ADD(net, connected_clients, -1);
         return;
     }
-    *adoption = (struct adoption){
-        .mail.open = open_adoption, .fd = fd, .unix_socket = unix_socket, .local_port = local_port};
+    *adoption = (struct adoption){.mail.open = open_adoption, .fd = fd, .unix_socket = unix_socket};
     atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
     worker_post(worker, &adoption->mail);
 }
@@ -299,7 +298,7 @@ void worker_adopt(struct worker *worker, int fd, bool unix_socket, uint16_t loca
  * alone that announces much makes nothing large. */
 static bool saved_make_room(struct conn *conn)
 {
-    struct saved_input *saved = conn->saved;
+    struct saved_input *saved = conn->work->saved;
     size_t goal = saved->wants > saved->len ? saved->wants : saved->len + WINDOW_MIN;
     size_t most = saved->len + (saved->len > WINDOW_MAX ? saved->len : WINDOW_MAX);
     struct saved_input *grown;
@@ -313,20 +312,18 @@ static bool saved_make_room(struct conn *conn)
     grown = mem_resize(saved, sizeof *saved + goal + INPUT_PADDING);
     if (!grown) return false;
     grown->room = goal;
-    conn->saved = grown;
+    conn->work->saved = grown;
     return true;
 }
 
 static bool over_query_limit(struct conn *conn)
 {
+    size_t len = conn_saved(conn)->len;
     char peer[CONN_NAME_MAX];
 
-    if (!conn->saved || (int64_t)conn->saved->len <= option_int(&net_options.client_query_buffer_limit)) {
-        return false;
-    }
+    if ((int64_t)len <= option_int(&net_options.client_query_buffer_limit)) return false;
     conn_print_peer(conn, peer);
-    log_warning("closing %s: its request has %zu bytes and no end, over client-query-buffer-limit", peer,
-                conn->saved->len);
+    log_warning("closing %s: its request has %zu bytes and no end, over client-query-buffer-limit", peer, len);
     METRIC_ADD(net, client_query_buffer_limit_disconnections, 1);
     return true;
 }
@@ -353,7 +350,7 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
     ssize_t n;
 
     do {
-        n = recv(conn->fd, into, room, 0);
+        n = recv(conn_fd(conn), into, room, 0);
     } while (n < 0 && errno == EINTR);
     *got = bytes_of(into, n > 0 ? (size_t)n : 0);
     return count_read(conn, n);
@@ -362,13 +359,13 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
 /* Reads on into the door's own memory, and what comes after it into `window`. True: it is full. */
 static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes *input)
 {
-    struct saved_input *saved = conn->saved;
+    struct saved_input *saved = conn->work->saved;
     struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
     ssize_t n;
 
     do {
-        n = recvmsg(conn->fd, &message, 0);
+        n = recvmsg(conn_fd(conn), &message, 0);
     } while (n < 0 && errno == EINTR);
     if (!count_read(conn, n)) return false;
     if ((size_t)n < saved->direct_left) {
@@ -378,14 +375,14 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
     }
     *input = bytes_of(window, (size_t)n - saved->direct_left);
     mem_free(saved);
-    conn->saved = NULL;
+    conn->work->saved = NULL;
     return true;
 }
 
 /* What this connection brings: fresh bytes in `window`, or its saved ones. False: nothing to deliver. */
 static bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input, bool *filled)
 {
-    struct saved_input *saved = conn->saved;
+    struct saved_input *saved = conn_saved(conn);
     bool resumed = conn->flags & CONN_RESUMED;
     bool readable = conn->flags & CONN_READABLE;
     struct bytes got;
@@ -405,7 +402,7 @@ static bool conn_fetch(struct conn *conn, char *window, size_t room, struct byte
             conn->flags |= CONN_DEAD;
             return false;
         }
-        saved = conn->saved;
+        saved = conn->work->saved;
         if (!conn_read(conn, saved->at + saved->len, saved->room - saved->len, &got)) return false;
         saved->len += got.len;
         if (over_query_limit(conn)) {
@@ -423,8 +420,11 @@ static bool conn_fetch(struct conn *conn, char *window, size_t room, struct byte
 void worker_send(struct worker *worker, struct delivery *delivery)
 {
     (void)worker;
-    if (delivery->conn->flags & CONN_DEAD) return;
-    if (!conn_send(delivery->conn, delivery->output)) delivery->conn->flags |= CONN_DEAD;
+    if (delivery->conn->flags & CONN_DEAD) {
+        outbox_clear(delivery->outbox);
+        return;
+    }
+    if (!conn_send(delivery->conn, delivery->outbox, delivery->output)) delivery->conn->flags |= CONN_DEAD;
     delivery->output = (struct bytes){NULL, 0};
 }
 
@@ -442,13 +442,13 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         conn->flags |= CONN_DEAD;
     }
     worker_send(worker, delivery);
-    if (delivery->again && conn->saved) conn->flags |= CONN_RESUMED;
+    if (delivery->again && conn_saved(conn)) conn->flags |= CONN_RESUMED;
 }
 
 static void conn_finish(struct conn *conn)
 {
     conn->flags &= ~CONN_DIRTY;
-    if (conn->flags & CONN_DEAD || (conn->flags & CONN_ENDING && conn->outbox.bytes == 0)) {
+    if (conn->flags & CONN_DEAD || (conn->flags & CONN_ENDING && conn_unsent(conn) == 0)) {
         conn_end(conn);
         return;
     }
@@ -456,7 +456,8 @@ static void conn_finish(struct conn *conn)
         conn_watch(conn);
         return;
     }
-    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) worker_list_ready(conn->home, conn);
+    if (unlikely(conn->work != NULL)) conn_rest(conn);
+    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) conn_list_ready(conn);
 }
 
 /* One round: as many of the ready connections as share the input area. */
@@ -469,9 +470,11 @@ static void worker_turn(struct worker *worker)
     unsigned count = 0;
 
     if (window > WINDOW_MAX) window = WINDOW_MAX;
-    memcpy(conns, worker->ready, taken * sizeof conns[0]);
+    for (unsigned i = 0; i < taken; i++) {
+        conns[i] = worker->ready_first;
+        worker->ready_first = conns[i]->next_ready;
+    }
     worker->ready_count -= taken;
-    memmove(worker->ready, worker->ready + taken, worker->ready_count * sizeof worker->ready[0]);
     METRIC_ADD(net, turns, 1);
 
     for (unsigned i = 0; i < taken; i++) {
@@ -480,12 +483,15 @@ static void worker_turn(struct worker *worker)
         bool filled;
 
         conn->flags &= ~CONN_LISTED;
-        if (conn->flags & CONN_DIRTY && !(conn->flags & CONN_DEAD) && !conn_send(conn, (struct bytes){0})) {
+        if (conn->flags & CONN_DIRTY && !(conn->flags & CONN_DEAD) &&
+            !conn_send(conn, &worker->fresh[0], (struct bytes){0})) {
             conn->flags |= CONN_DEAD;
         }
         if (!conn_fetch(conn, area, window, &input, &filled)) continue;
         if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
-        worker->deliveries[count++] = (struct delivery){.conn = conn, .input = input, .filled = filled};
+        worker->deliveries[count] = (struct delivery){.conn = conn, .input = input, .filled = filled};
+        worker->deliveries[count].outbox = conn->work ? &conn->work->outbox : &worker->fresh[count];
+        count++;
     }
     if (count > 0) {
         worker->door->turn(worker, worker->deliveries, count, worker->reply_area, REPLY_AREA);
@@ -519,7 +525,7 @@ static void worker_wind_up(struct worker *worker)
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn->next;
         if (conn->flags & CONN_LISTED) continue;
-        if (conn->outbox.bytes == 0 || clock_steady_us() > worker->stop_at_us) {
+        if (conn_unsent(conn) == 0 || clock_steady_us() > worker->stop_at_us) {
             conn_end(conn);
         } else {
             conn->flags |= CONN_ENDING;
@@ -572,6 +578,7 @@ struct worker *worker_new(unsigned index, const struct worker_door *door)
     struct event_config *config = event_config_new();
 
     if (!worker || !config) goto failed;
+    must(index <= UINT8_MAX);
     worker->index = index;
     worker->door = door;
     worker->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -582,7 +589,8 @@ struct worker *worker_new(unsigned index, const struct worker_door *door)
     if (worker->mail_fd < 0 || !worker->input_area || !worker->reply_area || !worker->base) goto failed;
     worker->mail_event = event_new(worker->base, worker->mail_fd, EV_READ | EV_PERSIST, open_mail, worker);
     worker->chores_event = event_new(worker->base, -1, 0, on_chores, worker);
-    if (!worker->mail_event || !worker->chores_event || !ready_make_room(worker, 64)) goto failed;
+    if (!worker->mail_event || !worker->chores_event) goto failed;
+    workers[index] = worker;
     event_add(worker->mail_event, NULL);
     event_config_free(config);
     return worker;
@@ -652,6 +660,6 @@ void worker_free(struct worker **worker_taken)
     if (worker->mail_fd > 0) close(worker->mail_fd);
     mem_free(worker->input_area);
     mem_free(worker->reply_area);
-    mem_free(worker->ready);
+    if (workers[worker->index] == worker) workers[worker->index] = NULL;
     mem_free(worker);
 }

@@ -60,10 +60,9 @@ static void refuse_strangers(struct conn *conn)
         "option requirepass, or set protected-mode to no, or run `CONFIG SET protected-mode no` from this "
         "machine.\r\n";
 
-    outbox_add(conn_outbox(conn), BYTES(words));
+    conn_push(conn, BYTES(words));
     METRIC_ADD(net, rejected_connections, 1);
     session_set(session_of(conn), SESSION_CLOSING);
-    conn_flush_soon(conn);
     conn_close_after_reply(conn);
 }
 
@@ -118,7 +117,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
         post->feeds[i].session = session_of(deliveries[i].conn);
         post->feeds[i].input = deliveries[i].input;
         post->feeds[i].filled = deliveries[i].filled;
-        post->feeds[i].outbox = conn_outbox(deliveries[i].conn);
+        post->feeds[i].outbox = deliveries[i].outbox;
     }
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
     for (unsigned i = 0; i < count; i++) settle_feed(post, i);
@@ -289,11 +288,7 @@ static void host_resume(struct session *session)
 
 static bool host_push(struct session *session, struct bytes bytes)
 {
-    struct conn *conn = conn_of(session);
-
-    if (!outbox_add(conn_outbox(conn), bytes)) return false;
-    conn_flush_soon(conn);
-    return true;
+    return conn_push(conn_of(session), bytes);
 }
 
 static bool host_is_local(struct session *session)

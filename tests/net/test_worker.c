@@ -60,9 +60,9 @@ static void answer(struct delivery *delivery, char **area, const char *area_end)
             char *bytes = malloc(size);
 
             memset(bytes, 'b', size);
-            outbox_add(conn_outbox(conn), bytes_of(*area, (size_t)(out - *area)));
+            outbox_add(delivery->outbox, bytes_of(*area, (size_t)(out - *area)));
             out = *area;
-            outbox_add(conn_outbox(conn), bytes_of(bytes, size));
+            outbox_add(delivery->outbox, bytes_of(bytes, size));
             free(bytes);
         } else if (len == 3 && memcmp(start, "bye", 3) == 0) {
             memcpy(out, "bye\n", 4);
@@ -138,7 +138,7 @@ static int join(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
     METRIC_ADD(net, connected_clients, 1);
-    worker_adopt(worker, ends[1], true, 0);
+    worker_adopt(worker, ends[1], true);
     return ends[0];
 }
 

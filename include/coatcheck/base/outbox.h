@@ -27,6 +27,9 @@ bool outbox_add(struct outbox *outbox, struct bytes bytes);
 bool outbox_add_held(struct outbox *outbox, struct bytes bytes, void (*release)(void *holder),
                           void *holder);
 
+/* All of `from` goes to the end of `into`; `from` is empty afterwards. */
+void outbox_move(struct outbox *into, struct outbox *from);
+
 /* `bytes` were sent: frees what is done with. */
 void outbox_sent(struct outbox *outbox, size_t bytes);
 void outbox_clear(struct outbox *outbox);

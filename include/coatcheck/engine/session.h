@@ -11,7 +11,6 @@
 #include "coatcheck/base/outbox.h"
 #include "coatcheck/base/text.h"
 
-struct command;
 struct half;
 
 enum session_flags {
@@ -47,8 +46,8 @@ struct session {
 
     struct half *half;              /* a request whose end has not come yet, or NULL */
     struct session_extras *extras;  /* or NULL; see session_lock() */
-    _Atomic(const struct command *) last; /* any thread may look */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
+    _Atomic uint16_t last;                /* command's number + 1; 0: none, or an unknown one; any thread */
     _Atomic uint16_t flags;               /* the owner's, but for KILLED and CLOSING; any thread may look */
     _Atomic uint8_t resp;                 /* 2 or 3 */
     _Atomic uint8_t db;

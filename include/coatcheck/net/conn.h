@@ -13,11 +13,9 @@ struct conn *conn_of_room(void *room);
 
 struct worker *conn_worker(const struct conn *conn);
 
-/* Where replies go that do not fit the turn's reply area. */
-struct outbox *conn_outbox(struct conn *conn);
-
-/* Something was put in the outbox outside of the connection's own delivery: send it this turn. */
-void conn_flush_soon(struct conn *conn);
+/* Bytes outside of the connection's own delivery, to be sent this turn after all that is unsent. False: no
+ * memory. */
+bool conn_push(struct conn *conn, struct bytes bytes);
 
 /* Has unused input that may be worked on now: deliver it this turn, without reading. */
 void conn_resume(struct conn *conn);
@@ -39,7 +37,6 @@ bool conn_is_choked(const struct conn *conn);
 struct conn_facts {
     int fd;
     bool unix_socket;
-    uint16_t local_port;
     size_t input_bytes, output_bytes; /* kept for it */
 };
 void conn_read_facts(const struct conn *conn, struct conn_facts *facts);

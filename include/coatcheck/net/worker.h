@@ -23,6 +23,7 @@ struct delivery {
     struct conn *conn;
     struct bytes input; /* all that is not used yet, readable for 16 bytes past its end */
     bool filled;        /* the `direct` of last time is full; the input is what came after it */
+    struct outbox *outbox; /* for replies that do not fit the area; may hold what was unsent before */
 
     /* answered by the door */
     size_t used;         /* of the input; the rest is kept for the connection */
@@ -30,7 +31,7 @@ struct delivery {
     bool again;          /* there is more to do with the input as it is: next turn, without reading */
     char *direct;        /* all input is used, and the next direct_len bytes are to be read to here: the */
     size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no */
-    struct bytes output; /* in the reply area, to be sent after the connection's outbox */
+    struct bytes output; /* in the reply area, to be sent after the outbox */
 };
 
 /* The floor above, as net/ sees it. All verbs run on the worker's thread. */
@@ -77,7 +78,7 @@ uint64_t worker_beats(const struct worker *worker);
 unsigned worker_load(const struct worker *worker);
 
 /* Any thread. Hands over an accepted socket; its fd is the worker's from here on. */
-void worker_adopt(struct worker *worker, int fd, bool unix_socket, uint16_t local_port);
+void worker_adopt(struct worker *worker, int fd, bool unix_socket);
 
 /* Mail: something to run on the worker's thread between two turns. Owned by the worker once posted, until
  * `open` is called, which frees it. Any thread posts; many posts wake the worker once. */
