@@ -90,7 +90,7 @@ void histogram_clear(struct histogram *histogram)
 {
     for (unsigned row = 0; row < HISTOGRAM_ROWS; row++) {
         struct histogram_row *cells =
-            atomic_load_explicit(&histogram->rows[row], memory_order_relaxed);
+            atomic_load_explicit(&histogram->rows[row], memory_order_acquire);
 
         for (unsigned cell = 0; cell < HISTOGRAM_CELLS && cells; cell++) {
             atomic_store_explicit(&cells->cells[cell], 0, memory_order_relaxed);
