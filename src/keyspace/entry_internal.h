@@ -225,6 +225,15 @@ uint8_t *entry_lay(struct entry *entry, const struct entry_plan *plan);
 size_t entry_size_with_deadline(const struct entry *entry, int64_t deadline_ms);
 void entry_change_deadline(struct entry *entry, int64_t deadline_ms);
 
+/* May an entry of this size be laid into the old one's block? */
+static inline bool entry_block_fits(const struct entry *old, size_t size)
+{
+    unsigned form = head_form(old->head);
+
+    if (form == ENTRY_FAR || form == ENTRY_GROWN) return false;
+    return entry_block_size(entry_size(old)) == entry_block_size(size);
+}
+
 /* The pointer of a FAR value. */
 static inline void *far_read(const uint8_t *value)
 {

@@ -2,6 +2,46 @@
 
 #include "keyspace_internal.h"
 
+static uint16_t hint_lowered(const struct table *table, uint16_t hint, const struct table *was)
+{
+    uint32_t ahead = hint_ahead(was, hint);
+    int64_t tick = was->base + ahead;
+
+    if (ahead == HINT_NONE) return 0;
+    if (ahead == 0) return hint_at(table, 0); /* perhaps of deadlines that were past, and are to come again */
+    return hint_at(table, tick - table->base < HINT_WINDOW ? (uint32_t)(tick - table->base) : HINT_WINDOW);
+}
+
+static void array_lower_base(const struct table *table, struct group *groups, uint32_t count,
+                             const struct table *was)
+{
+    uint16_t *summary = array_summary(groups, count);
+
+    for (uint32_t at = 0; at < count; at++) {
+        uint16_t hint = hint_lowered(table, groups[at].soonest, was);
+
+        if (groups[at].soonest != hint) groups[at].soonest = hint;
+    }
+    for (uint32_t run = 0; run < array_runs(count); run++) {
+        summary[run] = hint_lowered(table, summary[run], was);
+    }
+}
+
+/* The clock has been set back behind base. A hint that leaves the window at its far end would come round at the
+ * near one and be looked at too early, and then, when base rises again, too late: so it is drawn to the end of
+ * the window. That reads every group, once for each time somebody sets the clock back. */
+static void table_lower_base(struct shard *shard, struct table *table, int64_t tick)
+{
+    struct table was = *table;
+
+    table_set_base(table, tick);
+    if (!was.soonest) return;
+    array_lower_base(table, table->groups, table->count, &was);
+    if (table->old) array_lower_base(table, table->old, table->old_count, &was);
+    table->soonest = hint_lowered(table, was.soonest, &was);
+    shard_due_lower(shard, table->base + hint_ahead(table, table->soonest));
+}
+
 /* A deadline is outside of the window from base: move base as far as that is sound. */
 static void table_rebase(struct shard *shard, struct table *table, int64_t tick)
 {
@@ -9,9 +49,7 @@ static void table_rebase(struct shard *shard, struct table *table, int64_t tick)
 
     if (tick < table->base) {
         /* The deadline is past, or the clock has been set back. */
-        if (now >= table->base) return;
-        table_set_base(table, now);
-        if (table->soonest) shard_due_lower(shard, table->base);
+        if (now < table->base) table_lower_base(shard, table, now);
         return;
     }
     if (table->soonest) {

@@ -5,10 +5,10 @@
  * is due later is noted for the end of that window, and the sweep then looks again. 0 is no hint, and base
  * is never a multiple of 65536, so that no tick needs the 0.
  *
- * Always: hint <= tick of every deadline it speaks for, or <= base (long due); run <= its groups,
- * table <= its runs, keyspace->due[shard] <= its tables. Lowering base only makes hints earlier, which costs
- * a needless look; it may be raised up to the soonest hint and no further. So no jump of the clock, and no
- * sweep that comes hours late, can lose a deadline. */
+ * Always: hint <= tick of every deadline it speaks for, or = base (long due); run <= its groups, table <= its
+ * runs, keyspace->due[shard] <= its tables. Base is raised up to the soonest hint and no further, and lowered only
+ * when the clock has been set back. Time enters nowhere else: so no jump of the clock, and no sweep that comes
+ * hours late, can lose a deadline. */
 #ifndef COATCHECK_HINT_INTERNAL_H
 #define COATCHECK_HINT_INTERNAL_H
 

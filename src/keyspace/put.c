@@ -22,15 +22,6 @@ static void note_deadline(const struct key *key, struct table *table, struct spo
     if (has) hint_note_spot(key->shard, table, spot->group, deadline_ms);
 }
 
-/* May the new entry take the old one's block? */
-static bool block_fits(const struct entry *old, size_t size)
-{
-    unsigned form = head_form(old->head);
-
-    if (form == ENTRY_FAR || form == ENTRY_GROWN) return false;
-    return entry_block_size(entry_size(old)) == entry_block_size(size);
-}
-
 /* The entry in its own block; what it was is of no more use. */
 static void spot_lay_in_place(struct spot *spot, struct entry_plan *plan, struct bytes value)
 {
@@ -76,7 +67,7 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
     spot_refresh(key, spot);
     old = spot->entry;
     had = old && entry_has_deadline(old);
-    if (old && block_size == 0 && block_fits(old, entry_plan_size(plan))) {
+    if (old && block_size == 0 && entry_block_fits(old, entry_plan_size(plan))) {
         spot_lay_in_place(spot, plan, value);
     } else {
         if (block_size == 0) block_size = entry_block_size(entry_plan_size(plan));
