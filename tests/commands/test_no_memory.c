@@ -161,6 +161,9 @@ static void several_keys_are_set_all_or_none(void **state)
         "MSET a 1 b 2 c 3 d 4 e 5",
         "MSET num text-in-the-place-of-a-number a 1 text 2 b x mortal 3 long x",
         "MSET a 1 a 2 num 3 a long-long-long-long-long-long-long-long num 4",
+        "MSET text hallo num 6 text a-much-longer-text-than-there-was-before-by-far text hello num 7",
+        "MSET text a-much-longer-text-than-there-was-before-by-far text hallo num x num 6 mortal 2",
+        "MSET a 1 text hallo num x b 2 num 6 mortal 2 a 3",
         "MSETNX a 1 b text c 3",
         "MSETNX a 1 num text c 3",
     };
