@@ -13,8 +13,19 @@
 
 struct command_stats *stats_lanes[METRIC_LANES];
 
-/* Errors by first word. Clients choose few of them, but a script could choose many: then the rest is
- * counted together, as redis-server 7.2 does. */
+/* What everything had come to at the last reset, summed over the lanes: taken away from what is told. Nobody
+ * but its own thread writes to a lane, so a count that is being made cannot bring the old ones back. */
+struct lane_sums {
+    int64_t calls, ticks, rejected, failed;
+};
+static struct {
+    struct lane_sums sums;
+    struct histogram *times_ns; /* owned, or NULL */
+} *before_reset;
+static struct lock reset_lock;
+
+/* Errors by first word. Clients choose few of them, but a script could choose many: then the later ones count
+ * in the total only. */
 #define ERROR_WORDS 128
 static struct {
     char code[32];
@@ -23,7 +34,6 @@ static struct {
 static unsigned error_words;
 static _Atomic int64_t errors_total;
 static struct lock errors_lock;
-static _Atomic int64_t writes_before_reset;
 
 /* ---- latency-tracking-info-percentiles: numbers from 0 to 100, split by single blanks ---- */
 
@@ -71,6 +81,7 @@ void stats_setup(unsigned threads)
     size_t size = commands_count() * sizeof(struct command_stats);
 
     must(threads < METRIC_LANES);
+    before_reset = mem_need(commands_count() * sizeof *before_reset);
     for (unsigned lane = 0; lane <= threads; lane++) {
         stats_lanes[lane] = mem_need(size);
         memset(stats_lanes[lane], 0, size);
@@ -91,47 +102,60 @@ void stats_note_time(struct command_stats *stats, uint64_t ticks)
     histogram_add(times, clock_ticks_to_ns(ticks));
 }
 
-struct command_sums stats_sum(unsigned number)
+static struct lane_sums sum_lanes(unsigned number)
 {
-    struct command_sums sums = {0};
-    int64_t ticks = 0;
+    struct lane_sums sums = {0};
 
     for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
         const struct command_stats *stats = &stats_lanes[lane][number];
 
         sums.calls += atomic_load_explicit(&stats->calls, memory_order_relaxed);
-        ticks += atomic_load_explicit(&stats->ticks, memory_order_relaxed);
+        sums.ticks += atomic_load_explicit(&stats->ticks, memory_order_relaxed);
         sums.rejected += atomic_load_explicit(&stats->rejected, memory_order_relaxed);
         sums.failed += atomic_load_explicit(&stats->failed, memory_order_relaxed);
     }
-    sums.usec = (int64_t)(clock_ticks_to_ns((uint64_t)ticks) / 1000);
     return sums;
 }
 
-static int64_t sum_calls(uint32_t flags)
+struct command_sums stats_sum(unsigned number)
 {
-    int64_t calls = 0;
+    struct lane_sums now, before;
 
-    for (unsigned number = 0; number < commands_count(); number++) {
-        if (flags && !(commands_at(number)->row->flags & flags)) continue;
-        for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
-            calls += atomic_load_explicit(&stats_lanes[lane][number].calls, memory_order_relaxed);
-        }
-    }
-    return calls;
+    lock_take(&reset_lock, RANK_METRICS, 0);
+    before = before_reset[number].sums;
+    now = sum_lanes(number);
+    lock_release(&reset_lock, RANK_METRICS);
+    return (struct command_sums){
+        .calls = now.calls - before.calls,
+        .usec = (int64_t)(clock_ticks_to_ns((uint64_t)(now.ticks - before.ticks)) / 1000),
+        .rejected = now.rejected - before.rejected,
+        .failed = now.failed - before.failed,
+    };
 }
 
 int64_t stats_calls(void)
 {
-    return sum_calls(0);
+    int64_t calls = 0;
+
+    lock_take(&reset_lock, RANK_METRICS, 0);
+    for (unsigned number = 0; number < commands_count(); number++) {
+        calls += sum_lanes(number).calls - before_reset[number].sums.calls;
+    }
+    lock_release(&reset_lock, RANK_METRICS);
+    return calls;
 }
 
 int64_t stats_write_calls(void)
 {
-    return sum_calls(COMMAND_WRITE) + atomic_load_explicit(&writes_before_reset, memory_order_relaxed);
+    int64_t calls = 0;
+
+    for (unsigned number = 0; number < commands_count(); number++) {
+        if (commands_at(number)->row->flags & COMMAND_WRITE) calls += sum_lanes(number).calls;
+    }
+    return calls;
 }
 
-void stats_merge_times(unsigned number, struct histogram *into)
+static void merge_lanes(unsigned number, struct histogram *into)
 {
     for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
         const struct histogram *times =
@@ -139,6 +163,18 @@ void stats_merge_times(unsigned number, struct histogram *into)
 
         if (times) histogram_merge(into, times);
     }
+}
+
+void stats_merge_times(unsigned number, struct histogram *into)
+{
+    struct histogram now = {0};
+
+    merge_lanes(number, &now);
+    lock_take(&reset_lock, RANK_METRICS, 0);
+    if (before_reset[number].times_ns) histogram_subtract(&now, before_reset[number].times_ns);
+    lock_release(&reset_lock, RANK_METRICS);
+    histogram_merge(into, &now);
+    histogram_fini(&now);
 }
 
 void stats_count_error(struct bytes code)
@@ -173,20 +209,30 @@ void stats_each_error(void (*see)(const char *code, int64_t count, void *context
     lock_release(&errors_lock, RANK_METRICS);
 }
 
+/* The lock is held for the exchange only: memory is asked for before and given back after. Without memory the
+ * times stay as they were. */
+static void reset_command(unsigned number)
+{
+    struct histogram *times = mem_alloc_zeroed(sizeof *times), *old;
+
+    if (times) merge_lanes(number, times);
+    lock_take(&reset_lock, RANK_METRICS, 0);
+    before_reset[number].sums = sum_lanes(number);
+    old = before_reset[number].times_ns;
+    if (times) before_reset[number].times_ns = times;
+    lock_release(&reset_lock, RANK_METRICS);
+    if (times && old) {
+        histogram_fini(old);
+        mem_free(old);
+    }
+}
+
 void stats_reset(void)
 {
-    atomic_fetch_add_explicit(&writes_before_reset, sum_calls(COMMAND_WRITE), memory_order_relaxed);
-    for (unsigned lane = 0; lane < METRIC_LANES && stats_lanes[lane]; lane++) {
-        for (unsigned number = 0; number < commands_count(); number++) {
-            struct command_stats *stats = &stats_lanes[lane][number];
-            struct histogram *times = atomic_load_explicit(&stats->times_ns, memory_order_acquire);
+    for (unsigned number = 0; number < commands_count(); number++) {
+        struct lane_sums sums = sum_lanes(number);
 
-            atomic_store_explicit(&stats->calls, 0, memory_order_relaxed);
-            atomic_store_explicit(&stats->ticks, 0, memory_order_relaxed);
-            atomic_store_explicit(&stats->rejected, 0, memory_order_relaxed);
-            atomic_store_explicit(&stats->failed, 0, memory_order_relaxed);
-            if (times) histogram_clear(times);
-        }
+        if (sums.calls + sums.rejected != 0) reset_command(number);
     }
     lock_take(&errors_lock, RANK_METRICS, 0);
     error_words = 0;

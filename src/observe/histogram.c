@@ -100,6 +100,36 @@ void histogram_clear(struct histogram *histogram)
     atomic_store_explicit(&histogram->longest_ns, 0, memory_order_relaxed);
 }
 
+/* Everything in the cell is below that. */
+static uint64_t end_of(unsigned row, unsigned cell)
+{
+    return row == 0 ? cell + 1 : (uint64_t)(HISTOGRAM_CELLS + cell + 1) << (row - 1);
+}
+
+void histogram_subtract(struct histogram *from, const struct histogram *what)
+{
+    uint64_t total = 0, longest = 0;
+
+    for (unsigned row = 0; row < HISTOGRAM_ROWS; row++) {
+        struct histogram_row *cells = atomic_load_explicit(&from->rows[row], memory_order_relaxed);
+        const struct histogram_row *taken = row_at(what, row);
+
+        for (unsigned cell = 0; cell < HISTOGRAM_CELLS && cells; cell++) {
+            uint64_t count = atomic_load_explicit(&cells->cells[cell], memory_order_relaxed);
+            uint64_t less = taken ? atomic_load_explicit(&taken->cells[cell], memory_order_relaxed) : 0;
+
+            count = count > less ? count - less : 0;
+            atomic_store_explicit(&cells->cells[cell], count, memory_order_relaxed);
+            total += count;
+            if (count > 0) longest = end_of(row, cell) - 1;
+        }
+    }
+    atomic_store_explicit(&from->total, total, memory_order_relaxed);
+    if (longest < atomic_load_explicit(&from->longest_ns, memory_order_relaxed)) {
+        atomic_store_explicit(&from->longest_ns, longest, memory_order_relaxed);
+    }
+}
+
 /* The middle of what a cell stands for: nothing in it is further away than half of its width. */
 static uint64_t middle_of(unsigned row, unsigned cell)
 {

@@ -134,6 +134,47 @@ static void clearing_starts_again(void **state)
     histogram_fini(&histogram);
 }
 
+static void what_is_subtracted_was_never_counted(void **state)
+{
+    struct histogram before = {0}, all = {0}, after = {0};
+    uint64_t seed = 7;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t ns = random_below(&seed, 1u << random_below(&seed, 31));
+
+        histogram_add(i < 10000 ? &before : &after, ns);
+        histogram_add(&all, ns);
+    }
+    histogram_subtract(&all, &before);
+    assert_int_equal(histogram_total(&all), 10000);
+    for (double percent = 1; percent < 100; percent += 7) {
+        assert_int_equal(histogram_percentile_ns(&all, percent), histogram_percentile_ns(&after, percent));
+    }
+    /* More than there is leaves nothing, and no more. */
+    histogram_subtract(&all, &after);
+    histogram_subtract(&all, &before);
+    assert_int_equal(histogram_total(&all), 0);
+    assert_int_equal(histogram_percentile_ns(&all, 100), 0);
+    histogram_fini(&before);
+    histogram_fini(&all);
+    histogram_fini(&after);
+}
+
+static void after_a_subtraction_the_longest_is_one_of_those_left(void **state)
+{
+    struct histogram before = {0}, all = {0};
+
+    (void)state;
+    histogram_add(&before, 1000000000);
+    histogram_add(&all, 1000000000);
+    histogram_add(&all, 20);
+    histogram_subtract(&all, &before);
+    assert_int_equal(histogram_percentile_ns(&all, 100), 20);
+    histogram_fini(&before);
+    histogram_fini(&all);
+}
+
 struct steps {
     unsigned count;
     uint64_t us[40], cumulative[40];
@@ -253,6 +294,8 @@ int main(void)
         cmocka_unit_test(percentiles_are_those_of_the_sorted_times),
         cmocka_unit_test(merging_is_as_having_seen_both),
         cmocka_unit_test(clearing_starts_again),
+        cmocka_unit_test(what_is_subtracted_was_never_counted),
+        cmocka_unit_test(after_a_subtraction_the_longest_is_one_of_those_left),
         cmocka_unit_test(doublings_have_redis_names),
         cmocka_unit_test(doublings_that_add_nothing_are_left_out),
         cmocka_unit_test(without_memory_a_time_is_not_counted),

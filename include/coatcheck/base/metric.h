@@ -16,8 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Lane 0 is the main thread's and everyone's without a lane of his own; workers have 1 … */
+/* Lane 0 is the main thread's and everyone's without a lane of his own; workers have 1 … The last one is
+ * nobody's: it holds, below zero, what counters had come to when they were last reset. Nobody writes to the lane
+ * of another, so that no count that is being made at that moment can bring the old ones back. */
 #define METRIC_LANES 130
+#define METRIC_RESET_LANE (METRIC_LANES - 1)
 
 extern _Thread_local unsigned metric_lane;
 
@@ -78,7 +81,7 @@ int64_t metric_sum(const struct metric_set *set, size_t offset);
 #define METRIC_SUM(room, name)                                                                     \
     metric_sum(&room##_metric_set, offsetof(struct room##_metrics, name))
 
-/* Sets every COUNTER to zero (CONFIG RESETSTAT). Counts made at this very moment may be lost. */
+/* Every COUNTER counts from zero again (CONFIG RESETSTAT). */
 void metric_reset(const struct metric_set *set);
 
 #endif

@@ -35,7 +35,10 @@ void histogram_add(struct histogram *histogram, uint64_t ns);
 /* Adds all of `from`, which another thread may be adding to. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
-/* Back to nothing, by the thread that adds (CONFIG RESETSTAT). Keeps the memory. */
+/* Takes away what was counted before. `from` is the caller's own; what is in none of its cells stays out. */
+void histogram_subtract(struct histogram *from, const struct histogram *what);
+
+/* Back to nothing, by the thread that adds. Keeps the memory. */
 void histogram_clear(struct histogram *histogram);
 
 static inline uint64_t histogram_total(const struct histogram *histogram)
