@@ -150,20 +150,24 @@ uint64_t keyspace_scan(struct keyspace *keyspace, unsigned db, uint64_t cursor, 
 
 /* --- drawing --- */
 
+static uint64_t table_group_count(const struct table *table)
+{
+    return (uint64_t)table->count + table->old_count;
+}
+
+static struct group *table_group(const struct table *table, uint64_t at)
+{
+    return at < table->count ? &table->groups[at] : &table->old[at - table->count];
+}
+
 /* A slot of the table's arrays, all alike. */
 static struct entry *table_draw(const struct table *table, uint64_t *dice)
 {
-    uint64_t groups = (uint64_t)table->count + table->old_count;
-    uint64_t at = random_below(dice, groups * GROUP_SLOTS);
-    struct group *group;
+    uint64_t groups = table_group_count(table), at;
 
     if (groups == 0) return NULL;
-    if (at / GROUP_SLOTS < table->count) {
-        group = &table->groups[at / GROUP_SLOTS];
-    } else {
-        group = &table->old[at / GROUP_SLOTS - table->count];
-    }
-    return slot_entry(group->slots[at % GROUP_SLOTS]);
+    at = random_below(dice, groups * GROUP_SLOTS);
+    return slot_entry(table_group(table, at / GROUP_SLOTS)->slots[at % GROUP_SLOTS]);
 }
 
 /* A shard drawn by how many keys it holds, as they stand at this moment. */
@@ -245,31 +249,50 @@ enum status keyspace_random_key(struct keyspace *keyspace, unsigned db, struct b
     return first_key(keyspace, db, into);
 }
 
-#define SAMPLE_SHARDS 16
-#define SAMPLE_SLOTS 64
+/* --- how long keys live --- */
+
+#define SAMPLE_ENTRIES 512
+#define SAMPLE_GROUPS 16 /* of one table at the most, so that several are asked */
+
+struct ttl_sample {
+    double sum_ms;
+    int64_t count;
+};
+
+/* Some groups that stand beside each other: neighbours in hash order have nothing else in common. */
+static void sample_table(const struct table *table, uint64_t *dice, int64_t now_ms, struct ttl_sample *sample)
+{
+    uint64_t groups = table_group_count(table), at = groups > 0 ? random_below(dice, groups) : 0;
+
+    for (uint64_t i = 0; i < groups && i < SAMPLE_GROUPS; i++) {
+        const struct group *group = table_group(table, at);
+
+        for (unsigned slot = 0; slot < GROUP_SLOTS; slot++) {
+            struct entry *entry = slot_entry(group->slots[slot]);
+
+            if (!entry || !entry_has_deadline(entry) || entry_is_over(entry, now_ms)) continue;
+            sample->sum_ms += (double)(entry_deadline_read(entry) - now_ms);
+            sample->count++;
+        }
+        at = at + 1 == groups ? 0 : at + 1;
+    }
+}
 
 int64_t keyspace_mean_ttl_ms(struct keyspace *keyspace, unsigned db)
 {
     uint64_t *dice = random_of_thread();
+    uint64_t first = random_below(dice, keyspace->shard_count);
     bool mine = keyspace_is_mine(keyspace);
-    int64_t now_ms = clock_now_ms(), count = 0;
-    double sum = 0;
+    struct ttl_sample sample = {0};
 
     if (keyspace_count_volatile(keyspace, db) == 0) return 0;
-    for (unsigned i = 0; i < SAMPLE_SHARDS; i++) {
-        struct shard *shard = &keyspace->shards[random_below(dice, keyspace->shard_count)];
-        struct table *table;
+    for (unsigned i = 0; i < keyspace->shard_count && sample.count < SAMPLE_ENTRIES; i++) {
+        struct shard *shard = &keyspace->shards[(first + i) % keyspace->shard_count];
 
+        if (count_read(&shard_table(shard, db)->mortal) == 0) continue;
         walk_enter(shard, mine);
-        table = shard_table(shard, db);
-        for (unsigned j = 0; j < SAMPLE_SLOTS && table->live > 0; j++) {
-            struct entry *entry = table_draw(table, dice);
-
-            if (!entry || !entry_has_deadline(entry) || entry_is_over(entry, now_ms)) continue;
-            sum += (double)(entry_deadline_read(entry) - now_ms);
-            count++;
-        }
+        sample_table(shard_table(shard, db), dice, clock_now_ms(), &sample);
         walk_leave(shard, mine);
     }
-    return count > 0 ? (int64_t)(sum / (double)count) : 0;
+    return sample.count > 0 ? (int64_t)(sample.sum_ms / (double)sample.count) : 0;
 }

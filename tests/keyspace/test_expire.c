@@ -351,6 +351,15 @@ static void the_mean_time_to_live_is_about_right(void **state)
     assert_true(mean > 4000 && mean < 8000);
 }
 
+static void the_mean_time_to_live_of_a_few_is_exact(void **state)
+{
+    (void)state;
+    put(keyspace, 0, BYTES("a"), BYTES("v"), now_ms + 1000);
+    put(keyspace, 0, BYTES("b"), BYTES("v"), now_ms + 2000);
+    put(keyspace, 0, BYTES("c"), BYTES("v"), NEVER);
+    assert_int_equal(keyspace_mean_ttl_ms(keyspace, 0), 1500);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_keyspace, close_keyspace)
@@ -369,6 +378,7 @@ int main(void)
         TEST(a_slice_ends_in_time_and_says_that_it_is_behind),
         TEST(switched_off_the_sweep_leaves_keys_to_their_readers),
         TEST(the_mean_time_to_live_is_about_right),
+        TEST(the_mean_time_to_live_of_a_few_is_exact),
     };
 
     clock_setup();
