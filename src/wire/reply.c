@@ -19,21 +19,26 @@ void reply_open(struct reply *reply, char *window, size_t room, struct outbox *q
     reply->error_code = (struct bytes){NULL, 0};
 }
 
+/* A gap in the stream would make the client take the end of one reply for another: nothing is written from
+ * here on. Without a window no writer takes its short way, so only the long ones have to ask. */
+static bool fail(struct reply *reply)
+{
+    reply->failed = true;
+    reply->at = reply->end = reply->start;
+    return false;
+}
+
 /* Moves what stands in the window to the queue, which makes the whole window free again. */
 static bool window_spill(struct reply *reply)
 {
-    if (!outbox_add(reply->queue, reply_in_window(reply))) {
-        reply->failed = true;
-        reply->at = reply->start;
-        return false;
-    }
+    if (reply->failed || !outbox_add(reply->queue, reply_in_window(reply))) return fail(reply);
     reply->at = reply->start;
     return true;
 }
 
 bool reply_make_room(struct reply *reply, size_t len)
 {
-    if ((size_t)(reply->end - reply->at) >= len) return true;
+    if ((size_t)(reply->end - reply->at) >= len && !reply->failed) return true;
     if (!window_spill(reply)) return false;
     must((size_t)(reply->end - reply->at) >= len);
     return true;
@@ -54,6 +59,7 @@ void reply_take_back(struct reply *reply, struct reply_mark mark)
     struct outbox *queue = reply->queue;
     struct outbox_chunk *drop;
 
+    if (reply->failed) return;
     if (queue->bytes == mark.bytes && queue->last == mark.last) {
         reply->at = mark.at;
         return;
@@ -97,7 +103,7 @@ static void put(struct reply *reply, const char *at, size_t len)
     if (unlikely((size_t)(reply->end - reply->at) < len)) {
         if (!window_spill(reply)) return;
         if ((size_t)(reply->end - reply->at) < len) {
-            if (!outbox_add(reply->queue, bytes_of(at, len))) reply->failed = true;
+            if (!outbox_add(reply->queue, bytes_of(at, len))) fail(reply);
             return;
         }
     }
@@ -243,7 +249,7 @@ void reply_bulk_held(struct reply *reply, struct bytes bytes, void (*release)(vo
 {
     put_line(reply, '$', (int64_t)bytes.len);
     if (!window_spill(reply) || !outbox_add_held(reply->queue, bytes, release, holder)) {
-        reply->failed = true;
+        fail(reply);
         release(holder);
         return;
     }
@@ -357,21 +363,12 @@ void reply_unnest(struct reply *outer, struct reply_nested *nested,
     struct outbox *queue = &nested->queue;
 
     head(outer, count);
-    if (nested->reply.failed) outer->failed = true;
-    if (queue->first) {
-        /* The window's bytes go to the outer queue first, then whole chunks change hands. */
-        if (!window_spill(outer)) {
-            outbox_clear(queue);
-            return;
-        }
-        if (outer->queue->last) {
-            outer->queue->last->next = queue->first;
-        } else {
-            outer->queue->first = queue->first;
-        }
-        outer->queue->last = queue->last;
-        outer->queue->bytes += queue->bytes;
-        *queue = (struct outbox){0};
+    /* The window's bytes go to the outer queue first, then whole chunks change hands. */
+    if (nested->reply.failed || (queue->first && !window_spill(outer))) {
+        outbox_clear(queue);
+        fail(outer);
+        return;
     }
+    outbox_move(outer->queue, queue);
     reply_raw(outer, reply_in_window(&nested->reply));
 }

@@ -219,6 +219,11 @@ static void what_is_taken_back_leaves_no_trace(void **state)
     }
 }
 
+static void release_nothing(void *holder)
+{
+    (void)holder;
+}
+
 static void without_memory_a_reply_says_that_it_failed(void **state)
 {
     static char big[100000];
@@ -235,6 +240,51 @@ static void without_memory_a_reply_says_that_it_failed(void **state)
     outbox_clear(&queue);
 }
 
+/* Whoever reads must never take the end of one reply for another: what came before the gap, and nothing after. */
+static void after_a_failure_nothing_more_is_written(void **state)
+{
+    static char big[5000];
+    void *holder;
+
+    (void)state;
+    holder = big;
+    for (unsigned n = 1; n < 12; n++) {
+        struct outbox queue = {0};
+        struct reply reply;
+        struct reply_mark mark;
+        struct text whole = {0}, told = {0};
+        char window[128];
+
+        reply_open(&reply, window, sizeof window, &queue, 2);
+        for (int pass = 0; pass < 2; pass++) {
+            struct reply_nested nested;
+
+            if (pass == 1) mem_fail_after(n);
+            for (int i = 0; i < 40; i++) {
+                reply_int(&reply, 1000 + i);
+                reply_bulk(&reply, bytes_of(big, (size_t)i * 100));
+                mark = reply_mark(&reply);
+                reply_ok(&reply);
+                reply_bulk(&reply, bytes_of(big, 3000));
+                reply_take_back(&reply, mark);
+                reply_bulk_held(&reply, bytes_of(big, 700), release_nothing, &holder);
+                reply_nest(&reply, &nested);
+                for (int j = 0; j < 30; j++) reply_bulk(&nested.reply, bytes_of(big, 300));
+                reply_unnest(&reply, &nested, reply_array, 30);
+            }
+            mem_fail_after(0);
+            collect(pass == 0 ? &whole : &told, &reply);
+            assert_int_equal(reply.failed, pass);
+            outbox_clear(&queue);
+            reply_open(&reply, window, sizeof window, &queue, 2);
+        }
+        assert_true(told.len < whole.len);
+        if (told.len) assert_memory_equal(told.at, whole.at, told.len);
+        text_fini(&whole);
+        text_fini(&told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_nested_array_gets_its_length_at_the_end),
         cmocka_unit_test(what_is_taken_back_leaves_no_trace),
         cmocka_unit_test(without_memory_a_reply_says_that_it_failed),
+        cmocka_unit_test(after_a_failure_nothing_more_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ struct reply {
     char *start; /* of what is in the window for this client */
     struct outbox *queue;
     uint8_t resp;  /* 2 or 3 */
-    bool failed;   /* memory ran out in the middle of a reply: the client must be closed */
+    bool failed;   /* memory ran out in the middle of a reply: no more is written, the client must be closed */
     unsigned errors;         /* error replies since reply_open() */
     struct bytes error_code; /* the first word of the last one; borrowed from static text or `code_room` */
     char code_room[32];
