@@ -181,11 +181,34 @@ static void cmd_client_unblock(struct call *call)
 
 /* ---- client-side caching: not there yet, so it is off ---- */
 
+/* The words after ON and OFF. False: the client has been answered. */
+static bool read_tracking_options(struct call *call)
+{
+    static const char *const alone[] = {"BCAST", "OPTIN", "OPTOUT", "NOLOOP"};
+
+    for (unsigned i = 3; i < call_argc(call); i++) {
+        bool more = i + 1 < call_argc(call), known = false;
+        int64_t id;
+
+        for (size_t a = 0; a < sizeof alone / sizeof alone[0]; a++) known |= call_arg_is(call, i, alone[a]);
+        if (known) continue;
+        if (more && call_arg_is(call, i, "REDIRECT")) {
+            if (!call_read_int(call, i + 1, &id)) return false;
+        } else if (!more || !call_arg_is(call, i, "PREFIX")) {
+            call_syntax_error(call);
+            return false;
+        }
+        i++;
+    }
+    return true;
+}
+
 static void cmd_client_tracking(struct call *call)
 {
+    if (!read_tracking_options(call)) return;
     if (call_arg_is(call, 2, "ON")) {
         reply_errorf(call->reply, "ERR CLIENT TRACKING is not there yet: coatcheck does not follow what clients cache");
-    } else if (call_arg_is(call, 2, "OFF") && call_argc(call) == 3) {
+    } else if (call_arg_is(call, 2, "OFF")) {
         reply_ok(call->reply);
     } else {
         call_syntax_error(call);
@@ -272,8 +295,8 @@ static const struct command_row subs[] = {
     {.name = "unblock", .run = cmd_client_unblock, .arity = -3, .flags = ADMINISTERS, .since = "5.0.0",
      .cost = "O(1)", .syntax = "client-id [TIMEOUT | ERROR]",
      .summary = "Ends another connection's wait in a blocking command; there is none yet, so it answers 0."},
-    {.name = "unpause", .run = cmd_client_unpause, .arity = 2, .flags = ADMINISTERS, .since = "6.2.0", .cost = "O(1)",
-     .syntax = "", .summary = "Ends a CLIENT PAUSE."},
+    {.name = "unpause", .run = cmd_client_unpause, .arity = 2, .flags = ADMINISTERS, .since = "6.2.0",
+     .cost = "O(N) where N is the number of connections of the workers that have some waiting", .syntax = "", .summary = "Ends a CLIENT PAUSE."},
     {0},
 };
 

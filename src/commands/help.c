@@ -79,22 +79,43 @@ static void help_overview(struct text *into, const struct command **list)
 
 /* ---- HELP @group, HELP command ---- */
 
-/* "  SET key value [NX | XX] …" and what it does, indented below; a long syntax goes on below too. */
+/* How far the next part of a text goes that is best kept in one line: a word, or what stands in brackets when
+ * that is short. */
+static size_t part_len(const char *words)
+{
+    size_t len = 0;
+    int depth = 0;
+
+    do {
+        if (words[len] == '[' || words[len] == '<') depth++;
+        if (words[len] == ']' || words[len] == '>') depth--;
+        len++;
+    } while (words[len] && (depth > 0 || words[len] != ' '));
+    return len <= LINE_WIDTH / 2 ? len : strcspn(words, " ");
+}
+
+static size_t line_begin(const struct text *text)
+{
+    size_t at = text->len;
+
+    while (at > 0 && text->at[at - 1] != '\n') at--;
+    return at;
+}
+
+/* Adds the words to the line that was begun; where they don't fit it goes on in the next, indented. */
 static void add_words(struct text *into, const char *words, const char *indent)
 {
-    size_t line = into->len, last_line = line;
+    size_t line = line_begin(into);
 
-    while (line > 0 && into->at && into->at[line - 1] != '\n') line--;
-    last_line = line;
     while (*words) {
-        size_t len = strcspn(words, " ");
+        size_t len = part_len(words);
 
-        if (into->len - last_line + len + 1 > LINE_WIDTH) {
+        if (into->len - line + len + 1 > LINE_WIDTH) {
             text_add_char(into, '\n');
-            last_line = into->len;
+            line = into->len;
             text_add(into, bytes_of_text(indent));
         }
-        if (into->len > last_line && into->at && into->at[into->len - 1] != ' ') text_add_char(into, ' ');
+        if (into->len > line && into->at[into->len - 1] != ' ') text_add_char(into, ' ');
         text_add(into, bytes_of(words, len));
         words += len;
         words += strspn(words, " ");
@@ -102,6 +123,7 @@ static void add_words(struct text *into, const char *words, const char *indent)
     text_add_char(into, '\n');
 }
 
+/* "  SET key value [NX | XX] …" and below what it does. */
 static void add_usage(struct text *into, const struct command *command)
 {
     text_add(into, BYTES("  "));
@@ -127,8 +149,9 @@ static void help_command(struct text *into, const struct command *command)
         text_add(into, BYTES("    Cost: "));
         add_words(into, row->cost, "    ");
     }
-    text_addf(into, "    Since Redis %s, group @%s%s%s.\n", row->since, command->family->group,
-              row->replaced_by ? ", replaced by " : "", row->replaced_by ? row->replaced_by : "");
+    text_addf(into, "    Since %s %s, group @%s%s%s.\n", row->since[0] == '0' ? "coatcheck" : "Redis", row->since,
+              command->family->group, row->replaced_by ? ", replaced by " : "",
+              row->replaced_by ? row->replaced_by : "");
     for (unsigned i = 0; command->subs && command->subs[i]; i++) add_usage(into, command->subs[i]);
 }
 
@@ -150,6 +173,7 @@ static const struct command *find_asked(struct call *call)
 {
     const struct command *command = commands_find(call_arg(call, 1));
 
+    if (call_argc(call) > 3) return NULL;
     if (command && call_argc(call) > 2) return command->subs ? commands_find_sub(command, call_arg(call, 2)) : NULL;
     return command;
 }

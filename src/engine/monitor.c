@@ -88,7 +88,7 @@ static void deliver(struct bytes text)
 
 void monitor_flush(void)
 {
-    if (likely(lines.room == 0)) return;
+    if (likely(lines.room == 0 && !lines.failed)) return;
     if (!text_failed(&lines)) {
         unsigned workers = session_host->workers();
 

@@ -1,0 +1,225 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/monitor.h"
+#include "coatcheck/engine/secret.h"
+
+static struct session watcher, other;
+static struct text pushed;
+static unsigned pushes;
+static bool over_unix;
+static enum session_class classed;
+
+static void facts(struct session *session, struct session_facts *facts)
+{
+    (void)session;
+    memset(facts, 0, sizeof *facts);
+    facts->unix_socket = over_unix;
+    snprintf(facts->peer, sizeof facts->peer, "%s", over_unix ? "/run/coat:0" : "10.0.0.1:77");
+}
+
+static bool push(struct session *session, struct bytes bytes)
+{
+    assert_ptr_equal(session, &watcher);
+    text_add(&pushed, bytes);
+    pushes++;
+    return true;
+}
+
+static void set_class(struct session *session, enum session_class class)
+{
+    (void)session;
+    classed = class;
+}
+
+static unsigned workers(void)
+{
+    return 1;
+}
+
+static bool post(unsigned worker, void (*run)(struct bytes text), struct bytes text)
+{
+    (void)worker;
+    (void)run;
+    (void)text;
+    fail_msg("the only worker has mail for itself");
+    return false;
+}
+
+static const struct session_host host = {
+    .facts = facts, .push = push, .set_class = set_class, .workers = workers, .post = post};
+
+static void show_of(struct session *session, const char *const *words)
+{
+    struct bytes args[16];
+    struct call call = {.session = session, .args.of = args};
+
+    for (; words[call.args.n]; call.args.n++) args[call.args.n] = bytes_of_text(words[call.args.n]);
+    call.command = commands_find(args[0]);
+    assert_non_null(call.command);
+    if (call.command->subs) call.command = commands_find_sub(call.command, args[1]);
+    monitor_show(&call);
+}
+#define SHOW(session, ...) show_of(session, (const char *const[]){__VA_ARGS__, NULL})
+
+/* What a monitor got, from behind the times. */
+static void assert_shown(const char *expected)
+{
+    char *at;
+
+    text_add_char(&pushed, '\0');
+    at = pushed.at;
+    for (const char *line = expected; *line;) {
+        size_t len = strcspn(line, "\n");
+        double when;
+        int skip;
+
+        assert_int_equal(sscanf(at, "+%lf %n", &when, &skip), 1);
+        assert_in_range((uint64_t)when, (uint64_t)(clock_wall_us() / 1000000) - 1, (uint64_t)(clock_wall_us() / 1000000));
+        at += skip;
+        assert_memory_equal(at, line, len);
+        at += len;
+        assert_memory_equal(at, "\r\n", 2);
+        at += 2;
+        line += len + (line[len] == '\n');
+    }
+    assert_int_equal(*at, '\0');
+    text_clear(&pushed);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    session_host = &host;
+    watcher = other = (struct session){0};
+    session_init(&watcher);
+    session_init(&other);
+    pushes = 0;
+    over_unix = false;
+    text_clear(&pushed);
+    return monitor_begin(&watcher) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    session_fini(&watcher);
+    session_fini(&other);
+    return 0;
+}
+
+static void a_line_has_the_time_the_database_the_address_and_the_words_quoted(void **state)
+{
+    (void)state;
+    other.db = 3;
+    SHOW(&other, "SET", "k", "two words");
+    SHOW(&other, "Get", "\"\\\r\n\x01");
+    monitor_flush();
+    assert_shown("[3 10.0.0.1:77] \"SET\" \"k\" \"two words\"\n[3 10.0.0.1:77] \"Get\" \"\\\"\\\\\\r\\n\\x01\"");
+    assert_int_equal(pushes, 1);
+}
+
+static void a_unix_socket_is_named_by_its_path(void **state)
+{
+    (void)state;
+    over_unix = true;
+    SHOW(&other, "PING");
+    monitor_flush();
+    assert_shown("[0 unix:/run/coat] \"PING\"");
+}
+
+static void passwords_are_not_shown(void **state)
+{
+    (void)state;
+    SHOW(&other, "auth", "secret");
+    SHOW(&other, "AUTH", "default", "secret");
+    SHOW(&other, "hello", "3", "AUTH", "default", "secret", "SETNAME", "n");
+    SHOW(&other, "HELLO", "3", "setname", "auth");
+    SHOW(&other, "CONFIG", "SET", "timeout", "5", "RequirePass", "secret");
+    SHOW(&other, "CONFIG", "GET", "requirepass");
+    SHOW(&other, "GET", "auth");
+    monitor_flush();
+    assert_null(memmem(pushed.at, pushed.len, "secret", 6));
+    assert_shown("[0 10.0.0.1:77] \"auth\" \"(redacted)\"\n"
+                 "[0 10.0.0.1:77] \"AUTH\" \"(redacted)\" \"(redacted)\"\n"
+                 "[0 10.0.0.1:77] \"hello\" \"3\" \"AUTH\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \"n\"\n"
+                 "[0 10.0.0.1:77] \"HELLO\" \"3\" \"setname\" \"auth\"\n"
+                 "[0 10.0.0.1:77] \"CONFIG\" \"SET\" \"timeout\" \"5\" \"RequirePass\" \"(redacted)\"\n"
+                 "[0 10.0.0.1:77] \"CONFIG\" \"GET\" \"requirepass\"\n"
+                 "[0 10.0.0.1:77] \"GET\" \"auth\"");
+}
+
+static void one_that_wants_no_replies_gets_no_lines(void **state)
+{
+    (void)state;
+    session_set(&watcher, SESSION_REPLY_OFF);
+    SHOW(&other, "PING");
+    monitor_flush();
+    session_unset(&watcher, SESSION_REPLY_OFF);
+    session_set(&watcher, SESSION_CLOSING);
+    SHOW(&other, "PING");
+    monitor_flush();
+    assert_int_equal(pushes, 0);
+}
+
+static void lines_that_find_no_memory_are_left_out_and_the_next_ones_come(void **state)
+{
+    (void)state;
+    mem_fail_after(1);
+    SHOW(&other, "PING");
+    mem_fail_after(0);
+    monitor_flush();
+    assert_int_equal(pushes, 0);
+    SHOW(&other, "ECHO", "x");
+    monitor_flush();
+    assert_shown("[0 10.0.0.1:77] \"ECHO\" \"x\"");
+}
+
+static void commands_are_looked_at_only_while_there_is_a_monitor(void **state)
+{
+    struct session second = {0};
+
+    (void)state;
+    assert_true(atomic_load(&gate_reasons) & GATE_MONITORS);
+    assert_int_equal(classed, SESSION_SUBSCRIBER);
+    session_init(&second);
+    assert_true(monitor_begin(&second));
+    monitor_end(&watcher);
+    assert_true(atomic_load(&gate_reasons) & GATE_MONITORS);
+    session_fini(&second);
+    assert_false(atomic_load(&gate_reasons) & GATE_MONITORS);
+    assert_int_equal(classed, SESSION_NORMAL);
+    session_reset(&watcher);
+    assert_false(session_flags(&watcher) & SESSION_MONITOR);
+    assert_true(monitor_begin(&watcher));
+    session_reset(&watcher);
+    assert_false(atomic_load(&gate_reasons) & GATE_MONITORS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_line_has_the_time_the_database_the_address_and_the_words_quoted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_unix_socket_is_named_by_its_path, setup, teardown),
+        cmocka_unit_test_setup_teardown(passwords_are_not_shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_wants_no_replies_gets_no_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(lines_that_find_no_memory_are_left_out_and_the_next_ones_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(commands_are_looked_at_only_while_there_is_a_monitor, setup, teardown),
+    };
+    extern void server_declare(void);
+    int failed;
+
+    clock_setup();
+    server_declare();
+    commands_add(command_families, command_family_count);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    text_fini(&pushed);
+    return failed;
+}
