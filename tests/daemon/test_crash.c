@@ -162,13 +162,20 @@ static __attribute__((noinline)) void jump_nowhere(void)
 
 /* ---- what a report must hold ---- */
 
+/* How far into a function a return address may lie: what sanitizers put in makes it long. */
+#ifdef COATCHECK_SANITIZED
+#define FUNCTION_BYTES 16384
+#else
+#define FUNCTION_BYTES 1024
+#endif
+
 static bool address_near(const char *text, const char *before, const void *function)
 {
     const char *at = strstr(text, before);
     unsigned long address;
 
     return at && sscanf(at + strlen(before), "%lx", &address) == 1 &&
-           address >= (uintptr_t)function && address < (uintptr_t)function + 1024;
+           address >= (uintptr_t)function && address < (uintptr_t)function + FUNCTION_BYTES;
 }
 
 static bool backtrace_passes(const char *log, const void *function)
