@@ -35,6 +35,7 @@ struct turn {
     struct feed *open; /* whose replies are being written */
     struct reply reply;
     uint64_t began, budget, ticks;
+    bool has_run; /* something: a turn always comes further */
     bool stopped; /* the open feed's session executes no more for now */
 };
 
@@ -45,11 +46,10 @@ const struct call *turn_call_at_work(void)
     return at_work;
 }
 
-struct turn *turn_new(struct keyspace *keyspace, unsigned lane)
+struct turn *turn_new(struct keyspace *keyspace)
 {
     struct turn *turn = mem_alloc_zeroed(sizeof *turn);
 
-    (void)lane;
     if (!turn) return NULL;
     turn->keyspace = keyspace;
     turn->budget = clock_us_to_ticks(TURN_BUDGET_US);
@@ -156,12 +156,15 @@ static void run_call(struct turn *turn, struct call *call)
     }
     flags = session_flags(feed->session);
     if (unlikely(flags & SESSION_CLOSING)) return;
-    if (unlikely(feed->outbox->bytes > OUTBOX_FULL)) {
+    /* Of a batch as well as between batches: thirty-two commands may each take long. */
+    if (unlikely(feed->outbox->bytes > OUTBOX_FULL ||
+                 (turn->has_run && turn->ticks - turn->began > turn->budget))) {
         turn->stopped = true;
         rewind_to(call);
         feed->again = true;
         return;
     }
+    turn->has_run = true;
     call->reply = &turn->reply;
     at_work = call;
     if (unlikely(flags & SESSION_MUTED)) {
@@ -170,6 +173,7 @@ static void run_call(struct turn *turn, struct call *call)
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
     }
     at_work = NULL;
+    if (unlikely(turn->reply.failed)) session_set(feed->session, SESSION_CLOSING);
     if (unlikely(end == DISPATCH_WAITS)) {
         turn->stopped = true;
         rewind_to(call);
@@ -229,6 +233,8 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
 /* The stream means nothing from here on: say so, after the replies to what came before, and close. */
 static void break_off(struct turn *turn, struct feed *feed, struct request *request)
 {
+    bool was_half = feed->session->half && request == &feed->session->half->request;
+
     run_batch(turn);
     open_feed(turn, feed);
     if (!turn->stopped && !(session_flags(feed->session) & SESSION_CLOSING)) {
@@ -236,7 +242,8 @@ static void break_off(struct turn *turn, struct feed *feed, struct request *requ
         stats_count_error(BYTES("ERR"));
         session_set(feed->session, SESSION_CLOSING);
     }
-    if (feed->session->half) {
+    /* A half that is there now and was not before is a request that has to wait: it stays. */
+    if (was_half) {
         half_free(&feed->session->half);
     } else {
         request_fini(request);
@@ -329,7 +336,8 @@ static void read_feed(struct turn *turn, struct feed *feed)
             }
             continue;
         }
-        feed->used = offset;
+        /* Empty lines and empty arrays before what is not there yet are done with. */
+        feed->used = request->words_to_come > 0 ? offset : offset + request->at;
         if (state == REQUEST_MORE && keep_half(feed, request, offset)) return;
         if (state != REQUEST_BROKEN) request->error = "Protocol error: no memory for the request";
         break_off(turn, feed, request);
@@ -350,6 +358,7 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
     turn->send_context = context;
     turn->open = NULL;
     turn->stopped = false;
+    turn->has_run = false;
     turn->began = clock_ticks();
 
     for (unsigned i = 0; i < count; i++) {

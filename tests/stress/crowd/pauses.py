@@ -149,6 +149,25 @@ def talkative(command, options):
         expect(time.monotonic() - begun < 60, "it all took %.1f s", time.monotonic() - begun)
 
 
+def nonsense(command, options):
+    """What comes before a protocol error still runs when the pause is over, a large value read directly too."""
+    with servers.Server(command) as server:
+        boss = connect(server)
+        boss.ask("CLIENT", "PAUSE", "100000", "WRITE")
+        clients = [connect(server) for _ in range(8)]
+        for number, client in enumerate(clients):
+            value = wire.encode([b"SET", b"k%d" % number, b"v" * (100 if number % 2 else 300_000)])
+            client.send(value[:len(value) // 2])
+            time.sleep(0.01)
+            client.send(value[len(value) // 2:] + (b"*abc\r\n" if number % 4 < 2 else b"ECHO \"half\r\n"))
+        time.sleep(0.1)
+        boss.ask("CLIENT", "UNPAUSE")
+        for client in clients:
+            expect(client.reply() == ("status", b"OK"), "the SET before the nonsense")
+            expect(client.reply()[1].startswith(b"ERR Protocol error"), "the nonsense")
+        expect(boss.ask("DBSIZE") == ("int", 8), "the values before the nonsense")
+
+
 def standing_still(command, options):
     """While writers are paused no key goes away, though none is seen past its deadline."""
     with servers.Server(command) as server:
@@ -196,5 +215,6 @@ CASES = {
     "pauses from all sides": many,
     "clients that leave while they wait": leaving,
     "a client that talks on while it waits": talkative,
+    "nonsense after what waits": nonsense,
     "keys stand still while writers wait": standing_still,
 }
