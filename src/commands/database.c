@@ -100,19 +100,19 @@ static void cmd_flushall(struct call *call)
 #define EMPTIES                                                                                    \
     .arity = -1, .flags = COMMAND_WRITE | COMMAND_KEYSPACE | COMMAND_DANGEROUS | COMMAND_EVERY_SHARD, \
     .since = "1.0.0", .syntax = "[ASYNC | SYNC]",                                                  \
-    .cost = "O(1) for clients who wait, whatever N is; memory comes back in slices, or at once with SYNC", \
+    .cost = "O(S) where S is the number of shards, not of keys; with SYNC O(N) where N is the number of keys", \
     .tips = "request_policy:all_shards response_policy:all_succeeded",                             \
     .history = "4.0.0: Added the `ASYNC` flushing mode modifier.\n"                                \
                "6.2.0: Added the `SYNC` flushing mode modifier."
 
 static const struct command_row rows[] = {
     {.name = "dbsize", .run = cmd_dbsize, .arity = 1, .flags = COMMAND_READ | COMMAND_FAST | COMMAND_KEYSPACE,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "",
+     .since = "1.0.0", .cost = "O(S) where S is the number of shards, not of keys", .syntax = "",
      .tips = "request_policy:all_shards response_policy:agg_sum",
      .summary = "Answers how many keys the database has."},
     {.name = "swapdb", .run = cmd_swapdb, .arity = 3,
      .flags = COMMAND_WRITE | COMMAND_FAST | COMMAND_KEYSPACE | COMMAND_DANGEROUS | COMMAND_EVERY_SHARD,
-     .since = "4.0.0", .cost = "O(1), whatever the databases hold", .syntax = "index1 index2",
+     .since = "4.0.0", .cost = "O(S) where S is the number of shards, not of keys", .syntax = "index1 index2",
      .summary = "Exchanges two databases, for all clients at one instant."},
     {.name = "flushdb", .run = cmd_flushdb, EMPTIES, .summary = "Deletes all keys of the database."},
     {.name = "flushall", .run = cmd_flushall, EMPTIES, .summary = "Deletes all keys of every database."},

@@ -199,7 +199,7 @@ static const struct command_row rows[] = {
      .summary = "Answers some of the keys, and a cursor to go on with.",
      .history = "6.0.0: Added the `TYPE` subcommand."},
     {.name = "randomkey", .run = cmd_randomkey, .arity = 1, .flags = COMMAND_READ | COMMAND_KEYSPACE,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "",
+     .since = "1.0.0", .cost = "O(S) where S is the number of shards, not of keys", .syntax = "",
      .tips = "request_policy:all_shards nondeterministic_output", .summary = "Answers some key, drawn by lot."},
 };
 
