@@ -50,7 +50,7 @@ static int client_setup(void **state)
     stats_setup(1);
     gates_set(gates);
     keyspace = keyspace_new(&(struct keyspace_rules){.databases = 16, .one_thread = true});
-    turn = turn_new(keyspace, 0);
+    turn = turn_new(keyspace);
     area = malloc(CLIENT_AREA);
     session_init(&session);
     return keyspace && turn && area ? 0 : -1;
