@@ -198,7 +198,7 @@ static void door_started(struct worker *worker)
     struct post *post = mem_alloc_zeroed(sizeof *post);
 
     this_worker = worker;
-    if (post) post->turn = turn_new(the_keyspace, worker_index(worker));
+    if (post) post->turn = turn_new(the_keyspace);
     if (!post || !post->turn) {
         log_warning("no memory to start worker %u", worker_index(worker));
         shut_down_hook();

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/base/text.h"
 #include "coatcheck/commands/table.h"
@@ -46,7 +47,7 @@ static int setup(void **state)
     stats_setup(1);
     gates_set(gates);
     keyspace = keyspace_new(&(struct keyspace_rules){.databases = 16, .one_thread = true});
-    turn = turn_new(keyspace, 0);
+    turn = turn_new(keyspace);
     return keyspace && turn ? 0 : -1;
 }
 
@@ -89,6 +90,7 @@ static void say(struct client *client, const char *words)
 
 static struct client **present;
 static struct feed feeds[64];
+static unsigned fail_after; /* of the allocations of each turn one fails: this one; 0: none */
 
 static void deliver(struct client *client, struct feed *feed)
 {
@@ -123,7 +125,9 @@ static void take_turn(struct client **clients, unsigned count, size_t room)
                                  .input = bytes_of(inputs[i], client->input.len),
                                  .outbox = &client->outbox};
     }
+    mem_fail_after(fail_after);
     turn_run(turn, feeds, count, area, room, send_early, NULL);
+    mem_fail_after(0);
     for (unsigned i = 0; i < count; i++) {
         struct client *client = clients[i];
 
@@ -296,6 +300,137 @@ static void more_words_than_a_turn_has_room_for_are_read_as_well(void **state)
     client_free(a);
 }
 
+/* One client's slow commands cost the others one of them, not a batch of thirty-two. */
+static void a_turn_ends_in_the_middle_of_a_batch_of_slow_commands(void **state)
+{
+    struct client *clients[2] = {client_new(), client_new()};
+    struct text value = {0};
+
+    (void)state;
+    for (int i = 0; i < 10000; i++) text_add_char(&value, (char)('a' + i % 7));
+    for (int key = 0; key < 2; key++) {
+        say(clients[0], key ? "SET slow:b " : "SET slow:a ");
+        text_add(&clients[0]->input, text_bytes(&value));
+        say(clients[0], "\r\n");
+    }
+    take_turn(clients, 1, 65536);
+    assert_answers(clients[0], "+OK\r\n+OK\r\n");
+    for (int i = 0; i < 20; i++) say(clients[0], "LCS slow:a slow:b LEN\r\n");
+    say(clients[1], "PING\r\n");
+    take_turn(clients, 2, 65536);
+    assert_answers(clients[0], ":10000\r\n");
+    assert_true(feeds[0].again && feeds[1].again);
+    assert_int_equal(feeds[1].used, 0);
+    for (int i = 1; i < 20; i++) {
+        take_turn(clients, 1, 65536);
+        assert_answers(clients[0], ":10000\r\n");
+    }
+    take_turn(clients, 2, 65536);
+    assert_answers(clients[0], "");
+    assert_answers(clients[1], "+PONG\r\n");
+    text_fini(&value);
+    client_free(clients[0]);
+    client_free(clients[1]);
+}
+
+static void empty_lines_are_not_kept(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) say(a, i % 2 ? "\r\n" : "*0\r\n");
+    take_turn(&a, 1, 65536);
+    assert_int_equal(a->input.len, 0);
+    say(a, "\r\n*-1\r\nPIN");
+    take_turn(&a, 1, 65536);
+    assert_int_equal(a->input.len, 3);
+    say(a, "G\r\n");
+    take_turn(&a, 1, 65536);
+    assert_answers(a, "+PONG\r\n");
+    client_free(a);
+}
+
+/* What 40 times four commands ask and are answered. */
+static struct text questions(struct text *answers)
+{
+    struct text asked = {0}, value = {0};
+
+    for (int i = 0; i < 3000; i++) text_add_char(&value, (char)('a' + i % 26));
+    for (int i = 0; i < 40; i++) {
+        text_addf(&asked, "*3\r\n$3\r\nSET\r\n$6\r\noom:%02d\r\n$3000\r\n", i);
+        text_add(&asked, text_bytes(&value));
+        text_addf(&asked, "\r\nECHO 'it''s %02d'\r\nSTRLEN oom:%02d\r\nGET oom:%02d\r\n", i, i, i);
+        text_addf(&answers[4 * i], "+OK\r\n");
+        text_addf(&answers[4 * i + 1], "$6\r\nits %02d\r\n", i);
+        text_addf(&answers[4 * i + 2], ":3000\r\n");
+        text_addf(&answers[4 * i + 3], "$3000\r\n");
+        text_add(&answers[4 * i + 3], text_bytes(&value));
+        text_addf(&answers[4 * i + 3], "\r\n");
+    }
+    text_fini(&value);
+    return asked;
+}
+
+/* Each answer is the right one or a refusal; only where the client is closed may they break off. Returns how
+ * many were refused. */
+static unsigned check_answers(struct client *client, const struct text *answers, unsigned count, bool closed)
+{
+    const char *at = client->answers.at, *end = at + client->answers.len;
+    unsigned refused = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct bytes right = text_bytes(&answers[i]);
+        size_t left = (size_t)(end - at);
+
+        if (left >= right.len && memcmp(at, right.at, right.len) == 0) {
+            at += right.len;
+        } else if (left < right.len && (left == 0 || memcmp(at, right.at, left) == 0)) {
+            assert_true(closed);
+            return refused;
+        } else if (i % 4 == 2 && left >= 9 && memcmp(at, ":0\r\n$-1\r\n", 9) == 0) {
+            at += 9; /* of a SET that was refused */
+            i++;
+        } else {
+            assert_true(left > 5 && (memcmp(at, "-OOM ", 5) == 0 || memcmp(at, "-ERR ", 5) == 0));
+            at = (char *)memchr(at, '\n', left) + 1;
+            refused++;
+        }
+    }
+    assert_ptr_equal(at, end);
+    return refused;
+}
+
+static void without_memory_a_client_is_refused_or_closed_and_never_told_wrong(void **state)
+{
+    struct text answers[160] = {{0}}, asked = questions(answers);
+    unsigned refused = 0, closed = 0;
+
+    (void)state;
+    for (unsigned n = 1; n < 150; n++) {
+        struct client *a = client_new();
+        size_t cut = n * 977 % asked.len;
+
+        say(a, "DEL");
+        for (int i = 0; i < 40; i++) text_addf(&a->input, " oom:%02d", i);
+        say(a, "\r\n");
+        while (a->input.len > 0) take_turn(&a, 1, 20000);
+        text_clear(&a->answers);
+
+        text_add(&a->input, bytes_of(asked.at, cut));
+        fail_after = n;
+        take_turn(&a, 1, 20000);
+        text_add(&a->input, bytes_of(asked.at + cut, asked.len - cut));
+        while (a->input.len > 0 && !feeds[0].close) take_turn(&a, 1, 20000);
+        fail_after = 0;
+        refused += check_answers(a, answers, 160, feeds[0].close);
+        closed += feeds[0].close;
+        client_free(a);
+    }
+    assert_true(refused > 0 && closed > 0);
+    for (int i = 0; i < 160; i++) text_fini(&answers[i]);
+    text_fini(&asked);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +442,9 @@ int main(void)
         cmocka_unit_test(who_waits_goes_on_where_it_stopped),
         cmocka_unit_test(a_client_with_much_unread_produces_no_more),
         cmocka_unit_test(more_words_than_a_turn_has_room_for_are_read_as_well),
+        cmocka_unit_test(a_turn_ends_in_the_middle_of_a_batch_of_slow_commands),
+        cmocka_unit_test(empty_lines_are_not_kept),
+        cmocka_unit_test(without_memory_a_client_is_refused_or_closed_and_never_told_wrong),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -32,7 +32,7 @@ struct feed {
     struct bytes output; /* in the area */
 };
 
-struct turn *turn_new(struct keyspace *keyspace, unsigned lane);
+struct turn *turn_new(struct keyspace *keyspace);
 void turn_free(struct turn **turn);
 
 /* Serves the feeds in order. Replies go to `area`; when it runs low, `send` is called with a feed that is
