@@ -359,7 +359,7 @@ static struct text questions(struct text *answers)
     for (int i = 0; i < 40; i++) {
         text_addf(&asked, "*3\r\n$3\r\nSET\r\n$6\r\noom:%02d\r\n$3000\r\n", i);
         text_add(&asked, text_bytes(&value));
-        text_addf(&asked, "\r\nECHO 'it''s %02d'\r\nSTRLEN oom:%02d\r\nGET oom:%02d\r\n", i, i, i);
+        text_addf(&asked, "\r\nECHO 'its %02d'\r\nSTRLEN oom:%02d\r\nGET oom:%02d\r\n", i, i, i);
         text_addf(&answers[4 * i], "+OK\r\n");
         text_addf(&answers[4 * i + 1], "$6\r\nits %02d\r\n", i);
         text_addf(&answers[4 * i + 2], ":3000\r\n");
