@@ -98,32 +98,18 @@ static struct bytes cut(struct bytes text, int64_t start, int64_t end)
     return bytes_of(text.at + start, (size_t)(end - start + 1));
 }
 
-static void release_blob(void *holder)
-{
-    struct blob *blob = holder;
-
-    blob_release(&blob);
-}
-
 static void cmd_getrange(struct call *call)
 {
     char scratch[NUMBER_MAX_TEXT];
-    struct bytes part = {"", 0};
-    struct blob *blob = NULL;
     struct entry *entry;
     int64_t start, end;
 
     if (!call_read_int(call, 2, &start) || !call_read_int(call, 3, &end)) return;
     if (!call_read_type(call, 0, VALUE_STRING, &entry)) return;
     if (entry) {
-        part = cut(entry_string(entry, scratch), start, end);
-        blob = entry_blob(entry);
-    }
-    if (part.len >= BLOB_FROM && blob) {
-        blob_hold(blob);
-        reply_bulk_held(call->reply, part, release_blob, blob);
+        reply_entry_part(call, entry, cut(entry_string(entry, scratch), start, end));
     } else {
-        reply_bulk(call->reply, part);
+        reply_bulk(call->reply, BYTES(""));
     }
 }
 

@@ -89,18 +89,32 @@ static void release_blob(void *holder)
     blob_release(&blob);
 }
 
+static void reply_held(struct call *call, struct blob *blob, struct bytes part)
+{
+    blob_hold(blob);
+    reply_bulk_held(call->reply, part, release_blob, blob);
+}
+
 void reply_entry(struct call *call, const struct entry *entry)
 {
     char scratch[NUMBER_MAX_TEXT];
-    struct blob *blob;
 
     if (likely(entry_form(entry) != ENTRY_FAR)) {
         reply_bulk(call->reply, entry_string(entry, scratch));
-        return;
+    } else {
+        reply_held(call, entry_blob(entry), blob_bytes(entry_blob(entry)));
     }
-    blob = entry_blob(entry);
-    blob_hold(blob);
-    reply_bulk_held(call->reply, blob_bytes(blob), release_blob, blob);
+}
+
+void reply_entry_part(struct call *call, const struct entry *entry, struct bytes part)
+{
+    struct blob *blob = entry_blob(entry);
+
+    if (blob && part.len >= BLOB_FROM) {
+        reply_held(call, blob, part);
+    } else {
+        reply_bulk(call->reply, part);
+    }
 }
 
 bool call_ok(struct call *call, enum status status)

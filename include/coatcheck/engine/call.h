@@ -77,6 +77,8 @@ enum status call_put_string(struct call *call, const struct key *key, struct spo
 
 /* A string value as a bulk reply: copied, or by reference when it is large. */
 void reply_entry(struct call *call, const struct entry *entry);
+/* A part of the bytes that entry_string() gave. */
+void reply_entry_part(struct call *call, const struct entry *entry, struct bytes part);
 
 /* Answers for a status: ERR_NO_MEMORY unless it is OK. True: it was OK. */
 bool call_ok(struct call *call, enum status status);
