@@ -7,6 +7,9 @@
 #include "coatcheck/config/file.h"
 #include "coatcheck/daemon/server.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;

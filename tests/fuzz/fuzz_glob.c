@@ -5,6 +5,8 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/structs/glob.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *zero = size ? memchr(data, 0, size) : NULL;

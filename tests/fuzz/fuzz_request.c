@@ -65,7 +65,7 @@ static void read_all(struct reading *reading, const uint8_t *data, size_t size, 
             free(copy);
             break;
         } else if (state == REQUEST_MORE && seen < size) {
-            must(request_wants(&request) > seen - start || request.words_to_come == 0);
+            must(request.bulk < 0 || request_wants(&request) > seen - start);
             must(request_keep(&request));
             seen = size - seen < step ? size : seen + step;
         } else {
@@ -76,6 +76,8 @@ static void read_all(struct reading *reading, const uint8_t *data, size_t size, 
     }
     request_fini(&request);
 }
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
