@@ -171,7 +171,7 @@ static bool help_group(struct text *into, struct bytes group, const struct comma
 
 static const struct command *find_asked(struct call *call)
 {
-    const struct command *command = commands_find(call_arg(call, 1));
+    const struct command *command = commands_find_full(call_arg(call, 1));
 
     if (call_argc(call) > 3) return NULL;
     if (command && call_argc(call) > 2) return command->subs ? commands_find_sub(command, call_arg(call, 2)) : NULL;
@@ -191,7 +191,7 @@ static void refuse(struct call *call)
                                 (int)(word.len < 50 ? word.len : 50), word.at);
         if (len >= sizeof words) len = sizeof words - 1;
     }
-    if (nearest && !commands_find(call_arg(call, 1))) {
+    if (nearest && !commands_find_full(call_arg(call, 1))) {
         reply_errorf(call->reply, "ERR there is no command '%s' - did you mean '%s'?", words, nearest);
     } else {
         reply_errorf(call->reply, "ERR there is no command or @group '%s': HELP alone names them all", words);

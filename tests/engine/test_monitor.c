@@ -62,7 +62,7 @@ static void show_of(struct session *session, const char *const *words)
     struct call call = {.session = session, .args.of = args};
 
     for (; words[call.args.n]; call.args.n++) args[call.args.n] = bytes_of_text(words[call.args.n]);
-    call.command = commands_find(args[0]);
+    call.command = commands_find_full(args[0]);
     assert_non_null(call.command);
     if (call.command->subs) call.command = commands_find_sub(call.command, args[1]);
     monitor_show(&call);
