@@ -37,18 +37,20 @@ static inline unsigned head_deadline_bytes(uint8_t head)
 
 static inline bool head_has_length(uint8_t head)
 {
-    return head_form(head) == ENTRY_INLINE || head_form(head) == ENTRY_GROWN;
+    _Static_assert((ENTRY_INLINE ^ ENTRY_GROWN) == 3 && (ENTRY_INT ^ ENTRY_FAR) == 3, "both bits or none");
+
+    return ((head >> HEAD_FORM_SHIFT ^ head >> (HEAD_FORM_SHIFT + 1)) & 1) == 0;
 }
 
 /* How many bytes a length takes, by its first byte and by its value. */
 static inline unsigned length_bytes(uint8_t first)
 {
-    return 0x0504020201010101u >> (first >> 5) * 8 & 15;
+    return likely(first < 0x80) ? 1 : 0x0504020201010101u >> (first >> 5) * 8 & 15;
 }
 
 static inline unsigned length_bytes_for(size_t len)
 {
-    return len < 0x80 ? 1 : len < 0x4000 ? 2 : len < 0x20000000 ? 4 : 5;
+    return likely(len < 0x80) ? 1 : len < 0x4000 ? 2 : len < 0x20000000 ? 4 : 5;
 }
 
 static inline size_t length_read(const uint8_t *at)
@@ -96,7 +98,7 @@ struct entry_parts {
     size_t key_len, value_len;
 };
 
-static inline struct entry_parts entry_parts(const struct entry *entry)
+static inline __attribute__((always_inline)) struct entry_parts entry_parts(const struct entry *entry)
 {
     struct entry_parts parts;
     uint8_t *at = (uint8_t *)entry + 1;
@@ -160,35 +162,88 @@ static inline bool entry_is_over(const struct entry *entry, int64_t now_ms)
     return entry_has_deadline(entry) && entry_deadline_read(entry) <= now_ms;
 }
 
-/* memcmp would be a call; keys are short. */
+/* The number in an entry's head for how its deadline is kept. */
+static inline unsigned deadline_form(int64_t deadline_ms)
+{
+    if (deadline_ms == NEVER) return 0;
+    if (deadline_ms < ENTRY_EPOCH_MS || deadline_ms - ENTRY_EPOCH_MS >= (int64_t)1 << 40) return 2;
+    return 1;
+}
+
+static inline uint8_t head_with_deadline(uint8_t head, int64_t deadline_ms)
+{
+    return (uint8_t)((head & ~(HEAD_DEADLINE << HEAD_DEADLINE_SHIFT)) |
+                     deadline_form(deadline_ms) << HEAD_DEADLINE_SHIFT);
+}
+
+/* In as many bytes as the head says. */
+static inline void deadline_write(uint8_t *at, uint8_t head, int64_t deadline_ms)
+{
+    unsigned bytes = head_deadline_bytes(head);
+    uint64_t since;
+
+    if (bytes == 5) {
+        uint32_t low;
+
+        since = (uint64_t)(deadline_ms - ENTRY_EPOCH_MS);
+        low = htole32((uint32_t)since);
+        memcpy(at, &low, sizeof low);
+        at[4] = (uint8_t)(since >> 32);
+    } else if (bytes == 8) {
+        since = htole64((uint64_t)deadline_ms);
+        memcpy(at, &since, sizeof since);
+    }
+}
+
+static inline uint64_t word_at(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static inline uint32_t half_word_at(const uint8_t *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* memcmp would be a call; keys are short, and the last words may overlap the first. */
 static inline bool bytes_same(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    uint64_t x, y;
-
+    if (len > 32) return memcmp(a, b, len) == 0;
+    if (len >= 16) {
+        return ((word_at(a) ^ word_at(b)) | (word_at(a + 8) ^ word_at(b + 8)) |
+                (word_at(a + len - 16) ^ word_at(b + len - 16)) |
+                (word_at(a + len - 8) ^ word_at(b + len - 8))) == 0;
+    }
     if (len >= 8) {
-        if (len > 64) return memcmp(a, b, len) == 0;
-        for (size_t at = 0; at + 8 < len; at += 8) {
-            memcpy(&x, a + at, 8);
-            memcpy(&y, b + at, 8);
-            if (x != y) return false;
-        }
-        memcpy(&x, a + len - 8, 8);
-        memcpy(&y, b + len - 8, 8);
-        return x == y;
+        return ((word_at(a) ^ word_at(b)) | (word_at(a + len - 8) ^ word_at(b + len - 8))) == 0;
     }
     if (len >= 4) {
-        uint32_t p, q, r, s;
-
-        memcpy(&p, a, 4);
-        memcpy(&q, b, 4);
-        memcpy(&r, a + len - 4, 4);
-        memcpy(&s, b + len - 4, 4);
-        return ((p ^ q) | (r ^ s)) == 0;
+        return ((half_word_at(a) ^ half_word_at(b)) | (half_word_at(a + len - 4) ^ half_word_at(b + len - 4))) == 0;
     }
     for (size_t at = 0; at < len; at++) {
         if (a[at] != b[at]) return false;
     }
     return true;
+}
+
+/* As entry_is, for names of 8 … 32 bytes; false for all others, and whoever needs to know asks entry_is. */
+static inline bool entry_is_brief(const struct entry *entry, struct bytes name)
+{
+    const uint8_t *at = entry->rest, *wanted = (const uint8_t *)name.at;
+    size_t len = name.len, half = len >= 16 ? 8 : 0;
+
+    if (len - 8 > 24 || *at++ != len) return false;
+    if (likely(head_has_length(entry->head))) at += length_bytes(*at);
+    if (entry_has_deadline(entry)) at += head_deadline_bytes(entry->head);
+    return ((word_at(at) ^ word_at(wanted)) | (word_at(at + half) ^ word_at(wanted + half)) |
+            (word_at(at + len - 8 - half) ^ word_at(wanted + len - 8 - half)) |
+            (word_at(at + len - 8) ^ word_at(wanted + len - 8))) == 0;
 }
 
 static inline bool entry_is(const struct entry *entry, struct bytes name)
@@ -201,8 +256,8 @@ static inline bool entry_is(const struct entry *entry, struct bytes name)
         if (length_read(at) != name.len) return false;
         at += length_bytes(*at);
     }
-    if (head_has_length(entry->head)) at += length_bytes(*at);
-    at += head_deadline_bytes(entry->head);
+    if (likely(head_has_length(entry->head))) at += length_bytes(*at);
+    if (entry_has_deadline(entry)) at += head_deadline_bytes(entry->head);
     return bytes_same(at, (const uint8_t *)name.at, name.len);
 }
 
@@ -216,10 +271,44 @@ struct entry_plan {
     uint8_t epoch; /* HEAD_EPOCH or 0 */
 };
 
-size_t entry_plan_size(const struct entry_plan *plan);
+static inline uint8_t plan_head(const struct entry_plan *plan)
+{
+    uint8_t head = (uint8_t)(plan->type | (unsigned)plan->form << HEAD_FORM_SHIFT | plan->epoch);
+
+    return head_with_deadline(head, plan->deadline_ms);
+}
+
+static inline unsigned plan_length_bytes(const struct entry_plan *plan)
+{
+    if (plan->form == ENTRY_GROWN) return 4;
+    return plan->form == ENTRY_INLINE ? length_bytes_for(plan->value_len) : 0;
+}
+
+static inline size_t entry_plan_size(const struct entry_plan *plan)
+{
+    bool has_length = plan->form == ENTRY_INLINE || plan->form == ENTRY_GROWN;
+
+    return 1 + length_bytes_for(plan->key.len) + plan_length_bytes(plan) +
+           head_deadline_bytes(plan_head(plan)) + plan->key.len + (has_length ? plan->value_len : 8);
+}
 
 /* Writes all but the value, whose place is returned. The plan's key may not point into the entry. */
-uint8_t *entry_lay(struct entry *entry, const struct entry_plan *plan);
+static inline uint8_t *entry_lay(struct entry *entry, const struct entry_plan *plan)
+{
+    uint8_t *at = entry->rest;
+    unsigned bytes = length_bytes_for(plan->key.len);
+
+    entry->head = plan_head(plan);
+    length_write(at, bytes, plan->key.len);
+    at += bytes;
+    bytes = plan_length_bytes(plan);
+    if (bytes > 0) length_write(at, bytes, plan->value_len);
+    at += bytes;
+    deadline_write(at, entry->head, plan->deadline_ms);
+    at += head_deadline_bytes(entry->head);
+    if (plan->key.len > 0) memcpy(at, plan->key.at, plan->key.len);
+    return at + plan->key.len;
+}
 
 /* Lays the entry anew with another deadline in its own block of at least the new size. */
 size_t entry_size_with_deadline(const struct entry *entry, int64_t deadline_ms);

@@ -43,6 +43,7 @@ static inline struct entry *slot_entry(uint64_t slot)
 
 static inline uint64_t slot_make(struct entry *entry, uint16_t tag)
 {
+    must((uintptr_t)entry >> POINTER_BITS == 0);
     return (uint64_t)(uintptr_t)entry | (uint64_t)tag << POINTER_BITS;
 }
 
@@ -65,9 +66,9 @@ static inline void group_prefetch_entries(const struct group *group)
 }
 
 /* A set of slots: bit 4 * i + 7 stands for slot i, since that is how the processor hands them out. */
-static inline unsigned slots_first(uint32_t slots)
+static inline uint64_t *group_first_slot(struct group *group, uint32_t slots)
 {
-    return ((unsigned)__builtin_ctz(slots) >> 2) - 1;
+    return (uint64_t *)group + ((unsigned)__builtin_ctz(slots) >> 2);
 }
 
 /* The slots with this tag; tag 0 finds the empty ones. */

@@ -45,25 +45,12 @@ void key_prefetch_entry(const struct key *key)
         struct group *group = &walk.groups[walk.home];
         uint32_t slots = group_match(group, walk.tag);
 
-        if (slots) prefetch(slot_entry(group->slots[slots_first(slots)]));
+        if (slots) prefetch(slot_entry(*group_first_slot(group, slots)));
     }
     shard_unlock(key->shard);
 }
 
 /* --- finding --- */
-
-static inline uint16_t touched_now(void)
-{
-    return (uint16_t)((uint64_t)clock_now_ms() >> TOUCHED_SHIFT);
-}
-
-void spot_touch(struct spot *spot)
-{
-    uint16_t now = touched_now();
-
-    /* Most finds come within the same eight seconds: the line stays clean for other cores. */
-    if (spot->group->touched != now) spot->group->touched = now;
-}
 
 static struct entry *key_look(const struct key *key, bool quiet)
 {
@@ -110,12 +97,10 @@ struct entry *key_find(const struct key *key, struct spot *spot)
     return spot->entry;
 }
 
-void spot_refresh(const struct key *key, struct spot *spot)
+void spot_find_again(const struct key *key, struct spot *spot)
 {
     struct entry *entry = spot->entry;
 
-    if (likely(!entry || spot_holds(spot))) return;
-    /* The table has moved since. */
     table_find(shard_table(key->shard, key->db), key->hash, key->name, spot);
     must(spot->entry == entry);
 }

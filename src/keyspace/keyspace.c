@@ -131,9 +131,9 @@ static struct table_line *database_open(struct keyspace *keyspace, unsigned db)
     return there;
 }
 
-struct table *shard_table_for_put(struct shard *shard, unsigned db)
+struct table *shard_other_table_for_put(struct shard *shard, unsigned db)
 {
-    struct table *table = shard_table(shard, db);
+    struct table *table = shard_other_table(shard, db);
     struct table_line *lines;
 
     if (likely(table != NULL)) return table;

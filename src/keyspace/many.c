@@ -64,7 +64,6 @@ static struct entry *string_make(struct string *string)
         blob_release(&blob);
         return NULL;
     }
-    must((uintptr_t)entry >> POINTER_BITS == 0);
     string_lay(string, entry);
     return entry;
 }

@@ -40,7 +40,6 @@ static enum status spot_lay_anew(const struct key *key, struct spot *spot, struc
     uint8_t *at;
 
     if (!entry) return NO_MEMORY;
-    must((uintptr_t)entry >> POINTER_BITS == 0);
     at = entry_lay(entry, plan);
     if (value.len > 0) memcpy(at, value.at, value.len);
     if (!old) {
@@ -82,14 +81,65 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
     return OK;
 }
 
+/* Is the entry of this form, and would it keep its shape with this deadline? */
+static inline bool keeps_shape(const struct entry *entry, enum entry_form form, int64_t deadline_ms)
+{
+    return (entry->head & (HEAD_TYPE | HEAD_FORM << HEAD_FORM_SHIFT)) ==
+               (VALUE_STRING | (unsigned)form << HEAD_FORM_SHIFT) &&
+           (deadline_ms == KEEP_DEADLINE || head_with_deadline(entry->head, deadline_ms) == entry->head);
+}
+
+/* Only the value, and perhaps the deadline, are other bytes now. */
+static void spot_overwritten(const struct key *key, struct spot *spot, struct entry_parts *parts,
+                             int64_t deadline_ms)
+{
+    spot_refresh(key, spot);
+    spot_touch(spot);
+    if (deadline_ms == KEEP_DEADLINE || deadline_ms == NEVER) return;
+    deadline_write(parts->deadline, spot->entry->head, deadline_ms);
+    hint_note_spot(key->shard, shard_table(key->shard, key->db), spot->group, deadline_ms);
+}
+
+/* The usual SET of a key that is there: much the same value again. False: it is not so simple. */
+static bool overwrite_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
+{
+    struct entry *entry = spot->entry;
+    struct entry_parts parts;
+    size_t before;
+
+    if (!entry || !keeps_shape(entry, ENTRY_INLINE, deadline_ms)) return false;
+    parts = entry_parts(entry);
+    before = (size_t)(parts.value - (uint8_t *)entry);
+    if (length_bytes_for(value.len) != length_bytes(parts.value_length[0]) ||
+        entry_block_size(before + value.len) != entry_block_size(before + parts.value_len)) {
+        return false;
+    }
+    length_write(parts.value_length, length_bytes_for(value.len), value.len);
+    if (value.len > 0) memcpy(parts.value, value.at, value.len);
+    spot_overwritten(key, spot, &parts, deadline_ms);
+    return true;
+}
+
+static bool overwrite_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms)
+{
+    struct entry_parts parts;
+
+    if (!spot->entry || !keeps_shape(spot->entry, ENTRY_INT, deadline_ms)) return false;
+    parts = entry_parts(spot->entry);
+    int_write(parts.value, number);
+    spot_overwritten(key, spot, &parts, deadline_ms);
+    return true;
+}
+
 static enum status put_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
 {
     struct entry_plan plan = {.type = VALUE_STRING,
                               .form = ENTRY_INLINE,
                               .key = key->name,
-                              .value_len = value.len,
-                              .deadline_ms = deadline_for(spot, deadline_ms)};
+                              .value_len = value.len};
 
+    if (overwrite_bytes(key, spot, value, deadline_ms)) return OK;
+    plan.deadline_ms = deadline_for(spot, deadline_ms);
     return spot_put(key, spot, &plan, value, 0, false);
 }
 
@@ -131,16 +181,11 @@ enum status key_put_text(const struct key *key, struct spot *spot, struct bytes 
 
 enum status key_put_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms)
 {
-    struct entry_plan plan = {.type = VALUE_STRING,
-                              .form = ENTRY_INT,
-                              .key = key->name,
-                              .deadline_ms = deadline_for(spot, deadline_ms)};
+    struct entry_plan plan = {.type = VALUE_STRING, .form = ENTRY_INT, .key = key->name};
     uint8_t value[8];
 
-    if (deadline_ms == KEEP_DEADLINE && spot->entry && entry_form(spot->entry) == ENTRY_INT) {
-        int_write(entry_parts(spot->entry).value, number);
-        return OK;
-    }
+    if (overwrite_int(key, spot, number, deadline_ms)) return OK;
+    plan.deadline_ms = deadline_for(spot, deadline_ms);
     int_write(value, number);
     return spot_put(key, spot, &plan, bytes_of(value, sizeof value), 0, false);
 }
@@ -257,7 +302,6 @@ static struct entry *entry_with_deadline(const struct entry *entry, int64_t dead
     struct entry *other = mem_alloc(entry_block_size(entry_plan_size(&plan)));
 
     if (!other) return NULL;
-    must((uintptr_t)other >> POINTER_BITS == 0);
     memcpy(entry_lay(other, &plan), parts.value, parts.value_len);
     return other;
 }

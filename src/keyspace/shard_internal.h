@@ -53,7 +53,12 @@ static inline struct table *shard_table(struct shard *shard, unsigned db)
 }
 
 /* As shard_table, and makes the database real. NULL: no memory. */
-struct table *shard_table_for_put(struct shard *shard, unsigned db);
+struct table *shard_other_table_for_put(struct shard *shard, unsigned db);
+
+static inline struct table *shard_table_for_put(struct shard *shard, unsigned db)
+{
+    return likely(db == 0) ? &shard->table : shard_other_table_for_put(shard, db);
+}
 
 /* --- chores: what this thread frees when it has left, since freeing may take long --- */
 

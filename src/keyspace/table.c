@@ -37,6 +37,54 @@ struct group *array_new(uint32_t count)
     return groups;
 }
 
+struct walk table_walk_moving(const struct table *table, uint64_t hash, struct bytes name)
+{
+    uint64_t placed = hash_under(table->seed, hash, name);
+    struct walk walk = table_walk_plain(table, placed);
+
+    if (table->old) {
+        uint32_t old_seed = table_old_seed(table);
+        uint64_t was = old_seed == table->seed ? placed : hash_under(old_seed, hash, name);
+        uint32_t home = place_home(was, table->old_count);
+
+        if (home >= table->moved) {
+            walk = (struct walk){
+                .groups = table->old, .count = table->old_count, .home = home, .tag = place_tag(was)};
+        }
+    }
+    return walk;
+}
+
+struct entry *table_find_on(const struct walk *walk, struct bytes name, struct spot *spot)
+{
+    uint32_t at = walk->home;
+
+    for (;;) {
+        struct group *group = &walk->groups[at];
+        uint32_t slots = group_match(group, walk->tag);
+
+        for (; slots; slots &= slots - 1) {
+            uint64_t *slot = group_first_slot(group, slots);
+            struct entry *entry = slot_entry(*slot);
+
+            if (!entry_is(entry, name)) continue;
+            spot->slot = slot;
+            spot->group = group;
+            return spot->entry = entry;
+        }
+        if (group->overflow == 0) return NULL;
+        if (++at == walk->count) at = 0;
+        if (at == walk->home) return NULL;
+    }
+}
+
+struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name, struct spot *spot)
+{
+    struct walk walk = table_walk_moving(table, hash, name);
+
+    return table_find_on(&walk, name, spot);
+}
+
 uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow)
 {
     uint32_t at = walk->home;
@@ -57,7 +105,7 @@ uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *ste
         if (++passed == walk->count) passed = 0;
     }
     *group = &walk->groups[at];
-    return &walk->groups[at].slots[slots_first(empty)];
+    return group_first_slot(&walk->groups[at], empty);
 }
 
 void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
@@ -76,6 +124,13 @@ void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
         if (full->overflow != OVERFLOW_STUCK) full->overflow--;
         if (++passed == walk->count) passed = 0;
     }
+}
+
+/* Reads the key only when its hash is not enough. */
+static inline struct walk table_walk_of(const struct table *table, uint64_t hash, const struct entry *entry)
+{
+    if (table_is_plain(table)) return table_walk_plain(table, hash);
+    return table_walk_moving(table, hash, entry_key(entry));
 }
 
 /* The first array, small enough to be got inside the lock. */
@@ -110,67 +165,89 @@ static enum status table_make_room(struct shard *shard, unsigned db, struct tabl
 }
 
 /* Above this a table does not wait for shard_leave() any longer; at once from full. */
-static inline bool table_is_brimming(const struct table *table)
+static bool table_is_brimming(const struct table *table)
 {
     uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
 
-    return table->live >= slots ||
-           (table->live >= slots - slots / 16 && table->live >= table->limit && table->live % 64 == 0);
+    return table->live >= slots || (table->live >= slots - slots / 16 && table->live % 64 == 0);
 }
 
-static __attribute__((noinline)) bool table_is_flooded(const struct table *table, const struct walk *walk,
-                                                       unsigned overflow, uint32_t steps)
+/* Whatever has to come before an insert, when it is not usual: a first array, a move on, more room. */
+static __attribute__((noinline)) enum status table_prepare(struct shard *shard, unsigned db, struct table *table)
+{
+    if (!table->groups && table_begin(shard, table) != OK) return NO_MEMORY;
+    if (table->live == UINT32_MAX) return NO_MEMORY;
+    if (table->live >= table->limit && table_is_brimming(table) && table_make_room(shard, db, table) != OK) {
+        return NO_MEMORY;
+    }
+    if (table->old) table_move(shard, table, HOMES_A_WRITE);
+    return OK;
+}
+
+static bool chain_is_flood(const struct table *table, const struct walk *walk, unsigned overflow, uint32_t steps)
 {
     uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
 
     if (walk->groups == table->old) return overflow >= FLOOD_OVERFLOW_OLD || steps >= FLOOD_STEPS;
-    return table->live <= slots - slots / 10;
+    return (overflow >= FLOOD_OVERFLOW || steps >= FLOOD_STEPS) && table->live < slots - slots / 10;
+}
+
+/* A slot behind the home group, which is full. */
+static __attribute__((noinline)) uint64_t *put_in_chain(struct shard *shard, unsigned db, struct table *table,
+                                                        struct walk *walk, uint64_t hash,
+                                                        const struct entry *entry, struct group **group)
+{
+    uint32_t steps;
+    unsigned overflow;
+    uint64_t *slot = array_put(walk, group, &steps, &overflow);
+
+    if (unlikely(!slot)) {
+        /* The old array is full; the new one has room, or table_make_room() would have refused. */
+        must(table->old != NULL);
+        table_move_all(shard, table);
+        *walk = table_walk_of(table, hash, entry);
+        slot = array_put(walk, group, &steps, &overflow);
+        must(slot != NULL);
+    }
+    if (unlikely(chain_is_flood(table, walk, overflow, steps))) {
+        table->flags |= TABLE_FLOODED;
+        table_ask(shard, db, table);
+    }
+    return slot;
 }
 
 enum status table_insert(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
                          struct entry *entry, struct spot *spot)
 {
-    struct bytes name = entry_key(entry);
     struct group *group;
     struct walk walk;
-    uint32_t steps;
-    unsigned overflow;
     uint64_t *slot;
+    uint32_t empty;
 
-    must((uintptr_t)entry >> POINTER_BITS == 0);
-    if (unlikely(!table->groups) && table_begin(shard, table) != OK) return NO_MEMORY;
-    if (unlikely(table_is_brimming(table)) && table_make_room(shard, db, table) != OK) return NO_MEMORY;
-    if (unlikely(table->live == UINT32_MAX)) return NO_MEMORY;
-    if (unlikely(table->old != NULL)) table_move(shard, table, HOMES_A_WRITE);
-
-    walk = table_walk(table, hash, name);
-    slot = array_put(&walk, &group, &steps, &overflow);
-    if (unlikely(!slot)) {
-        /* The old array is full; the new one has room, or table_make_room() would have refused. */
-        must(table->old != NULL);
-        table_move_all(shard, table);
-        walk = table_walk(table, hash, name);
-        slot = array_put(&walk, &group, &steps, &overflow);
-        must(slot != NULL);
+    /* A table without an array has a limit of 0. */
+    if (unlikely(table->live >= table->limit || table->old) && table_prepare(shard, db, table) != OK) {
+        return NO_MEMORY;
+    }
+    walk = table_walk_of(table, hash, entry);
+    group = &walk.groups[walk.home];
+    empty = group_empty(group);
+    if (likely(empty)) {
+        slot = group_first_slot(group, empty);
+    } else {
+        slot = put_in_chain(shard, db, table, &walk, hash, entry, &group);
     }
     *slot = slot_make(entry, walk.tag);
     spot->slot = slot;
     spot->group = group;
     spot->entry = entry;
     count_add(&table->live, 1);
-
-    if (unlikely(overflow >= FLOOD_OVERFLOW || steps >= FLOOD_STEPS) &&
-        table_is_flooded(table, &walk, overflow, steps)) {
-        table->flags |= TABLE_FLOODED;
-        table_ask(shard, db, table);
-    }
     if (unlikely(table->live >= table->limit) && !table->old) table_ask(shard, db, table);
     return OK;
 }
 
 void table_remove(struct table *table, uint64_t hash, struct spot *spot)
 {
-    struct walk walk = table_walk(table, hash, entry_key(spot->entry));
+    struct walk walk = table_walk_of(table, hash, spot->entry);
 
     must_debug(spot_holds(spot));
     array_take(&walk, spot->group, spot->slot);

@@ -148,61 +148,61 @@ static inline uint32_t table_old_seed(const struct table *table)
     return array_foot(table->old, table->old_count)->seed;
 }
 
+/* The usual case: one array, and the plain hash says where. */
+static inline bool table_is_plain(const struct table *table)
+{
+    return likely(table->old == NULL) && likely(table->seed == 0);
+}
+
+static inline struct walk table_walk_plain(const struct table *table, uint64_t hash)
+{
+    return (struct walk){.groups = table->groups,
+                         .count = table->count,
+                         .home = place_home(hash, table->count),
+                         .tag = place_tag(hash)};
+}
+
+struct walk table_walk_moving(const struct table *table, uint64_t hash, struct bytes name);
+
 /* `hash` is the plain hash of the name. The table has an array. */
 static inline struct walk table_walk(const struct table *table, uint64_t hash, struct bytes name)
 {
-    uint64_t placed = hash_under(table->seed, hash, name);
-    struct walk walk;
-
-    if (unlikely(table->old != NULL)) {
-        uint64_t was = table_old_seed(table) == table->seed
-                           ? placed
-                           : hash_under(table_old_seed(table), hash, name);
-
-        walk.home = place_home(was, table->old_count);
-        if (walk.home >= table->moved) {
-            walk.groups = table->old;
-            walk.count = table->old_count;
-            walk.tag = place_tag(was);
-            return walk;
-        }
-    }
-    walk.groups = table->groups;
-    walk.count = table->count;
-    walk.home = place_home(placed, table->count);
-    walk.tag = place_tag(placed);
-    return walk;
+    if (table_is_plain(table)) return table_walk_plain(table, hash);
+    return table_walk_moving(table, hash, name);
 }
 
-/* Fills spot; spot->entry is NULL when there is none. */
-static inline struct entry *table_find(const struct table *table, uint64_t hash, struct bytes name,
-                                       struct spot *spot)
+/* Along the chain; and in a table that is on the move or has a seed. */
+struct entry *table_find_on(const struct walk *walk, struct bytes name, struct spot *spot);
+struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name, struct spot *spot);
+
+/* Fills the spot; spot->entry is NULL when there is none. Nearly always the first slot with the tag is the key's,
+ * and a group without the tag the only one to be read. */
+static inline __attribute__((always_inline)) struct entry *table_find(const struct table *table, uint64_t hash,
+                                                                      struct bytes name, struct spot *spot)
 {
     struct walk walk;
-    uint32_t at;
+    struct group *group;
+    uint32_t slots;
 
     spot->entry = NULL;
     if (unlikely(!table || !table->groups)) return NULL;
-    walk = table_walk(table, hash, name);
-    at = walk.home;
-    for (;;) {
-        struct group *group = &walk.groups[at];
-        uint32_t slots = group_match(group, walk.tag);
+    if (!table_is_plain(table)) return table_find_moving(table, hash, name, spot);
+    walk = table_walk_plain(table, hash);
+    group = &walk.groups[walk.home];
+    slots = group_match(group, walk.tag);
+    if (slots) {
+        uint64_t *slot = group_first_slot(group, slots);
+        struct entry *entry = slot_entry(*slot);
 
-        for (; slots; slots &= slots - 1) {
-            uint64_t *slot = &group->slots[slots_first(slots)];
-            struct entry *entry = slot_entry(*slot);
-
-            if (likely(entry_is(entry, name))) {
-                spot->slot = slot;
-                spot->group = group;
-                return spot->entry = entry;
-            }
+        if (likely(entry_is_brief(entry, name))) {
+            spot->slot = slot;
+            spot->group = group;
+            return spot->entry = entry;
         }
-        if (likely(group->overflow == 0)) return NULL;
-        if (++at == walk.count) at = 0;
-        if (unlikely(at == walk.home)) return NULL;
+    } else if (likely(group->overflow == 0)) {
+        return NULL;
     }
+    return table_find_on(&walk, name, spot);
 }
 
 /* Is what the spot says still so? Slots move when the table grows. */
