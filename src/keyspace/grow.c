@@ -130,20 +130,29 @@ void table_growth_refused(struct table *table)
 
 /* --- moving --- */
 
-static void move_entry(struct shard *shard, struct table *table, struct entry *entry, uint64_t placed,
-                       uint16_t touched)
+/* A slot in the new array for a hash under its seed. */
+static inline uint64_t *slot_in_new(struct table *table, uint64_t placed, struct group **group)
 {
-    struct walk walk = {.groups = table->groups, .count = table->count};
-    struct group *group;
+    struct walk walk = table_walk_plain(table, placed);
     unsigned overflow;
-    uint32_t steps;
+    uint32_t steps, empty;
     uint64_t *slot;
 
-    walk.home = place_home(placed, table->count);
-    walk.tag = place_tag(placed);
-    slot = array_put(&walk, &group, &steps, &overflow);
+    *group = &walk.groups[walk.home];
+    empty = group_empty(*group);
+    if (likely(empty)) return group_first_slot(*group, empty);
+    slot = array_put(&walk, group, &steps, &overflow);
     must(slot != NULL);
-    *slot = slot_make(entry, walk.tag);
+    return slot;
+}
+
+static inline void move_entry(struct shard *shard, struct table *table, struct entry *entry, uint64_t placed,
+                              uint16_t touched)
+{
+    struct group *group;
+    uint64_t *slot = slot_in_new(table, placed, &group);
+
+    *slot = slot_make(entry, place_tag(placed));
     if ((int16_t)(touched - group->touched) > 0 || group->touched == 0) group->touched = touched;
     if (entry_has_deadline(entry)) {
         hint_note(shard, table, table->groups, table->count, group, entry_deadline_read(entry));
@@ -154,21 +163,29 @@ static void move_entry(struct shard *shard, struct table *table, struct entry *e
 static void move_from_group(struct shard *shard, struct table *table, uint32_t first, uint32_t batch,
                             struct group *group)
 {
-    uint32_t old_seed = table_old_seed(table);
-    struct walk walk = {.groups = table->old, .count = table->old_count};
+    uint32_t old_seed = table_old_seed(table), at = (uint32_t)(group - table->old);
 
     for (unsigned i = 0; i < GROUP_SLOTS; i++) {
         struct entry *entry = slot_entry(group->slots[i]);
-        struct bytes name;
+        struct entry_parts parts;
         uint64_t hash, placed;
+        struct bytes name;
+        uint32_t home;
 
         if (!entry) continue;
-        name = entry_key(entry);
+        parts = entry_parts(entry);
+        name = bytes_of(parts.key, parts.key_len);
         hash = hash_bytes(name);
         placed = hash_under(old_seed, hash, name);
-        walk.home = place_home(placed, table->old_count);
-        if (walk.home - first >= batch) continue;
-        array_take(&walk, group, &group->slots[i]);
+        home = place_home(placed, table->old_count);
+        if (home - first >= batch) continue;
+        if (likely(home == at)) {
+            group->slots[i] = 0;
+        } else {
+            struct walk walk = {.groups = table->old, .count = table->old_count, .home = home};
+
+            array_take(&walk, group, &group->slots[i]);
+        }
         if (unlikely(table->seed != old_seed)) placed = hash_under(table->seed, hash, name);
         move_entry(shard, table, entry, placed, group->touched);
     }
