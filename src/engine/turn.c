@@ -257,7 +257,7 @@ static bool goes_on(struct turn *turn, struct feed *feed, size_t offset)
     if (session_flags(feed->session) & SESSION_CLOSING) return false;
     if (is_over_budget(turn)) {
         feed->used = offset;
-        feed->again = true;
+        feed->again = offset < feed->input.len;
         return false;
     }
     return true;

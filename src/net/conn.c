@@ -76,17 +76,6 @@ void conn_resume(struct conn *conn)
     conn_list_ready(conn);
 }
 
-void conn_hold(struct conn *conn, bool held)
-{
-    if (held) {
-        conn->flags |= CONN_HELD;
-    } else {
-        conn->flags &= ~CONN_HELD;
-        conn_resume(conn);
-    }
-    conn_watch(conn);
-}
-
 void conn_close_after_reply(struct conn *conn)
 {
     conn->flags |= CONN_ENDING;
@@ -99,16 +88,6 @@ void conn_close(struct conn *conn)
     conn_list_ready(conn);
 }
 
-bool conn_is_closing(const struct conn *conn)
-{
-    return conn->flags & (CONN_DEAD | CONN_ENDING);
-}
-
-bool conn_is_choked(const struct conn *conn)
-{
-    return conn_unsent(conn) >= CHOKE_BYTES;
-}
-
 void conn_set_class(struct conn *conn, enum conn_class class)
 {
     conn->class = (uint8_t)class;
@@ -118,13 +97,12 @@ void conn_watch(struct conn *conn)
 {
     short want = 0;
 
-    if (!(conn->flags & (CONN_HELD | CONN_CHOKED | CONN_ENDING | CONN_DEAD | CONN_PEER_GONE))) want |= EV_READ;
+    if (!(conn->flags & (CONN_CHOKED | CONN_ENDING | CONN_DEAD | CONN_PEER_GONE))) want |= EV_READ;
     if (conn_unsent(conn) > 0) want |= EV_WRITE;
     if (want == conn->watching) return;
 
     event_del(&conn->event);
     conn->watching = (uint8_t)want;
-    /* A held connection is watched for nothing; epoll still tells of a peer that has gone away. */
     if (want == 0) return;
     event_assign(&conn->event, event_get_base(&conn->event), conn_fd(conn), want | EV_PERSIST,
                  event_get_callback(&conn->event), conn);
@@ -209,12 +187,12 @@ static bool conn_hold_back(struct conn *conn)
         METRIC_ADD(net, client_output_buffer_limit_disconnections, 1);
         return false;
     }
-    if (conn_is_choked(conn) && !(conn->flags & CONN_CHOKED)) {
+    if (unsent >= CHOKE_BYTES && !(conn->flags & CONN_CHOKED)) {
         conn->flags |= CONN_CHOKED;
         METRIC_ADD(net, unread_pauses, 1);
     } else if ((conn->flags & CONN_CHOKED) && unsent < CHOKE_BYTES / 2) {
         conn->flags &= ~CONN_CHOKED;
-        if (conn_saved(conn)) conn_resume(conn);
+        if (conn->flags & CONN_RESUMED) conn_list_ready(conn);
     }
     conn_watch(conn);
     return true;

@@ -18,13 +18,12 @@ struct saved_input {
 enum conn_flags {
     CONN_LISTED = 1,    /* in the worker's ready list */
     CONN_READABLE = 2,  /* libevent says: there is input */
-    CONN_RESUMED = 4,   /* deliver saved input without reading */
-    CONN_HELD = 8,      /* the door wants no reading */
-    CONN_CHOKED = 16,   /* too much unsent: no reading */
-    CONN_ENDING = 32,   /* close when all is sent */
-    CONN_DEAD = 64,     /* close at the end of the turn */
-    CONN_PEER_GONE = 128, /* the peer will send no more */
-    CONN_DIRTY = 256,     /* the outbox got something: send it */
+    CONN_RESUMED = 4,   /* deliver saved input, or none, without reading */
+    CONN_CHOKED = 8,    /* too much unsent: no reading, no delivery */
+    CONN_ENDING = 16,   /* close when all is sent */
+    CONN_DEAD = 32,     /* close at the end of the turn */
+    CONN_PEER_GONE = 64, /* the peer will send no more */
+    CONN_DIRTY = 128,    /* the outbox got something: send it */
 };
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };

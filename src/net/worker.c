@@ -388,12 +388,14 @@ static bool conn_fetch(struct conn *conn, char *window, size_t room, struct byte
     struct bytes got;
 
     *filled = false;
-    conn->flags &= ~(CONN_RESUMED | CONN_READABLE);
-    if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_HELD)) return false;
+    conn->flags &= ~CONN_READABLE;
+    /* One that does not read its replies stays resumed until it does. */
+    if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_CHOKED)) return false;
+    conn->flags &= ~CONN_RESUMED;
     if (likely(!saved)) {
-        if (likely(readable)) return conn_read(conn, window, room, input);
+        if (likely(!resumed)) return readable && conn_read(conn, window, room, input);
         *input = bytes_of(window, 0);
-        return resumed;
+        return true;
     }
     if (saved->direct) return readable && (*filled = conn_fill(conn, window, room, input));
 
@@ -442,12 +444,11 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         conn->flags |= CONN_DEAD;
     }
     worker_send(worker, delivery);
-    if (delivery->again && conn_saved(conn)) conn->flags |= CONN_RESUMED;
+    if (delivery->again) conn->flags |= CONN_RESUMED;
 }
 
 static void conn_finish(struct conn *conn)
 {
-    conn->flags &= ~CONN_DIRTY;
     if (conn->flags & CONN_DEAD || (conn->flags & CONN_ENDING && conn_unsent(conn) == 0)) {
         conn_end(conn);
         return;
@@ -458,6 +459,29 @@ static void conn_finish(struct conn *conn)
     }
     if (unlikely(conn->work != NULL)) conn_rest(conn);
     if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) conn_list_ready(conn);
+}
+
+/* Off the ready list; what the outbox got meanwhile is sent. */
+static void conn_take(struct conn *conn, struct outbox *none)
+{
+    bool dirty = conn->flags & CONN_DIRTY;
+
+    conn->flags &= ~(CONN_LISTED | CONN_DIRTY);
+    if (dirty && !(conn->flags & CONN_DEAD) && !conn_send(conn, none, (struct bytes){0})) {
+        conn->flags |= CONN_DEAD;
+    }
+}
+
+/* Whoever the turn did not come to is first in the next one: else those before it, who always have more to
+ * ask, would use that up as well. */
+static void list_passed_over(const struct delivery *deliveries, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct conn *conn = deliveries[i].conn;
+
+        if (!deliveries[i].again || deliveries[i].used > 0) continue;
+        if (!(conn->flags & (CONN_DEAD | CONN_ENDING | CONN_CHOKED))) conn_list_ready(conn);
+    }
 }
 
 /* One round: as many of the ready connections as share the input area. */
@@ -482,11 +506,7 @@ static void worker_turn(struct worker *worker)
         struct bytes input;
         bool filled;
 
-        conn->flags &= ~CONN_LISTED;
-        if (conn->flags & CONN_DIRTY && !(conn->flags & CONN_DEAD) &&
-            !conn_send(conn, &worker->fresh[0], (struct bytes){0})) {
-            conn->flags |= CONN_DEAD;
-        }
+        conn_take(conn, &worker->fresh[0]);
         if (!conn_fetch(conn, area, window, &input, &filled)) continue;
         if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
         worker->deliveries[count] = (struct delivery){.conn = conn, .input = input, .filled = filled};
@@ -496,6 +516,7 @@ static void worker_turn(struct worker *worker)
     if (count > 0) {
         worker->door->turn(worker, worker->deliveries, count, worker->reply_area, REPLY_AREA);
         for (unsigned i = 0; i < count; i++) conn_settle(worker, &worker->deliveries[i]);
+        list_passed_over(worker->deliveries, count);
     }
     for (unsigned i = 0; i < taken; i++) {
         /* The door may have listed it meanwhile: for the next round then. */

@@ -25,7 +25,11 @@ static _Atomic int64_t most_in_a_turn;
 
 struct room {
     int lines;
+    bool owes; /* an answer that needs no more input */
 };
+
+/* "slow" ends a turn; how many of them the worker has done, in all and when it last did an "echo". */
+static _Atomic int slow_ones, slow_before_echo;
 
 static void nothing(struct worker *worker)
 {
@@ -44,17 +48,24 @@ static void on_closed(struct conn *conn)
     closed++;
 }
 
-/* "echo X" is answered by X; "big N" by N bytes; "bye" by closing after a word; half a line waits. */
-static void answer(struct delivery *delivery, char **area, const char *area_end)
+/* "echo X" is answered by X; "big N" by N bytes; "bye" by closing after a word; "later" in the turn after it;
+ * half a line waits. */
+static void answer(struct delivery *delivery, char **area, const char *area_end, bool *over)
 {
     struct conn *conn = delivery->conn;
+    struct room *room = conn_room(conn);
     const char *start = delivery->input.at, *end = start + delivery->input.len, *line_end;
     char *out = *area;
 
-    while (start < end && (line_end = memchr(start, '\n', (size_t)(end - start)))) {
+    if (room->owes) {
+        memcpy(out, "later\n", 6);
+        out += 6;
+        room->owes = false;
+    }
+    while (!*over && start < end && (line_end = memchr(start, '\n', (size_t)(end - start)))) {
         size_t len = (size_t)(line_end - start);
 
-        ((struct room *)conn_room(conn))->lines++;
+        room->lines++;
         if (len > 4 && memcmp(start, "big ", 4) == 0) {
             size_t size = strtoul(start + 4, NULL, 10);
             char *bytes = malloc(size);
@@ -74,9 +85,17 @@ static void answer(struct delivery *delivery, char **area, const char *area_end)
             assert_true(out + len - 4 <= area_end);
             memcpy(out, start + 5, len - 4);
             out += len - 4;
+            slow_before_echo = slow_ones;
+        } else if (len == 5 && memcmp(start, "later", 5) == 0) {
+            room->owes = delivery->again = true;
+        } else if (len == 4 && memcmp(start, "slow", 4) == 0) {
+            usleep(200);
+            slow_ones++;
+            *over = true;
         }
         start = line_end + 1;
     }
+    if (*over && start < end) delivery->again = true;
     delivery->used = (size_t)(start - delivery->input.at);
     delivery->output = bytes_of(*area, (size_t)(out - *area));
     *area = out;
@@ -86,10 +105,11 @@ static void on_turn(struct worker *worker, struct delivery *deliveries, unsigned
                     size_t area_room)
 {
     char *at = area;
+    bool over = false;
 
     (void)worker;
     if ((int64_t)count > most_in_a_turn) most_in_a_turn = count;
-    for (unsigned i = 0; i < count; i++) answer(&deliveries[i], &at, area + area_room);
+    for (unsigned i = 0; i < count; i++) answer(&deliveries[i], &at, area + area_room, &over);
 }
 
 static int64_t on_housekeep(struct worker *worker)
@@ -290,6 +310,49 @@ static void over_the_output_limit_a_client_is_closed(void **state)
     close(a);
 }
 
+/* Also when all input is used: the door has kept what is to be done. */
+static void what_is_to_be_done_later_is_done_without_more_input(void **state)
+{
+    int a = join();
+
+    (void)state;
+    say(a, "later\n");
+    hear(a, "later\n");
+    say(a, "later\necho x\nlater\n");
+    hear(a, "x\nlater\n");
+    say(a, "big 3000000\nlater\n");
+    usleep(100000);
+    for (size_t got = 0; got < 3000000;) {
+        static char chunk[1 << 16];
+        ssize_t n = recv(a, chunk, 3000000 - got < sizeof chunk ? 3000000 - got : sizeof chunk, 0);
+
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    hear(a, "later\n");
+    close(a);
+}
+
+/* Turn after turn some client with much to ask uses up the time of a turn: the others come in between. */
+static void nobody_is_passed_over_twice(void **state)
+{
+    enum { GREEDY = 3, LINES = 1000 };
+    int greedy[GREEDY], b = join(), before;
+    char lines[LINES * 5 + 1];
+
+    (void)state;
+    for (int i = 0; i < LINES; i++) memcpy(lines + 5 * i, "slow\n", 6);
+    for (int i = 0; i < GREEDY; i++) greedy[i] = join();
+    for (int i = 0; i < GREEDY; i++) say(greedy[i], lines);
+    while (slow_ones < GREEDY) usleep(100);
+    before = slow_ones;
+    say(b, "echo me\n");
+    hear(b, "me\n");
+    assert_true(slow_before_echo - before < LINES);
+    for (int i = 0; i < GREEDY; i++) close(greedy[i]);
+    close(b);
+}
+
 struct letter {
     struct mail mail;
     _Atomic int *count;
@@ -359,6 +422,8 @@ int main(void)
         TEST(the_peers_end_after_its_last_line_loses_no_answer),
         TEST(who_does_not_read_is_not_read_from),
         TEST(over_the_output_limit_a_client_is_closed),
+        TEST(what_is_to_be_done_later_is_done_without_more_input),
+        TEST(nobody_is_passed_over_twice),
         TEST(mail_is_opened_by_the_worker),
         TEST(chores_come_round_while_nobody_asks),
         TEST(a_thousand_come_and_go),

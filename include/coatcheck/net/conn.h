@@ -17,21 +17,14 @@ struct worker *conn_worker(const struct conn *conn);
  * memory. */
 bool conn_push(struct conn *conn, struct bytes bytes);
 
-/* Has unused input that may be worked on now: deliver it this turn, without reading. */
+/* Its unused input may be worked on now, or what the door kept of it: a delivery this turn, without reading. */
 void conn_resume(struct conn *conn);
-
-/* Stops or goes on reading (a client that waits, or is to wait). */
-void conn_hold(struct conn *conn, bool held);
 
 /* No more input is delivered; the socket is closed once the outbox and this turn's output are sent. */
 void conn_close_after_reply(struct conn *conn);
 
 /* Closed at the end of this turn, whatever is unsent. */
 void conn_close(struct conn *conn);
-bool conn_is_closing(const struct conn *conn);
-
-/* True when so much output is waiting that no more should be produced (and no input is read). */
-bool conn_is_choked(const struct conn *conn);
 
 /* Any thread, inside worker_each_conn(). */
 struct conn_facts {
