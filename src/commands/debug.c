@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 #include "coatcheck/base/log.h"
-#include "coatcheck/base/mem.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/turn.h"
@@ -58,15 +57,6 @@ static void debug_panic(struct call *call)
 static void debug_assert(struct call *call)
 {
     must(!call_arg_is(call, 1, "assert"));
-}
-
-/* What a command answers when there is no memory for it: the server goes on. */
-static void debug_oom(struct call *call)
-{
-    void *block = mem_alloc(SIZE_MAX / 4);
-
-    call_ok(call, block ? OK : NO_MEMORY);
-    mem_free(block);
 }
 
 /* ---- keys and tables ---- */
@@ -278,7 +268,6 @@ static const struct debug_row debug_rows[] = {
     {"htstats-key", 1, 1, debug_htstats_key, "HTSTATS-KEY <key>\n    The same for the table that a value holds."},
     {"log", 1, 1, debug_log, "LOG <message>\n    Write the message to the log."},
     {"object", 1, 1, debug_object, "OBJECT <key>\n    How the value of a key is kept."},
-    {"oom", 0, 0, debug_oom, "OOM\n    Ask the allocator for more than there is."},
     {"panic", 0, 0, debug_panic, "PANIC\n    End by a broken promise."},
     {"populate", 1, 3, debug_populate,
      "POPULATE <count> [<prefix>] [<size>]\n    Make so many string keys, named <prefix>:<number>."},
