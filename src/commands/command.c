@@ -24,7 +24,8 @@ static const struct command *find_by_word(struct bytes word)
     return command && !command_is_gone(command) ? command : NULL;
 }
 
-static void reply_all(struct call *call, void (*tell)(struct reply *reply, const struct command *command))
+static void reply_all(struct call *call,
+                      void (*tell)(struct reply *reply, const struct command *command))
 {
     for (unsigned n = 0; n < commands_count(); n++) {
         const struct command *command = commands_at(n);
@@ -115,10 +116,14 @@ static bool read_filter(struct call *call, struct filter *filter)
 static bool filter_lets(const struct filter *filter, const struct command *command)
 {
     switch (filter->kind) {
-    case FILTER_NONE: return true;
-    case FILTER_NOTHING: return false;
-    case FILTER_CATEGORY: return command_categories(command) & filter->category;
-    case FILTER_PATTERN: return glob_match_nocase(filter->pattern, bytes_of_text(command->full_name));
+    case FILTER_NONE:
+        return true;
+    case FILTER_NOTHING:
+        return false;
+    case FILTER_CATEGORY:
+        return command_categories(command) & filter->category;
+    case FILTER_PATTERN:
+        return glob_match_nocase(filter->pattern, bytes_of_text(command->full_name));
     }
     return false;
 }
@@ -155,7 +160,8 @@ static const struct command *find_by_words(const struct args *args)
 }
 
 /* What becomes of key `k`, which is word `place`. */
-static unsigned access_of(const struct command_row *row, const struct args *args, unsigned k, unsigned place)
+static unsigned access_of(const struct command_row *row, const struct args *args, unsigned k,
+                          unsigned place)
 {
     struct command_key_spec spec;
     unsigned access = row->access;
@@ -203,7 +209,8 @@ static void reply_keys(struct call *call, bool with_flags)
             if (with_flags) reply_array(call->reply, 2);
             reply_bulk(call->reply, args.of[places[k]]);
             if (with_flags) {
-                reply_key_access(call->reply, access_of(command->row, &args, (unsigned)k, places[k]));
+                reply_key_access(call->reply,
+                                 access_of(command->row, &args, (unsigned)k, places[k]));
             }
         }
     }
@@ -247,34 +254,79 @@ static void cmd_command_help(struct call *call)
 #define IN_ANY_ORDER "nondeterministic_output_order"
 
 static const struct command_row subs[] = {
-    {.name = "count", .run = cmd_command_count, .arity = 2, .flags = COMMAND_FLAGS, .since = "2.8.13",
-     .cost = "O(N) where N is the number of commands", .syntax = "", .summary = "Returns how many commands there are."},
-    {.name = "info", .run = cmd_command_info, .arity = -2, .flags = COMMAND_FLAGS, .since = "2.8.13",
-     .cost = "O(N) where N is the number of commands asked for", .syntax = "[command-name [command-name ...]]",
-     .summary = "Returns arity, flags, key positions and categories of commands.", .tips = IN_ANY_ORDER,
+    {.name = "count",
+     .run = cmd_command_count,
+     .arity = 2,
+     .flags = COMMAND_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(N) where N is the number of commands",
+     .syntax = "",
+     .summary = "Returns how many commands there are."},
+    {.name = "info",
+     .run = cmd_command_info,
+     .arity = -2,
+     .flags = COMMAND_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(N) where N is the number of commands asked for",
+     .syntax = "[command-name [command-name ...]]",
+     .summary = "Returns arity, flags, key positions and categories of commands.",
+     .tips = IN_ANY_ORDER,
      .history = "7.0.0: Allowed to be called with no argument to get info on all commands."},
-    {.name = "docs", .run = cmd_command_docs, .arity = -2, .flags = COMMAND_FLAGS, .since = "7.0.0",
-     .cost = "O(N) where N is the number of commands asked for", .syntax = "[command-name [command-name ...]]",
-     .summary = "Returns what commands do and which arguments they take.", .tips = IN_ANY_ORDER},
-    {.name = "list", .run = cmd_command_list, .arity = -2, .flags = COMMAND_FLAGS, .since = "7.0.0",
+    {.name = "docs",
+     .run = cmd_command_docs,
+     .arity = -2,
+     .flags = COMMAND_FLAGS,
+     .since = "7.0.0",
+     .cost = "O(N) where N is the number of commands asked for",
+     .syntax = "[command-name [command-name ...]]",
+     .summary = "Returns what commands do and which arguments they take.",
+     .tips = IN_ANY_ORDER},
+    {.name = "list",
+     .run = cmd_command_list,
+     .arity = -2,
+     .flags = COMMAND_FLAGS,
+     .since = "7.0.0",
      .cost = "O(N) where N is the number of commands",
      .syntax = "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
-     .summary = "Returns the names of commands.", .tips = IN_ANY_ORDER},
-    {.name = "getkeys", .run = cmd_command_getkeys, .arity = -4, .flags = COMMAND_FLAGS, .since = "2.8.13",
-     .cost = "O(N) where N is the number of words", .syntax = "command [arg [arg ...]]",
+     .summary = "Returns the names of commands.",
+     .tips = IN_ANY_ORDER},
+    {.name = "getkeys",
+     .run = cmd_command_getkeys,
+     .arity = -4,
+     .flags = COMMAND_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(N) where N is the number of words",
+     .syntax = "command [arg [arg ...]]",
      .summary = "Returns the keys among the words of a command."},
-    {.name = "getkeysandflags", .run = cmd_command_getkeysandflags, .arity = -4, .flags = COMMAND_FLAGS,
-     .since = "7.0.0", .cost = "O(N) where N is the number of words", .syntax = "command [arg [arg ...]]",
+    {.name = "getkeysandflags",
+     .run = cmd_command_getkeysandflags,
+     .arity = -4,
+     .flags = COMMAND_FLAGS,
+     .since = "7.0.0",
+     .cost = "O(N) where N is the number of words",
+     .syntax = "command [arg [arg ...]]",
      .summary = "Returns the keys among the words of a command, and what would become of each."},
-    {.name = "help", .run = cmd_command_help, .arity = 2, .flags = COMMAND_FLAGS, .since = "5.0.0", .cost = "O(1)",
-     .syntax = "", .summary = "Tells what COMMAND can do."},
+    {.name = "help",
+     .run = cmd_command_help,
+     .arity = 2,
+     .flags = COMMAND_FLAGS,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells what COMMAND can do."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "command", .run = cmd_command, .arity = -1, .flags = COMMAND_FLAGS, .since = "2.8.13",
-     .cost = "O(N) where N is the number of commands", .syntax = "",
-     .summary = "Returns arity, flags, key positions and categories of all commands.", .tips = IN_ANY_ORDER,
+    {.name = "command",
+     .run = cmd_command,
+     .arity = -1,
+     .flags = COMMAND_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(N) where N is the number of commands",
+     .syntax = "",
+     .summary = "Returns arity, flags, key positions and categories of all commands.",
+     .tips = IN_ANY_ORDER,
      .subs = subs},
 };
 

@@ -1,12 +1,12 @@
-/* The syntax line of a row, "key value [NX | XX] [EX seconds | KEEPTTL]", read into the tree of arguments that
- * COMMAND DOCS tells.
+/* The syntax line of a row, "key value [NX | XX] [EX seconds | KEEPTTL]", read into the tree of
+ * arguments that COMMAND DOCS tells.
  *
  *   choice   = line { "|" line }
  *   line     = part …
  *   part     = WORD | name | "..." | [ choice ] | < choice >
  *
- * WORD is typed as it stands and takes the name behind it along: EX seconds. What repeats stands again in
- * brackets with "..." at their end: key value [key value ...]. */
+ * WORD is typed as it stands and takes the name behind it along: EX seconds. What repeats stands
+ * again in brackets with "..." at their end: key value [key value ...]. */
 #include "command_internal.h"
 
 #include <ctype.h>
@@ -88,21 +88,25 @@ static void join_names(struct node *node)
 {
     size_t len = 0;
 
-    for (const struct node *child = node->children; child && len < NAME_ROOM / 2; child = child->next) {
-        len += (size_t)snprintf(node->name + len, NAME_ROOM - len, "%s%.30s", len > 0 ? "_" : "", child->name);
+    for (const struct node *child = node->children; child && len < NAME_ROOM / 2;
+         child = child->next) {
+        len += (size_t)snprintf(node->name + len, NAME_ROOM - len, "%s%.30s", len > 0 ? "_" : "",
+                                child->name);
     }
 }
 
 static const char *type_of(const struct parser *parser, const char *name)
 {
-    static const char integers[] =
-        " seconds milliseconds increment decrement offset start end stop count cursor index index2 db "
-        "destination-db port timeout len bits numkeys numreplicas protover client-id index1 samples percentage "
-        "min-match-len maxage arity version ";
+    static const char integers[] = " seconds milliseconds increment decrement offset start end "
+                                   "stop count cursor index index2 db "
+                                   "destination-db port timeout len bits numkeys numreplicas "
+                                   "protover client-id index1 samples percentage "
+                                   "min-match-len maxage arity version ";
     char padded[NAME_ROOM + 2];
 
     snprintf(padded, sizeof padded, " %s ", name);
-    if (strcmp(name, "increment") == 0 && strstr(parser->command->full_name, "float")) return "double";
+    if (strcmp(name, "increment") == 0 && strstr(parser->command->full_name, "float"))
+        return "double";
     if (strstr(integers, padded)) return "integer";
     if (strncmp(name, "unix-time", 9) == 0) return "unix-time";
     if (strcmp(name, "pattern") == 0) return "pattern";
@@ -120,8 +124,8 @@ static struct node *wrap(struct parser *parser, const char *type, struct node *c
     return node;
 }
 
-/* The line up to '|' or a closing bracket, as one node. "LIMIT offset count" is a block that begins with its
- * word. */
+/* The line up to '|' or a closing bracket, as one node. "LIMIT offset count" is a block that begins
+ * with its word. */
 static struct node *parse_alternative(struct parser *parser)
 {
     struct node *line = parse_line(parser), *block;
@@ -158,7 +162,8 @@ static struct node *parse_choice(struct parser *parser, char closing)
     return count == 1 ? first : wrap(parser, "oneof", first);
 }
 
-/* At "[…": are these brackets the repetition of what stands before them? Then they are stepped over. */
+/* At "[…": are these brackets the repetition of what stands before them? Then they are stepped
+ * over. */
 static bool skip_repetition(struct parser *parser, bool *with_token, unsigned *words)
 {
     const char *end = parser->at + 1, *from = parser->at + 1;
@@ -169,7 +174,9 @@ static bool skip_repetition(struct parser *parser, bool *with_token, unsigned *w
         if (*end == '[') depth++;
         if (*end == ']') depth--;
     }
-    if (end - from < 5 || memcmp(end - 4, "...]", 4) != 0 || memchr(from, '[', (size_t)(end - from))) return false;
+    if (end - from < 5 || memcmp(end - 4, "...]", 4) != 0 ||
+        memchr(from, '[', (size_t)(end - from)))
+        return false;
     *words = 0;
     *with_token = is_token(bytes_of(from, strcspn(from, " ]")));
     for (const char *p = from; p < end - 4; p += strspn(p, " ")) {
@@ -181,7 +188,8 @@ static bool skip_repetition(struct parser *parser, bool *with_token, unsigned *w
 }
 
 /* The last `words` words of the line so far are what repeats. */
-static void make_multiple(struct parser *parser, struct node **line, unsigned words, bool with_token)
+static void make_multiple(struct parser *parser, struct node **line, unsigned words,
+                          bool with_token)
 {
     struct node **from = line;
     unsigned count = 0, nodes;
@@ -293,8 +301,10 @@ static void mark_keys(struct parser *parser, struct node *line)
             mark_keys_by_name(line, (int)i);
             continue;
         }
-        for (struct node *node = line; node && !(node->flags & NODE_OPTIONAL); node = node->next, place++) {
-            if (place >= spec.index && (place == spec.index || place <= spec.index + spec.last)) mark_key(node, (int)i);
+        for (struct node *node = line; node && !(node->flags & NODE_OPTIONAL);
+             node = node->next, place++) {
+            if (place >= spec.index && (place == spec.index || place <= spec.index + spec.last))
+                mark_key(node, (int)i);
         }
     }
 }

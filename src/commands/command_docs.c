@@ -1,4 +1,5 @@
-/* One command as COMMAND DOCS tells it: for people, and for programs that make help or code of it. */
+/* One command as COMMAND DOCS tells it: for people, and for programs that make help or code of it.
+ */
 #include "command_internal.h"
 
 static void reply_history(struct reply *reply, const char *history)
@@ -9,7 +10,8 @@ static void reply_history(struct reply *reply, const char *history)
     reply_bulk_text(reply, "history");
     reply_set(reply, lines);
     for (const char *p = history; lines > 0; lines--) {
-        size_t version = strcspn(p, ":\n"), len = strcspn(p, "\n"), text = version + strspn(p + version, ": ");
+        size_t version = strcspn(p, ":\n"), len = strcspn(p, "\n"),
+               text = version + strspn(p + version, ": ");
 
         reply_array(reply, 2);
         reply_bulk(reply, bytes_of(p, version));
@@ -42,8 +44,8 @@ void reply_command_docs(struct reply *reply, const struct command *command)
     size_t subs = 0;
 
     while (command->subs && command->subs[subs]) subs++;
-    reply_map(reply, 3u + (row->cost != NULL) + 3u * (row->replaced_by != NULL) + (row->history != NULL) +
-                         has_arguments + (subs > 0));
+    reply_map(reply, 3u + (row->cost != NULL) + 3u * (row->replaced_by != NULL) +
+                         (row->history != NULL) + has_arguments + (subs > 0));
     reply_text(reply, "summary", row->summary);
     reply_text(reply, "since", row->since);
     reply_text(reply, "group", command->family->group);

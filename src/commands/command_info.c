@@ -33,10 +33,17 @@ static const struct {
     unsigned access;
     const char *word;
 } access_words[] = {
-    {KEY_RW, "RW"},         {KEY_RO, "RO"},         {KEY_OW, "OW"},
-    {KEY_RM, "RM"},         {KEY_ACCESS, "access"}, {KEY_UPDATE, "update"},
-    {KEY_INSERT, "insert"}, {KEY_DELETE, "delete"}, {KEY_NOT_KEY, "not_key"},
-    {KEY_INCOMPLETE, "incomplete"},                 {KEY_VARIABLE, "variable_flags"},
+    {KEY_RW, "RW"},
+    {KEY_RO, "RO"},
+    {KEY_OW, "OW"},
+    {KEY_RM, "RM"},
+    {KEY_ACCESS, "access"},
+    {KEY_UPDATE, "update"},
+    {KEY_INSERT, "insert"},
+    {KEY_DELETE, "delete"},
+    {KEY_NOT_KEY, "not_key"},
+    {KEY_INCOMPLETE, "incomplete"},
+    {KEY_VARIABLE, "variable_flags"},
 };
 #define ACCESS_WORDS (sizeof access_words / sizeof access_words[0])
 
@@ -45,7 +52,8 @@ bool command_has_keys(const struct command_row *row)
     return row->keys.first != 0 || row->find_keys || row->key_specs;
 }
 
-bool command_key_spec_at(const struct command_row *row, unsigned index, struct command_key_spec *spec)
+bool command_key_spec_at(const struct command_row *row, unsigned index,
+                         struct command_key_spec *spec)
 {
     if (row->key_specs) {
         for (unsigned i = 0; i <= index; i++) {

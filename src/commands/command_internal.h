@@ -1,4 +1,5 @@
-/* command_internal: what COMMAND's files share: a command told as COMMAND INFO and COMMAND DOCS tell it. */
+/* command_internal: what COMMAND's files share: a command told as COMMAND INFO and COMMAND DOCS
+ * tell it. */
 #ifndef COATCHECK_COMMANDS_COMMAND_INTERNAL_H
 #define COATCHECK_COMMANDS_COMMAND_INTERNAL_H
 
@@ -13,8 +14,10 @@ static inline bool command_is_gone(const struct command *command)
 /* Can there be keys among its words? */
 bool command_has_keys(const struct command_row *row);
 
-/* The row's specs one by one, also where the row tells them by three numbers; false: there is no such one. */
-bool command_key_spec_at(const struct command_row *row, unsigned index, struct command_key_spec *spec);
+/* The row's specs one by one, also where the row tells them by three numbers; false: there is no
+ * such one. */
+bool command_key_spec_at(const struct command_row *row, unsigned index,
+                         struct command_key_spec *spec);
 
 /* {"RO", "access"}: the words of enum key_access. */
 void reply_key_access(struct reply *reply, unsigned access);
@@ -25,8 +28,8 @@ void reply_command_info(struct reply *reply, const struct command *command);
 /* The map that COMMAND DOCS answers for a command. */
 void reply_command_docs(struct reply *reply, const struct command *command);
 
-/* The arguments of a syntax line as COMMAND DOCS tells them: an array of maps. False: the line is not in the form
- * that is understood, and the array is empty. */
+/* The arguments of a syntax line as COMMAND DOCS tells them: an array of maps. False: the line is
+ * not in the form that is understood, and the array is empty. */
 bool reply_command_arguments(struct reply *reply, const struct command *command);
 
 #endif

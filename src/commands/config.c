@@ -94,7 +94,8 @@ static void cmd_config_set(struct call *call)
         return;
     }
     for (unsigned i = 0; i < count; i++) {
-        pairs[i] = (struct config_pair){.name = call_arg(call, 2 + 2 * i), .value = call_arg(call, 3 + 2 * i)};
+        pairs[i] = (struct config_pair){.name = call_arg(call, 2 + 2 * i),
+                                        .value = call_arg(call, 3 + 2 * i)};
     }
     if (config_set(pairs, count, &why)) {
         reply_ok(call->reply);
@@ -148,29 +149,61 @@ static void cmd_config_help(struct call *call)
 #define CONFIG_FLAGS (COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
 
 static const struct command_row subs[] = {
-    {.name = "get", .run = cmd_config_get, .arity = -3, .flags = CONFIG_FLAGS, .since = "2.0.0",
-     .cost = "O(N) where N is the number of options, for each pattern", .syntax = "parameter [parameter ...]",
+    {.name = "get",
+     .run = cmd_config_get,
+     .arity = -3,
+     .flags = CONFIG_FLAGS,
+     .since = "2.0.0",
+     .cost = "O(N) where N is the number of options, for each pattern",
+     .syntax = "parameter [parameter ...]",
      .summary = "Returns the values of the options whose names match.",
      .history = "7.0.0: Added the ability to pass multiple pattern parameters in one call"},
-    {.name = "set", .run = cmd_config_set, .arity = -4, .flags = CONFIG_FLAGS, .since = "2.0.0",
-     .cost = "O(N) where N is the number of options set", .syntax = "parameter value [parameter value ...]",
+    {.name = "set",
+     .run = cmd_config_set,
+     .arity = -4,
+     .flags = CONFIG_FLAGS,
+     .since = "2.0.0",
+     .cost = "O(N) where N is the number of options set",
+     .syntax = "parameter value [parameter value ...]",
      .summary = "Sets options while the server runs, all of those named or none.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded",
      .history = "7.0.0: Added the ability to set multiple parameters in one call."},
-    {.name = "resetstat", .run = cmd_config_resetstat, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.0.0",
-     .cost = "O(C) where C is the number of commands and counters", .syntax = "",
+    {.name = "resetstat",
+     .run = cmd_config_resetstat,
+     .arity = 2,
+     .flags = CONFIG_FLAGS,
+     .since = "2.0.0",
+     .cost = "O(C) where C is the number of commands and counters",
+     .syntax = "",
      .summary = "Sets the counters that INFO reports back to zero."},
-    {.name = "rewrite", .run = cmd_config_rewrite, .arity = 2, .flags = CONFIG_FLAGS, .since = "2.8.0",
-     .cost = "O(N) where N is the number of lines of the file", .syntax = "",
-     .summary = "Writes the options as they are now to the configuration file, and keeps its comments."},
-    {.name = "help", .run = cmd_config_help, .arity = 2, .flags = COMMAND_LOADING | COMMAND_STALE,
-     .since = "5.0.0", .cost = "O(1)", .syntax = "", .summary = "Tells what CONFIG can do."},
+    {.name = "rewrite",
+     .run = cmd_config_rewrite,
+     .arity = 2,
+     .flags = CONFIG_FLAGS,
+     .since = "2.8.0",
+     .cost = "O(N) where N is the number of lines of the file",
+     .syntax = "",
+     .summary =
+         "Writes the options as they are now to the configuration file, and keeps its comments."},
+    {.name = "help",
+     .run = cmd_config_help,
+     .arity = 2,
+     .flags = COMMAND_LOADING | COMMAND_STALE,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells what CONFIG can do."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "config", .arity = -2, .since = "2.0.0", .cost = "Depends on subcommand.", .syntax = "",
-     .summary = "Reads and changes the options of the server.", .subs = subs},
+    {.name = "config",
+     .arity = -2,
+     .since = "2.0.0",
+     .cost = "Depends on subcommand.",
+     .syntax = "",
+     .summary = "Reads and changes the options of the server.",
+     .subs = subs},
 };
 
 const struct command_family config_commands = COMMAND_FAMILY("server", rows);

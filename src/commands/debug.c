@@ -1,4 +1,5 @@
-/* debug: what testers ask of the server, and what breaks it on purpose. Refused unless the operator allows it. */
+/* debug: what testers ask of the server, and what breaks it on purpose. Refused unless the operator
+ * allows it. */
 #include "debug_internal.h"
 
 #include <math.h>
@@ -33,7 +34,8 @@ static void debug_sleep(struct call *call)
     text[len] = '\0';
     seconds = strtod(text, NULL);
     if (seconds > 0 && seconds < 1e9) {
-        struct timespec pause = {.tv_sec = (time_t)seconds, .tv_nsec = (long)(fmod(seconds, 1) * 1e9)};
+        struct timespec pause = {.tv_sec = (time_t)seconds,
+                                 .tv_nsec = (long)(fmod(seconds, 1) * 1e9)};
 
         nanosleep(&pause, NULL);
     }
@@ -100,9 +102,11 @@ static void debug_object(struct call *call)
 
     if (!entry) return;
     idle_s = key_idle_seconds(&key);
-    snprintf(line, sizeof line, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
-             (void *)entry, entry_encoding(entry), serialized_length(entry),
-             (long long)((clock_now_ms() / 1000 - idle_s) & 0xffffff), (long long)idle_s);
+    snprintf(
+        line, sizeof line,
+        "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
+        (void *)entry, entry_encoding(entry), serialized_length(entry),
+        (long long)((clock_now_ms() / 1000 - idle_s) & 0xffffff), (long long)idle_s);
     shard_leave(key.shard);
     reply_simple(call->reply, line);
 }
@@ -119,14 +123,16 @@ static void debug_htstats(struct call *call)
         return;
     }
     keyspace_read_shape(call->keyspace, (unsigned)db, &shape);
-    text_addf(&report, "[Database %lld]\n shards: %u\n keys: %llu\n keys with a deadline: %llu\n", (long long)db,
-              keyspace_shards(call->keyspace), (unsigned long long)shape.live,
+    text_addf(&report, "[Database %lld]\n shards: %u\n keys: %llu\n keys with a deadline: %llu\n",
+              (long long)db, keyspace_shards(call->keyspace), (unsigned long long)shape.live,
               (unsigned long long)keyspace_count_volatile(call->keyspace, (unsigned)db));
-    text_addf(&report, " groups of 7 slots: %llu\n groups still to move: %llu\n bytes of tables: %llu\n",
+    text_addf(&report,
+              " groups of 7 slots: %llu\n groups still to move: %llu\n bytes of tables: %llu\n",
               (unsigned long long)shape.groups, (unsigned long long)shape.groups_moving,
               (unsigned long long)shape.bytes_of_tables);
     if (shape.groups > 0) {
-        text_addf(&report, " load: %.2f%%\n", 100.0 * (double)shape.live / (7.0 * (double)shape.groups));
+        text_addf(&report, " load: %.2f%%\n",
+                  100.0 * (double)shape.live / (7.0 * (double)shape.groups));
     }
     text_addf(&report, " longest chain in groups: %llu\n re-keyed shards: %llu\n",
               (unsigned long long)shape.longest_chain, (unsigned long long)shape.rekeyed_shards);
@@ -140,7 +146,9 @@ static void debug_htstats_key(struct call *call)
 
     if (!debug_enter(call, 2, &key)) return;
     shard_leave(key.shard);
-    reply_errorf(call->reply, "ERR The value stored at the specified key is not represented using an hash table");
+    reply_errorf(
+        call->reply,
+        "ERR The value stored at the specified key is not represented using an hash table");
 }
 
 static void debug_set_active_expire(struct call *call)
@@ -193,10 +201,12 @@ static void debug_populate(struct call *call)
 
     if (!call_read_int_between(call, 2, 0, INT64_MAX, &count, NULL)) return;
     if (call_argc(call) > 4 &&
-        !call_read_int_between(call, 4, 0, option_int(&engine_options.proto_max_bulk_len), &size, NULL)) {
+        !call_read_int_between(call, 4, 0, option_int(&engine_options.proto_max_bulk_len), &size,
+                               NULL)) {
         return;
     }
-    for (int64_t i = 0; i < count && fits; i++) fits = populate_one(call, prefix, i, &name, &value, size);
+    for (int64_t i = 0; i < count && fits; i++)
+        fits = populate_one(call, prefix, i, &name, &value, size);
     if (call_ok(call, fits ? OK : NO_MEMORY)) reply_ok(call->reply);
     text_fini(&name);
     text_fini(&value);
@@ -226,15 +236,18 @@ static void debug_structsize(struct call *call)
 {
     struct text line = {0};
 
-    text_addf(&line, "bits:%zu session:%zu call:%zu reply:%zu key:%zu spot:%zu blob:%zu outbox_chunk:%zu feed:%zu",
+    text_addf(&line,
+              "bits:%zu session:%zu call:%zu reply:%zu key:%zu spot:%zu blob:%zu outbox_chunk:%zu "
+              "feed:%zu",
               8 * sizeof(void *), sizeof(struct session), sizeof(struct call), sizeof(struct reply),
-              sizeof(struct key), sizeof(struct spot), sizeof(struct blob), sizeof(struct outbox_chunk),
-              sizeof(struct feed));
+              sizeof(struct key), sizeof(struct spot), sizeof(struct blob),
+              sizeof(struct outbox_chunk), sizeof(struct feed));
     reply_bulk(call->reply, text_bytes(&line));
     text_fini(&line);
 }
 
-/* Tunes something of redis-server that has no counterpart here: nothing a test could see is different. */
+/* Tunes something of redis-server that has no counterpart here: nothing a test could see is
+ * different. */
 static void debug_nothing_to_tune(struct call *call)
 {
     reply_ok(call->reply);
@@ -244,7 +257,8 @@ static void debug_needs_disk(struct call *call)
 {
     struct bytes name = call_arg(call, 1);
 
-    reply_errorf(call->reply, "ERR DEBUG %.*s is not there yet: nothing is saved to disk or loaded from it",
+    reply_errorf(call->reply,
+                 "ERR DEBUG %.*s is not there yet: nothing is saved to disk or loaded from it",
                  (int)name.len, name.at);
 }
 
@@ -260,19 +274,25 @@ static const struct debug_row debug_rows[] = {
     {"assert", 0, 0, debug_assert, "ASSERT\n    End by a broken assertion."},
     {"change-repl-id", 0, 0, debug_change_repl_id,
      "CHANGE-REPL-ID\n    Draw another replication id, which INFO replication shows."},
-    {"digest", 0, 0, debug_digest, "DIGEST\n    A digest of all keys and values; equal for equal data."},
-    {"digest-value", 0, UINT32_MAX, debug_digest_value, "DIGEST-VALUE <key> [<key> ...]\n    Digests of values."},
+    {"digest", 0, 0, debug_digest,
+     "DIGEST\n    A digest of all keys and values; equal for equal data."},
+    {"digest-value", 0, UINT32_MAX, debug_digest_value,
+     "DIGEST-VALUE <key> [<key> ...]\n    Digests of values."},
     {"error", 1, 1, debug_error, "ERROR <text>\n    Answer this error."},
     {"help", 0, 0, debug_help, NULL},
-    {"htstats", 1, 1, debug_htstats, "HTSTATS <dbid>\n    What the tables of a database look like."},
-    {"htstats-key", 1, 1, debug_htstats_key, "HTSTATS-KEY <key>\n    The same for the table that a value holds."},
+    {"htstats", 1, 1, debug_htstats,
+     "HTSTATS <dbid>\n    What the tables of a database look like."},
+    {"htstats-key", 1, 1, debug_htstats_key,
+     "HTSTATS-KEY <key>\n    The same for the table that a value holds."},
     {"log", 1, 1, debug_log, "LOG <message>\n    Write the message to the log."},
     {"object", 1, 1, debug_object, "OBJECT <key>\n    How the value of a key is kept."},
     {"panic", 0, 0, debug_panic, "PANIC\n    End by a broken promise."},
     {"populate", 1, 3, debug_populate,
-     "POPULATE <count> [<prefix>] [<size>]\n    Make so many string keys, named <prefix>:<number>."},
+     "POPULATE <count> [<prefix>] [<size>]\n    Make so many string keys, named "
+     "<prefix>:<number>."},
     {"protocol", 1, 1, debug_protocol,
-     "PROTOCOL <type>\n    Answer a value of this type: string, integer, double, bignum, null, array, set, map,\n"
+     "PROTOCOL <type>\n    Answer a value of this type: string, integer, double, bignum, null, "
+     "array, set, map,\n"
      "    attrib, push, verbatim, true, false."},
     {"quicklist-packed-threshold", 1, 1, debug_nothing_to_tune,
      "QUICKLIST-PACKED-THRESHOLD <size>\n    Tunes what is not here: does nothing."},
@@ -282,21 +302,20 @@ static const struct debug_row debug_rows[] = {
      "SET-DISABLE-DENY-SCRIPTS <0|1>\n    Tunes what is not here: does nothing."},
     {"set-skip-checksum-validation", 1, 1, debug_nothing_to_tune,
      "SET-SKIP-CHECKSUM-VALIDATION <0|1>\n    Tunes what is not here: does nothing."},
-    {"reload", 0, UINT32_MAX, debug_needs_disk,
-     "RELOAD\n    Not there yet."},
-    {"loadaof", 0, 0, debug_needs_disk,
-     "LOADAOF\n    Not there yet."},
-    {"restart", 0, 1, debug_needs_disk,
-     "RESTART\n    Not there yet."},
-    {"crash-and-recover", 0, 1, debug_needs_disk,
-     "CRASH-AND-RECOVER\n    Not there yet."},
+    {"reload", 0, UINT32_MAX, debug_needs_disk, "RELOAD\n    Not there yet."},
+    {"loadaof", 0, 0, debug_needs_disk, "LOADAOF\n    Not there yet."},
+    {"restart", 0, 1, debug_needs_disk, "RESTART\n    Not there yet."},
+    {"crash-and-recover", 0, 1, debug_needs_disk, "CRASH-AND-RECOVER\n    Not there yet."},
     {"segfault", 0, 0, debug_segfault, "SEGFAULT\n    End by a write to where nothing is."},
     {"set-active-expire", 1, 1, debug_set_active_expire,
-     "SET-ACTIVE-EXPIRE <0|1>\n    Leave expired keys to their readers (0), or sweep them as usual (1)."},
+     "SET-ACTIVE-EXPIRE <0|1>\n    Leave expired keys to their readers (0), or sweep them as usual "
+     "(1)."},
     {"sleep", 1, 1, debug_sleep,
      "SLEEP <seconds>\n    Stop the worker that serves this connection; the others go on."},
-    {"stringmatch-len", 2, 2, debug_stringmatch, "STRINGMATCH-LEN <pattern> <text>\n    Does the pattern match?"},
-    {"structsize", 0, 0, debug_structsize, "STRUCTSIZE\n    Bytes of the structures that every request uses."},
+    {"stringmatch-len", 2, 2, debug_stringmatch,
+     "STRINGMATCH-LEN <pattern> <text>\n    Does the pattern match?"},
+    {"structsize", 0, 0, debug_structsize,
+     "STRUCTSIZE\n    Bytes of the structures that every request uses."},
 };
 #define DEBUG_ROWS (sizeof debug_rows / sizeof debug_rows[0])
 
@@ -327,9 +346,12 @@ static void debug_help(struct call *call)
 static bool is_allowed(struct call *call)
 {
     switch (option_int(&engine_options.enable_debug_command)) {
-    case DEBUG_COMMAND_YES: return true;
-    case DEBUG_COMMAND_LOCAL: return session_host->is_local(call->session);
-    default: return false;
+    case DEBUG_COMMAND_YES:
+        return true;
+    case DEBUG_COMMAND_LOCAL:
+        return session_host->is_local(call->session);
+    default:
+        return false;
     }
 }
 
@@ -339,10 +361,11 @@ static void cmd_debug(struct call *call)
     unsigned words = call_argc(call) - 2;
 
     if (!is_allowed(call)) {
-        reply_errorf(call->reply,
-                     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can "
-                     "run it from a local connection, otherwise you need to set this option in the configuration "
-                     "file, and then restart the server.");
+        reply_errorf(call->reply, "ERR DEBUG command not allowed. If the enable-debug-command "
+                                  "option is set to \"local\", you can "
+                                  "run it from a local connection, otherwise you need to set this "
+                                  "option in the configuration "
+                                  "file, and then restart the server.");
         return;
     }
     for (size_t i = 0; i < DEBUG_ROWS; i++) {
@@ -352,14 +375,19 @@ static void cmd_debug(struct call *call)
         row->run(call);
         return;
     }
-    reply_errorf(call->reply, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
+    reply_errorf(call->reply,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try DEBUG HELP.",
                  (int)(name.len < 128 ? name.len : 128), name.at);
 }
 
 static const struct command_row rows[] = {
-    {.name = "debug", .run = cmd_debug, .arity = -2,
-     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .since = "1.0.0",
-     .cost = "Depends on subcommand.", .syntax = "subcommand [arg [arg ...]]",
+    {.name = "debug",
+     .run = cmd_debug,
+     .arity = -2,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+     .since = "1.0.0",
+     .cost = "Depends on subcommand.",
+     .syntax = "subcommand [arg [arg ...]]",
      .summary = "Helps those who test: the option enable-debug-command says who may."},
 };
 

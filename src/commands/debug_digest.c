@@ -1,5 +1,6 @@
-/* Digests of keys: the same for the same data whatever the order in which it came, so that two servers, or one
- * server before and after, can be compared. Not redis-server's digest: that one is made with SHA-1. */
+/* Digests of keys: the same for the same data whatever the order in which it came, so that two
+ * servers, or one server before and after, can be compared. Not redis-server's digest: that one is
+ * made with SHA-1. */
 #include "debug_internal.h"
 
 #include <stdio.h>
@@ -19,8 +20,10 @@ struct digesting {
 static struct digest digest_of(const struct entry *entry, uint64_t seed)
 {
     char scratch[NUMBER_MAX_TEXT];
-    struct bytes value = entry_type(entry) == VALUE_STRING ? entry_string(entry, scratch) : bytes_of("", 0);
-    uint64_t salt = seed ^ (uint64_t)entry_type(entry) << 56 ^ (entry_deadline_ms(entry) != NEVER ? 1 : 0);
+    struct bytes value =
+        entry_type(entry) == VALUE_STRING ? entry_string(entry, scratch) : bytes_of("", 0);
+    uint64_t salt =
+        seed ^ (uint64_t)entry_type(entry) << 56 ^ (entry_deadline_ms(entry) != NEVER ? 1 : 0);
     XXH128_hash_t wide = XXH3_128bits_withSeed(value.at, value.len, salt);
 
     return (struct digest){.high = wide.high64,

@@ -11,8 +11,8 @@ void debug_protocol(struct call *call);
 void debug_digest(struct call *call);
 void debug_digest_value(struct call *call);
 
-/* Enters the shard of word `i` and finds its entry without a trace; NULL: absent, the client has been answered
- * and the shard is left again. Ends with shard_leave(key->shard). */
+/* Enters the shard of word `i` and finds its entry without a trace; NULL: absent, the client has
+ * been answered and the shard is left again. Ends with shard_leave(key->shard). */
 struct entry *debug_enter(struct call *call, unsigned i, struct key *key);
 
 #endif

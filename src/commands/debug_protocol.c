@@ -85,9 +85,10 @@ static const struct {
     const char *type;
     void (*say)(struct reply *reply);
 } types[] = {
-    {"string", say_string}, {"integer", say_integer}, {"double", say_double}, {"bignum", say_big_number},
-    {"null", reply_null},   {"array", say_array},     {"set", say_set},       {"map", say_map},
-    {"attrib", say_attribute}, {"push", say_push},    {"verbatim", say_verbatim}, {"true", say_true},
+    {"string", say_string},     {"integer", say_integer},   {"double", say_double},
+    {"bignum", say_big_number}, {"null", reply_null},       {"array", say_array},
+    {"set", say_set},           {"map", say_map},           {"attrib", say_attribute},
+    {"push", say_push},         {"verbatim", say_verbatim}, {"true", say_true},
     {"false", say_false},
 };
 
@@ -98,6 +99,7 @@ void debug_protocol(struct call *call)
         types[i].say(call->reply);
         return;
     }
-    reply_errorf(call->reply, "ERR Wrong protocol type name. Please use one of the following: "
-                              "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
+    reply_errorf(call->reply,
+                 "ERR Wrong protocol type name. Please use one of the following: "
+                 "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
 }

@@ -1,4 +1,5 @@
-/* info_internal: what INFO's files share: the sections, and the figures that MEMORY tells as well. */
+/* info_internal: what INFO's files share: the sections, and the figures that MEMORY tells as well.
+ */
 #ifndef COATCHECK_COMMANDS_INFO_INTERNAL_H
 #define COATCHECK_COMMANDS_INFO_INTERNAL_H
 
@@ -24,8 +25,8 @@ void info_workers(struct call *call, struct text *into);
 struct memory_report {
     struct footprint footprint;
     size_t clients, clients_count;
-    size_t tables;         /* shards and tables of the keys */
-    size_t overhead;       /* all that is not the data: start, clients, tables */
+    size_t tables;   /* shards and tables of the keys */
+    size_t overhead; /* all that is not the data: start, clients, tables */
     size_t dataset;
     uint64_t keys;
     size_t longest_input, longest_output; /* of one client */

@@ -120,9 +120,10 @@ static void add_allocator(struct text *into, const struct memory_report *report)
     text_addf(into, "allocator_frag_ratio:%.2f\r\nallocator_frag_bytes:%zu\r\n",
               memory_ratio(now->active, now->allocated), now->active - now->allocated);
     text_addf(into, "allocator_rss_ratio:%.2f\r\nallocator_rss_bytes:%lld\r\n",
-              memory_ratio(now->resident, now->active), (long long)now->resident - (long long)now->active);
-    text_addf(into, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n", memory_ratio(rss, now->resident),
-              (long long)rss - (long long)now->resident);
+              memory_ratio(now->resident, now->active),
+              (long long)now->resident - (long long)now->active);
+    text_addf(into, "rss_overhead_ratio:%.2f\r\nrss_overhead_bytes:%lld\r\n",
+              memory_ratio(rss, now->resident), (long long)rss - (long long)now->resident);
     text_addf(into, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%lld\r\n",
               memory_ratio(rss, now->allocated), (long long)rss - (long long)now->allocated);
 }
@@ -140,16 +141,19 @@ void info_memory(struct call *call, struct text *into)
     add_with_human(into, "used_memory_rss", report.footprint.rss);
     add_with_human(into, "used_memory_peak", peak);
     text_addf(into, "used_memory_peak_perc:%.2f%%\r\n", 100 * memory_ratio(used, peak));
-    text_addf(into, "used_memory_overhead:%zu\r\nused_memory_startup:%zu\r\nused_memory_dataset:%zu\r\n",
+    text_addf(into,
+              "used_memory_overhead:%zu\r\nused_memory_startup:%zu\r\nused_memory_dataset:%zu\r\n",
               report.overhead, start, report.dataset);
     text_addf(into, "used_memory_dataset_perc:%.2f%%\r\n",
               100 * memory_ratio(report.dataset, used > start ? used - start : 0));
-    text_addf(into, "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n", used,
-              report.footprint.now.active, report.footprint.now.resident);
-    add_with_human(into, "total_system_memory", (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE));
+    text_addf(into, "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n",
+              used, report.footprint.now.active, report.footprint.now.resident);
+    add_with_human(into, "total_system_memory",
+                   (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE));
     add_with_human(into, "used_memory_lua", 0);
     add_with_human(into, "used_memory_scripts", 0);
-    text_addf(into, "number_of_cached_scripts:0\r\nnumber_of_functions:0\r\nnumber_of_libraries:0\r\n");
+    text_addf(into,
+              "number_of_cached_scripts:0\r\nnumber_of_functions:0\r\nnumber_of_libraries:0\r\n");
     add_with_human(into, "maxmemory", 0);
     text_addf(into, "maxmemory_policy:noeviction\r\n");
     add_allocator(into, &report);
@@ -169,10 +173,13 @@ void info_persistence(struct call *call, struct text *into)
     (void)call;
     text_addf(into, "loading:0\r\nasync_loading:0\r\n");
     text_addf(into, "rdb_changes_since_last_save:%lld\r\n", (long long)stats_write_calls());
-    text_addf(into, "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:0\r\nrdb_last_bgsave_time_sec:-1\r\n"
-                    "rdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\n");
-    text_addf(into, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
-                    "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n");
+    text_addf(into,
+              "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:0\r\nrdb_last_bgsave_time_sec:-1\r\n"
+              "rdb_current_bgsave_time_sec:-1\r\nrdb_saves:0\r\n");
+    text_addf(
+        into,
+        "aof_enabled:0\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
+        "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\naof_rewrites:0\r\n");
 }
 
 void info_replication(struct call *call, struct text *into)
@@ -183,8 +190,10 @@ void info_replication(struct call *call, struct text *into)
     facts_replication_id(id);
     text_addf(into, "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n");
     text_addf(into, "master_replid:%s\r\nmaster_replid2:%040d\r\n", id, 0);
-    text_addf(into, "master_repl_offset:0\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\n"
-                    "repl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n");
+    text_addf(
+        into,
+        "master_repl_offset:0\r\nsecond_repl_offset:-1\r\nrepl_backlog_active:0\r\n"
+        "repl_backlog_size:0\r\nrepl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n");
 }
 
 void info_cpu(struct call *call, struct text *into)
@@ -193,11 +202,12 @@ void info_cpu(struct call *call, struct text *into)
 
     (void)call;
     if (getrusage(RUSAGE_SELF, &own) != 0 || getrusage(RUSAGE_CHILDREN, &children) != 0) return;
-    text_addf(into, "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n", (long)own.ru_stime.tv_sec,
-              (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec, (long)own.ru_utime.tv_usec);
+    text_addf(into, "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n",
+              (long)own.ru_stime.tv_sec, (long)own.ru_stime.tv_usec, (long)own.ru_utime.tv_sec,
+              (long)own.ru_utime.tv_usec);
     text_addf(into, "used_cpu_sys_children:%ld.%06ld\r\nused_cpu_user_children:%ld.%06ld\r\n",
-              (long)children.ru_stime.tv_sec, (long)children.ru_stime.tv_usec, (long)children.ru_utime.tv_sec,
-              (long)children.ru_utime.tv_usec);
+              (long)children.ru_stime.tv_sec, (long)children.ru_stime.tv_usec,
+              (long)children.ru_utime.tv_sec, (long)children.ru_utime.tv_usec);
 }
 
 void info_cluster(struct call *call, struct text *into)

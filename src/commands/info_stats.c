@@ -1,4 +1,5 @@
-/* INFO's sections of counters: what the server has done since it started, or since CONFIG RESETSTAT. */
+/* INFO's sections of counters: what the server has done since it started, or since CONFIG
+ * RESETSTAT. */
 #include "info_internal.h"
 
 #include <stdio.h>
@@ -22,7 +23,8 @@ static void add_count(struct text *into, const char *name, int64_t count)
     text_addf(into, "%s:%lld\r\n", name, (long long)count);
 }
 
-static void add_if_untold(void *context, const struct metric_set *set, const struct metric_row *row, int64_t sum)
+static void add_if_untold(void *context, const struct metric_set *set, const struct metric_row *row,
+                          int64_t sum)
 {
     char padded[80];
 
@@ -43,7 +45,8 @@ static void add_traffic(struct text *into)
     text_addf(into, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n");
     text_addf(into, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
               (double)pulse.bytes_in_per_s / 1024, (double)pulse.bytes_out_per_s / 1024);
-    text_addf(into, "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n");
+    text_addf(into,
+              "instantaneous_input_repl_kbps:0.00\r\ninstantaneous_output_repl_kbps:0.00\r\n");
     add_count(into, "rejected_connections", METRIC_SUM(net, rejected_connections));
 }
 
@@ -59,11 +62,13 @@ void info_stats(struct call *call, struct text *into)
     add_count(into, "keyspace_hits", METRIC_SUM(keyspace, keyspace_hits));
     add_count(into, "keyspace_misses", METRIC_SUM(keyspace, keyspace_misses));
     text_addf(into, "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n");
-    text_addf(into, "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n"
-                    "slave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\nactive_defrag_misses:0\r\n"
-                    "active_defrag_key_hits:0\r\nactive_defrag_key_misses:0\r\n");
-    text_addf(into, "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n"
-                    "unexpected_error_replies:0\r\n");
+    text_addf(into,
+              "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n"
+              "slave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\nactive_defrag_misses:0\r\n"
+              "active_defrag_key_hits:0\r\nactive_defrag_key_misses:0\r\n");
+    text_addf(into,
+              "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n"
+              "unexpected_error_replies:0\r\n");
     add_count(into, "total_error_replies", stats_errors());
     text_addf(into, "dump_payload_sanitizations:0\r\n");
     add_count(into, "total_reads_processed", METRIC_SUM(net, total_reads_processed));
@@ -81,10 +86,12 @@ void info_commandstats(struct call *call, struct text *into)
         struct command_sums sums = stats_sum(number);
 
         if (sums.calls == 0 && sums.rejected == 0 && sums.failed == 0) continue;
-        text_addf(into, "cmdstat_%s:calls=%lld,usec=%lld,usec_per_call=%.2f,rejected_calls=%lld,failed_calls=%lld\r\n",
+        text_addf(into,
+                  "cmdstat_%s:calls=%lld,usec=%lld,usec_per_call=%.2f,rejected_calls=%lld,failed_"
+                  "calls=%lld\r\n",
                   commands_at(number)->full_name, (long long)sums.calls, (long long)sums.usec,
-                  sums.calls > 0 ? (double)sums.usec / (double)sums.calls : 0.0, (long long)sums.rejected,
-                  (long long)sums.failed);
+                  sums.calls > 0 ? (double)sums.usec / (double)sums.calls : 0.0,
+                  (long long)sums.rejected, (long long)sums.failed);
     }
 }
 
@@ -100,7 +107,8 @@ void info_errorstats(struct call *call, struct text *into)
 }
 
 /* "p50", "p99.9": as short as the number can be said. */
-static void add_percentile(struct text *into, const struct histogram *times, double percent, bool first)
+static void add_percentile(struct text *into, const struct histogram *times, double percent,
+                           bool first)
 {
     text_addf(into, "%sp%.12g=%.3f", first ? "" : ",", percent,
               (double)histogram_percentile_ns(times, percent) / 1000);
@@ -141,8 +149,9 @@ void info_keyspace(struct call *call, struct text *into)
 
         if (keys == 0) continue;
         mortal = keyspace_count_volatile(call->keyspace, db);
-        text_addf(into, "db%u:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", db, (unsigned long long)keys,
-                  (unsigned long long)mortal, (long long)keyspace_mean_ttl_ms(call->keyspace, db));
+        text_addf(into, "db%u:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", db,
+                  (unsigned long long)keys, (unsigned long long)mortal,
+                  (long long)keyspace_mean_ttl_ms(call->keyspace, db));
     }
 }
 
@@ -168,9 +177,11 @@ void info_workers(struct call *call, struct text *into)
         for (unsigned number = 0; stats_lanes[i + 1] && number < commands_count(); number++) {
             calls += atomic_load_explicit(&stats_lanes[i + 1][number].calls, memory_order_relaxed);
         }
-        text_addf(into, "worker%u:clients=%u,turns=%lld,commands=%lld,reads=%lld,writes=%lld\r\n", i, clients[i],
-                  (long long)atomic_load_explicit(&lane->turns, memory_order_relaxed), (long long)calls,
-                  (long long)atomic_load_explicit(&lane->total_reads_processed, memory_order_relaxed),
-                  (long long)atomic_load_explicit(&lane->total_writes_processed, memory_order_relaxed));
+        text_addf(
+            into, "worker%u:clients=%u,turns=%lld,commands=%lld,reads=%lld,writes=%lld\r\n", i,
+            clients[i], (long long)atomic_load_explicit(&lane->turns, memory_order_relaxed),
+            (long long)calls,
+            (long long)atomic_load_explicit(&lane->total_reads_processed, memory_order_relaxed),
+            (long long)atomic_load_explicit(&lane->total_writes_processed, memory_order_relaxed));
     }
 }

@@ -51,7 +51,8 @@ static void cmd_latency_reset(struct call *call)
     if (call_argc(call) == 2) {
         forgotten = latency_reset_all();
     } else {
-        for (unsigned i = 2; i < call_argc(call); i++) forgotten += latency_reset(call_arg(call, i));
+        for (unsigned i = 2; i < call_argc(call); i++)
+            forgotten += latency_reset(call_arg(call, i));
     }
     reply_int(call->reply, forgotten);
 }
@@ -100,7 +101,8 @@ static size_t tell_with_subs(struct reply *reply, const struct command *command)
 {
     size_t told = tell_histogram(reply, command);
 
-    for (unsigned i = 0; command->subs && command->subs[i]; i++) told += tell_histogram(reply, command->subs[i]);
+    for (unsigned i = 0; command->subs && command->subs[i]; i++)
+        told += tell_histogram(reply, command->subs[i]);
     return told;
 }
 
@@ -111,7 +113,8 @@ static void cmd_latency_histogram(struct call *call)
 
     reply_nest(call->reply, &nested);
     if (call_argc(call) == 2) {
-        for (unsigned n = 0; n < commands_count(); n++) told += tell_histogram(&nested.reply, commands_at(n));
+        for (unsigned n = 0; n < commands_count(); n++)
+            told += tell_histogram(&nested.reply, commands_at(n));
     } else {
         for (unsigned i = 2; i < call_argc(call); i++) {
             const struct command *command = commands_find_full(call_arg(call, i));
@@ -147,28 +150,79 @@ static void cmd_latency_help(struct call *call)
 #define EVERYWHERE "nondeterministic_output request_policy:all_nodes response_policy:special"
 
 static const struct command_row subs[] = {
-    {.name = "latest", .run = cmd_latency_latest, .arity = 2, .flags = LATENCY_FLAGS, .since = "2.8.13",
-     .cost = "O(1)", .syntax = "", .summary = "Returns the latest and the worst time of each event.", .tips = EVERYWHERE},
-    {.name = "history", .run = cmd_latency_history, .arity = 3, .flags = LATENCY_FLAGS, .since = "2.8.13",
-     .cost = "O(1)", .syntax = "event", .summary = "Returns the latest times of an event.", .tips = EVERYWHERE},
-    {.name = "reset", .run = cmd_latency_reset, .arity = -2, .flags = LATENCY_FLAGS, .since = "2.8.13",
-     .cost = "O(1)", .syntax = "[event [event ...]]", .summary = "Forgets events, or all of them.",
+    {.name = "latest",
+     .run = cmd_latency_latest,
+     .arity = 2,
+     .flags = LATENCY_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Returns the latest and the worst time of each event.",
+     .tips = EVERYWHERE},
+    {.name = "history",
+     .run = cmd_latency_history,
+     .arity = 3,
+     .flags = LATENCY_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "event",
+     .summary = "Returns the latest times of an event.",
+     .tips = EVERYWHERE},
+    {.name = "reset",
+     .run = cmd_latency_reset,
+     .arity = -2,
+     .flags = LATENCY_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "[event [event ...]]",
+     .summary = "Forgets events, or all of them.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = "graph", .run = latency_graph, .arity = 3, .flags = LATENCY_FLAGS, .since = "2.8.13", .cost = "O(1)",
-     .syntax = "event", .summary = "Draws the latest times of an event.", .tips = EVERYWHERE},
-    {.name = "doctor", .run = latency_doctor, .arity = 2, .flags = LATENCY_FLAGS, .since = "2.8.13", .cost = "O(1)",
-     .syntax = "", .summary = "Tells in words what was slow, and what may help.", .tips = EVERYWHERE},
-    {.name = "histogram", .run = cmd_latency_histogram, .arity = -2, .flags = LATENCY_FLAGS, .since = "7.0.0",
-     .cost = "O(N) where N is the number of commands with times", .syntax = "[command [command ...]]",
-     .summary = "Returns how many calls of commands took how long.", .tips = EVERYWHERE},
-    {.name = "help", .run = cmd_latency_help, .arity = 2, .flags = COMMAND_LOADING | COMMAND_STALE,
-     .since = "2.8.13", .cost = "O(1)", .syntax = "", .summary = "Tells what LATENCY can do."},
+    {.name = "graph",
+     .run = latency_graph,
+     .arity = 3,
+     .flags = LATENCY_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "event",
+     .summary = "Draws the latest times of an event.",
+     .tips = EVERYWHERE},
+    {.name = "doctor",
+     .run = latency_doctor,
+     .arity = 2,
+     .flags = LATENCY_FLAGS,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells in words what was slow, and what may help.",
+     .tips = EVERYWHERE},
+    {.name = "histogram",
+     .run = cmd_latency_histogram,
+     .arity = -2,
+     .flags = LATENCY_FLAGS,
+     .since = "7.0.0",
+     .cost = "O(N) where N is the number of commands with times",
+     .syntax = "[command [command ...]]",
+     .summary = "Returns how many calls of commands took how long.",
+     .tips = EVERYWHERE},
+    {.name = "help",
+     .run = cmd_latency_help,
+     .arity = 2,
+     .flags = COMMAND_LOADING | COMMAND_STALE,
+     .since = "2.8.13",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells what LATENCY can do."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "latency", .arity = -2, .since = "2.8.13", .cost = "Depends on subcommand.", .syntax = "",
-     .summary = "What took too long, and how long commands take.", .subs = subs},
+    {.name = "latency",
+     .arity = -2,
+     .since = "2.8.13",
+     .cost = "Depends on subcommand.",
+     .syntax = "",
+     .summary = "What took too long, and how long commands take.",
+     .subs = subs},
 };
 
 const struct command_family latency_commands = COMMAND_FAMILY("server", rows);

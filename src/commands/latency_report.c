@@ -6,7 +6,8 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/observe/latency.h"
 
-/* ---- GRAPH: a column for each sample, the newest at the right, its age in letters below it ---- */
+/* ---- GRAPH: a column for each sample, the newest at the right, its age in letters below it ----
+ */
 
 #define GRAPH_ROWS 4
 #define GRAPH_COLUMNS 80
@@ -34,8 +35,8 @@ static int64_t height_of(int64_t ms, int64_t low, int64_t high)
     return 1 + (ms - low) * (GRAPH_ROWS * THIRDS - 1) / (high - low);
 }
 
-static void draw_columns(struct text *into, const struct latency_sample *samples, unsigned count, int64_t low,
-                         int64_t high)
+static void draw_columns(struct text *into, const struct latency_sample *samples, unsigned count,
+                         int64_t low, int64_t high)
 {
     static const char fill[] = "_o#"; /* one, two and three thirds */
 
@@ -43,7 +44,8 @@ static void draw_columns(struct text *into, const struct latency_sample *samples
         for (unsigned i = 0; i < count; i++) {
             int64_t thirds = height_of(samples[i].ms, low, high) - row * THIRDS;
 
-            text_add_char(into, thirds <= 0 ? ' ' : fill[thirds < THIRDS ? thirds - 1 : THIRDS - 1]);
+            text_add_char(into,
+                          thirds <= 0 ? ' ' : fill[thirds < THIRDS ? thirds - 1 : THIRDS - 1]);
         }
         text_add_char(into, '\n');
     }
@@ -90,13 +92,14 @@ void latency_graph(struct call *call)
         if (samples[i].ms < low) low = samples[i].ms;
         if (samples[i].ms > high) high = samples[i].ms;
     }
-    text_addf(&graph, "%s - high %lld ms, low %lld ms (all time high %lld ms)\n", series.event, (long long)high,
-              (long long)low, (long long)series.worst_ms);
+    text_addf(&graph, "%s - high %lld ms, low %lld ms (all time high %lld ms)\n", series.event,
+              (long long)high, (long long)low, (long long)series.worst_ms);
     for (unsigned i = 0; i < GRAPH_COLUMNS; i++) text_add_char(&graph, '-');
     text_add_char(&graph, '\n');
     draw_columns(&graph, samples, count, low, high);
     draw_ages(&graph, samples, count);
-    if (call_ok(call, text_failed(&graph) ? NO_MEMORY : OK)) reply_verbatim(call->reply, "txt", text_bytes(&graph));
+    if (call_ok(call, text_failed(&graph) ? NO_MEMORY : OK))
+        reply_verbatim(call->reply, "txt", text_bytes(&graph));
     text_fini(&graph);
 }
 
@@ -130,8 +133,8 @@ static bool tell_event(struct text *into, const struct latency_series *series, u
 {
     struct findings findings = look_at(series);
 
-    text_addf(into, "%u. %s: %u slow second%s, %lld ms each on average (mean deviation %lld ms), ", number,
-              series->event, series->count, series->count == 1 ? "" : "s",
+    text_addf(into, "%u. %s: %u slow second%s, %lld ms each on average (mean deviation %lld ms), ",
+              number, series->event, series->count, series->count == 1 ? "" : "s",
               (long long)(findings.sum_ms / series->count), (long long)findings.deviation_ms);
     if (series->count > 1) {
         text_addf(into, "one in %.1f s; ", (double)findings.span_s / (double)(series->count - 1));
@@ -147,17 +150,23 @@ static void advise(struct text *into, bool about_commands)
 
     text_addf(into, "\nWhat to look at:\n");
     if (threshold_ms == 0) {
-        text_addf(into, "- Nothing is watched any more: CONFIG SET latency-monitor-threshold <milliseconds> goes on.\n");
+        text_addf(into, "- Nothing is watched any more: CONFIG SET latency-monitor-threshold "
+                        "<milliseconds> goes on.\n");
     } else if (slower_than_us < 0 || slower_than_us / 1000 > threshold_ms) {
-        text_addf(into, "- The slow log keeps only what took longer: CONFIG SET slowlog-log-slower-than %lld shows\n"
-                        "  the commands behind these times.\n",
+        text_addf(into,
+                  "- The slow log keeps only what took longer: CONFIG SET slowlog-log-slower-than "
+                  "%lld shows\n"
+                  "  the commands behind these times.\n",
                   (long long)threshold_ms * 1000);
     }
     if (about_commands) {
-        text_addf(into, "- SLOWLOG GET names the commands. KEYS, and one command with thousands of keys, take their\n"
-                        "  time in one piece: SCAN and smaller batches let other clients in between.\n");
+        text_addf(into,
+                  "- SLOWLOG GET names the commands. KEYS, and one command with thousands of keys, "
+                  "take their\n"
+                  "  time in one piece: SCAN and smaller batches let other clients in between.\n");
     }
-    text_addf(into, "- A worker that has to share its core waits for it: compare INFO cpu with the clock, and keep\n"
+    text_addf(into, "- A worker that has to share its core waits for it: compare INFO cpu with the "
+                    "clock, and keep\n"
                     "  `threads` at or below the cores that are free.\n");
 }
 
@@ -178,12 +187,14 @@ void latency_doctor(struct call *call)
     if (told > 0) {
         advise(&report, about_commands);
     } else if (option_int(&engine_options.latency_monitor_threshold) == 0) {
-        text_addf(&report, "Nothing is watched: CONFIG SET latency-monitor-threshold <milliseconds> says from when on "
+        text_addf(&report, "Nothing is watched: CONFIG SET latency-monitor-threshold "
+                           "<milliseconds> says from when on "
                            "an event is slow.\n");
     } else {
         text_addf(&report, "Nothing took longer than %lld ms since the last reset.\n",
                   (long long)option_int(&engine_options.latency_monitor_threshold));
     }
-    if (call_ok(call, text_failed(&report) ? NO_MEMORY : OK)) reply_verbatim(call->reply, "txt", text_bytes(&report));
+    if (call_ok(call, text_failed(&report) ? NO_MEMORY : OK))
+        reply_verbatim(call->reply, "txt", text_bytes(&report));
     text_fini(&report);
 }

@@ -115,9 +115,11 @@ static void cmd_memory_stats(struct call *call)
     }
     add_size(reply, "overhead.total", report.overhead);
     add_size(reply, "keys.count", report.keys);
-    add_size(reply, "keys.bytes-per-key", report.keys > 0 && used > start ? (used - start) / report.keys : 0);
+    add_size(reply, "keys.bytes-per-key",
+             report.keys > 0 && used > start ? (used - start) / report.keys : 0);
     add_size(reply, "dataset.bytes", report.dataset);
-    add_ratio(reply, "dataset.percentage", 100 * memory_ratio(report.dataset, used > start ? used - start : 0));
+    add_ratio(reply, "dataset.percentage",
+              100 * memory_ratio(report.dataset, used > start ? used - start : 0));
     add_ratio(reply, "peak.percentage", 100 * memory_ratio(used, report.footprint.peak));
     add_allocator(reply, &report.footprint);
 }
@@ -135,27 +137,39 @@ static void examine(struct text *into, const struct memory_report *report)
     size_t rss = report->footprint.rss, per_client;
 
     if (memory_ratio(report->footprint.peak, now->allocated) > 1.5) {
-        text_addf(into, "- The peak was %.1f times what is used now. Memory that is free again goes back to the\n"
-                        "  system within seconds, so this is history, unless it comes again.\n",
+        text_addf(into,
+                  "- The peak was %.1f times what is used now. Memory that is free again goes back "
+                  "to the\n"
+                  "  system within seconds, so this is history, unless it comes again.\n",
                   memory_ratio(report->footprint.peak, now->allocated));
     }
-    if (memory_ratio(now->active, now->allocated) > 1.2 && now->active - now->allocated > 10 * MEGABYTE) {
-        text_addf(into, "- Pages are %.0f%% empty on average: many values were deleted between others that stayed.\n"
-                        "  The gaps are used by new values of like size.\n",
+    if (memory_ratio(now->active, now->allocated) > 1.2 &&
+        now->active - now->allocated > 10 * MEGABYTE) {
+        text_addf(into,
+                  "- Pages are %.0f%% empty on average: many values were deleted between others "
+                  "that stayed.\n"
+                  "  The gaps are used by new values of like size.\n",
                   100 - 100 * memory_ratio(now->allocated, now->active));
     }
-    if (now->resident > now->active && now->resident - now->active > now->active / 10 + 10 * MEGABYTE) {
-        text_addf(into, "- The allocator keeps %zu MB of free pages for a moment: MEMORY PURGE gives them back now.\n",
+    if (now->resident > now->active &&
+        now->resident - now->active > now->active / 10 + 10 * MEGABYTE) {
+        text_addf(into,
+                  "- The allocator keeps %zu MB of free pages for a moment: MEMORY PURGE gives "
+                  "them back now.\n",
                   (now->resident - now->active) / MEGABYTE);
     }
     if (rss > now->resident && rss - now->resident > now->resident / 10 + 10 * MEGABYTE) {
-        text_addf(into, "- %zu MB are resident besides the allocator's: stacks, buffers of workers, libraries.\n",
+        text_addf(into,
+                  "- %zu MB are resident besides the allocator's: stacks, buffers of workers, "
+                  "libraries.\n",
                   (rss - now->resident) / MEGABYTE);
     }
     per_client = report->clients_count > 0 ? report->clients / report->clients_count : 0;
     if (per_client > 200 * 1024) {
-        text_addf(into, "- Clients hold %zu KB each on average: they do not read their replies, or send requests of\n"
-                        "  that size. CLIENT LIST tells which (qbuf, omem).\n",
+        text_addf(into,
+                  "- Clients hold %zu KB each on average: they do not read their replies, or send "
+                  "requests of\n"
+                  "  that size. CLIENT LIST tells which (qbuf, omem).\n",
                   per_client / 1024);
     }
 }
@@ -173,7 +187,8 @@ static void cmd_memory_doctor(struct call *call)
         examine(&words, &report);
         if (words.len == 0) text_addf(&words, "No problem was found with the memory.\n");
     }
-    if (call_ok(call, text_failed(&words) ? NO_MEMORY : OK)) reply_verbatim(call->reply, "txt", text_bytes(&words));
+    if (call_ok(call, text_failed(&words) ? NO_MEMORY : OK))
+        reply_verbatim(call->reply, "txt", text_bytes(&words));
     text_fini(&words);
 }
 
@@ -195,7 +210,8 @@ static void cmd_memory_malloc_stats(struct call *call)
     struct text report = {0};
 
     mem_report(add_piece, &report);
-    if (call_ok(call, text_failed(&report) ? NO_MEMORY : OK)) reply_verbatim(call->reply, "txt", text_bytes(&report));
+    if (call_ok(call, text_failed(&report) ? NO_MEMORY : OK))
+        reply_verbatim(call->reply, "txt", text_bytes(&report));
     text_fini(&report);
 }
 
@@ -221,29 +237,67 @@ static void cmd_memory_help(struct call *call)
 #define EVERYWHERE "nondeterministic_output request_policy:all_shards response_policy:special"
 
 static const struct command_row subs[] = {
-    {.name = "usage", .run = cmd_memory_usage, .arity = -3, .flags = COMMAND_READ, .keys = {2, 2, 1}, .access = KEY_RO,
-     .since = "4.0.0", .cost = "O(1)", .syntax = "key [SAMPLES count]",
+    {.name = "usage",
+     .run = cmd_memory_usage,
+     .arity = -3,
+     .flags = COMMAND_READ,
+     .keys = {2, 2, 1},
+     .access = KEY_RO,
+     .since = "4.0.0",
+     .cost = "O(1)",
+     .syntax = "key [SAMPLES count]",
      .summary = "Returns the bytes that a key and its value hold."},
-    {.name = "stats", .run = cmd_memory_stats, .arity = 2, .since = "4.0.0",
-     .cost = "O(S + C) where S is the number of shards and C that of clients", .syntax = "",
-     .summary = "Returns where the memory is.", .tips = EVERYWHERE},
-    {.name = "doctor", .run = cmd_memory_doctor, .arity = 2, .since = "4.0.0",
-     .cost = "O(S + C) where S is the number of shards and C that of clients", .syntax = "",
-     .summary = "Tells in words what looks wrong with the memory.", .tips = EVERYWHERE},
-    {.name = "purge", .run = cmd_memory_purge, .arity = 2, .since = "4.0.0",
-     .cost = "Depends on how many pages are free", .syntax = "", .summary = "Gives free pages back to the system now.",
-     .tips = "request_policy:all_shards response_policy:all_succeeded"},
-    {.name = "malloc-stats", .run = cmd_memory_malloc_stats, .arity = 2, .since = "4.0.0",
-     .cost = "Depends on how much memory is allocated", .syntax = "", .summary = "Returns the allocator's own report.",
+    {.name = "stats",
+     .run = cmd_memory_stats,
+     .arity = 2,
+     .since = "4.0.0",
+     .cost = "O(S + C) where S is the number of shards and C that of clients",
+     .syntax = "",
+     .summary = "Returns where the memory is.",
      .tips = EVERYWHERE},
-    {.name = "help", .run = cmd_memory_help, .arity = 2, .flags = COMMAND_LOADING | COMMAND_STALE, .since = "4.0.0",
-     .cost = "O(1)", .syntax = "", .summary = "Tells what MEMORY can do."},
+    {.name = "doctor",
+     .run = cmd_memory_doctor,
+     .arity = 2,
+     .since = "4.0.0",
+     .cost = "O(S + C) where S is the number of shards and C that of clients",
+     .syntax = "",
+     .summary = "Tells in words what looks wrong with the memory.",
+     .tips = EVERYWHERE},
+    {.name = "purge",
+     .run = cmd_memory_purge,
+     .arity = 2,
+     .since = "4.0.0",
+     .cost = "Depends on how many pages are free",
+     .syntax = "",
+     .summary = "Gives free pages back to the system now.",
+     .tips = "request_policy:all_shards response_policy:all_succeeded"},
+    {.name = "malloc-stats",
+     .run = cmd_memory_malloc_stats,
+     .arity = 2,
+     .since = "4.0.0",
+     .cost = "Depends on how much memory is allocated",
+     .syntax = "",
+     .summary = "Returns the allocator's own report.",
+     .tips = EVERYWHERE},
+    {.name = "help",
+     .run = cmd_memory_help,
+     .arity = 2,
+     .flags = COMMAND_LOADING | COMMAND_STALE,
+     .since = "4.0.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells what MEMORY can do."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "memory", .arity = -2, .since = "4.0.0", .cost = "Depends on subcommand.", .syntax = "",
-     .summary = "Where the memory is.", .subs = subs},
+    {.name = "memory",
+     .arity = -2,
+     .since = "4.0.0",
+     .cost = "Depends on subcommand.",
+     .syntax = "",
+     .summary = "Where the memory is.",
+     .subs = subs},
 };
 
 const struct command_family memory_commands = COMMAND_FAMILY("server", rows);

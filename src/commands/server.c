@@ -11,7 +11,13 @@ static void cmd_time(struct call *call)
     reply_bulk_int(call->reply, now_us % 1000000);
 }
 
-enum shutdown_words { SHUTDOWN_SAVE = 1, SHUTDOWN_NOSAVE = 2, SHUTDOWN_NOW = 4, SHUTDOWN_FORCE = 8, SHUTDOWN_ABORT = 16 };
+enum shutdown_words {
+    SHUTDOWN_SAVE = 1,
+    SHUTDOWN_NOSAVE = 2,
+    SHUTDOWN_NOW = 4,
+    SHUTDOWN_FORCE = 8,
+    SHUTDOWN_ABORT = 16
+};
 
 static bool read_shutdown_words(struct call *call, unsigned *words)
 {
@@ -40,8 +46,10 @@ static void cmd_shutdown(struct call *call)
     } else if (words & SHUTDOWN_ABORT) {
         reply_errorf(call->reply, "ERR No shutdown in progress.");
     } else if (words & SHUTDOWN_SAVE) {
-        reply_errorf(call->reply, "ERR SHUTDOWN SAVE is not there yet: data is kept in memory only. SHUTDOWN NOSAVE "
-                                  "ends the server without it");
+        reply_errorf(
+            call->reply,
+            "ERR SHUTDOWN SAVE is not there yet: data is kept in memory only. SHUTDOWN NOSAVE "
+            "ends the server without it");
     } else {
         session_host->facts(call->session, &facts);
         log_notice("SHUTDOWN was asked for by %s", facts.peer);
@@ -51,12 +59,23 @@ static void cmd_shutdown(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "time", .run = cmd_time, .arity = 1, .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
-     .since = "2.6.0", .cost = "O(1)", .syntax = "", .summary = "Returns the server's time in seconds and microseconds.",
+    {.name = "time",
+     .run = cmd_time,
+     .arity = 1,
+     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
+     .since = "2.6.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Returns the server's time in seconds and microseconds.",
      .tips = "nondeterministic_output"},
-    {.name = "shutdown", .run = cmd_shutdown, .arity = -1,
-     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_NO_MULTI | COMMAND_ALLOW_BUSY,
-     .since = "1.0.0", .cost = "O(1)", .syntax = "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    {.name = "shutdown",
+     .run = cmd_shutdown,
+     .arity = -1,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE |
+              COMMAND_NO_MULTI | COMMAND_ALLOW_BUSY,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
      .summary = "Ends the server; replies under way are delivered first.",
      .history = "7.0.0: Added the `NOW`, `FORCE` and `ABORT` modifiers."},
 };

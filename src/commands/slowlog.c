@@ -27,8 +27,9 @@ static void cmd_slowlog_get(struct call *call)
         subcommand_error(call);
         return;
     }
-    if (call_argc(call) == 3 && !call_read_int_between(call, 2, -1, INT64_MAX, &wanted,
-                                                       "count should be greater than or equal to -1")) {
+    if (call_argc(call) == 3 &&
+        !call_read_int_between(call, 2, -1, INT64_MAX, &wanted,
+                               "count should be greater than or equal to -1")) {
         return;
     }
     if (wanted >= 0 && (size_t)wanted < count) count = (size_t)wanted;
@@ -56,8 +57,10 @@ static void cmd_slowlog_help(struct call *call)
 {
     static const char *const lines[] = {
         "GET [<count>]",
-        "    Return the latest entries, 10 unless told, all for -1. Each is: a number of its own, when (seconds",
-        "    since 1970), how long (microseconds), the words, the client's address, the client's name.",
+        "    Return the latest entries, 10 unless told, all for -1. Each is: a number of its own, "
+        "when (seconds",
+        "    since 1970), how long (microseconds), the words, the client's address, the client's "
+        "name.",
         "LEN",
         "    Return how many entries there are.",
         "RESET",
@@ -71,24 +74,53 @@ static void cmd_slowlog_help(struct call *call)
 #define SLOWLOG_FLAGS (COMMAND_ADMIN | COMMAND_LOADING | COMMAND_STALE)
 
 static const struct command_row subs[] = {
-    {.name = "get", .run = cmd_slowlog_get, .arity = -2, .flags = SLOWLOG_FLAGS, .since = "2.2.12",
-     .cost = "O(N) where N is the number of entries returned", .syntax = "[count]",
-     .summary = "Returns the latest entries of the slow log.", .tips = "request_policy:all_nodes nondeterministic_output",
+    {.name = "get",
+     .run = cmd_slowlog_get,
+     .arity = -2,
+     .flags = SLOWLOG_FLAGS,
+     .since = "2.2.12",
+     .cost = "O(N) where N is the number of entries returned",
+     .syntax = "[count]",
+     .summary = "Returns the latest entries of the slow log.",
+     .tips = "request_policy:all_nodes nondeterministic_output",
      .history = "4.0.0: Added client IP address, port and name to the reply."},
-    {.name = "len", .run = cmd_slowlog_len, .arity = 2, .flags = SLOWLOG_FLAGS, .since = "2.2.12", .cost = "O(1)",
-     .syntax = "", .summary = "Returns how many entries the slow log has.",
+    {.name = "len",
+     .run = cmd_slowlog_len,
+     .arity = 2,
+     .flags = SLOWLOG_FLAGS,
+     .since = "2.2.12",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Returns how many entries the slow log has.",
      .tips = "request_policy:all_nodes response_policy:agg_sum nondeterministic_output"},
-    {.name = "reset", .run = cmd_slowlog_reset, .arity = 2, .flags = SLOWLOG_FLAGS, .since = "2.2.12",
-     .cost = "O(N) where N is the number of entries", .syntax = "", .summary = "Forgets all entries of the slow log.",
+    {.name = "reset",
+     .run = cmd_slowlog_reset,
+     .arity = 2,
+     .flags = SLOWLOG_FLAGS,
+     .since = "2.2.12",
+     .cost = "O(N) where N is the number of entries",
+     .syntax = "",
+     .summary = "Forgets all entries of the slow log.",
      .tips = "request_policy:all_nodes response_policy:all_succeeded"},
-    {.name = "help", .run = cmd_slowlog_help, .arity = 2, .flags = COMMAND_LOADING | COMMAND_STALE, .since = "6.2.0",
-     .cost = "O(1)", .syntax = "", .summary = "Tells what SLOWLOG can do."},
+    {.name = "help",
+     .run = cmd_slowlog_help,
+     .arity = 2,
+     .flags = COMMAND_LOADING | COMMAND_STALE,
+     .since = "6.2.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells what SLOWLOG can do."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "slowlog", .arity = -2, .since = "2.2.12", .cost = "Depends on subcommand.", .syntax = "",
-     .summary = "The commands that took longest.", .subs = subs},
+    {.name = "slowlog",
+     .arity = -2,
+     .since = "2.2.12",
+     .cost = "Depends on subcommand.",
+     .syntax = "",
+     .summary = "The commands that took longest.",
+     .subs = subs},
 };
 
 const struct command_family slowlog_commands = COMMAND_FAMILY("server", rows);

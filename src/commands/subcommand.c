@@ -11,8 +11,10 @@ void subcommand_error(struct call *call)
     char container[sizeof command->name];
     size_t i;
 
-    for (i = 0; command->name[i]; i++) container[i] = (char)toupper((unsigned char)command->name[i]);
+    for (i = 0; command->name[i]; i++)
+        container[i] = (char)toupper((unsigned char)command->name[i]);
     container[i] = '\0';
-    reply_errorf(call->reply, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
+    reply_errorf(call->reply,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
                  (int)(sub.len < SHOWN ? sub.len : SHOWN), sub.at, container);
 }

@@ -6,21 +6,17 @@ const char *const category_names[CATEGORY_COUNT + 1] = {
 #define ROW(name, text) text,
     CATEGORIES(ROW)
 #undef ROW
-    NULL};
+        NULL};
 
 #define BIT(name) (1u << CATEGORY_##name)
 
 static const struct {
     uint32_t flag, categories;
 } by_flag[] = {
-    {COMMAND_WRITE, BIT(WRITE)},
-    {COMMAND_ADMIN, BIT(ADMIN) | BIT(DANGEROUS)},
-    {COMMAND_PUBSUB, BIT(PUBSUB)},
-    {COMMAND_FAST, BIT(FAST)},
-    {COMMAND_BLOCKING, BIT(BLOCKING)},
-    {COMMAND_CONNECTION, BIT(CONNECTION)},
-    {COMMAND_DANGEROUS, BIT(DANGEROUS)},
-    {COMMAND_KEYSPACE, BIT(KEYSPACE)},
+    {COMMAND_WRITE, BIT(WRITE)},         {COMMAND_ADMIN, BIT(ADMIN) | BIT(DANGEROUS)},
+    {COMMAND_PUBSUB, BIT(PUBSUB)},       {COMMAND_FAST, BIT(FAST)},
+    {COMMAND_BLOCKING, BIT(BLOCKING)},   {COMMAND_CONNECTION, BIT(CONNECTION)},
+    {COMMAND_DANGEROUS, BIT(DANGEROUS)}, {COMMAND_KEYSPACE, BIT(KEYSPACE)},
     {COMMAND_ADMINISTERS, BIT(ADMIN)},
 };
 
@@ -28,10 +24,18 @@ static const struct {
     const char *group;
     uint32_t categories;
 } by_group[] = {
-    {"generic", BIT(KEYSPACE)},       {"string", BIT(STRING)}, {"list", BIT(LIST)},
-    {"set", BIT(SET)},                {"hash", BIT(HASH)},     {"sorted-set", BIT(SORTEDSET)},
-    {"stream", BIT(STREAM)},          {"bitmap", BIT(BITMAP)}, {"hyperloglog", BIT(HYPERLOGLOG)},
-    {"geo", BIT(GEO)},                {"pubsub", BIT(PUBSUB)}, {"transactions", BIT(TRANSACTION)},
+    {"generic", BIT(KEYSPACE)},
+    {"string", BIT(STRING)},
+    {"list", BIT(LIST)},
+    {"set", BIT(SET)},
+    {"hash", BIT(HASH)},
+    {"sorted-set", BIT(SORTEDSET)},
+    {"stream", BIT(STREAM)},
+    {"bitmap", BIT(BITMAP)},
+    {"hyperloglog", BIT(HYPERLOGLOG)},
+    {"geo", BIT(GEO)},
+    {"pubsub", BIT(PUBSUB)},
+    {"transactions", BIT(TRANSACTION)},
     {"scripting", BIT(SCRIPTING)},
 };
 
@@ -60,7 +64,8 @@ uint32_t command_categories(const struct command *command)
     for (size_t i = 0; i < sizeof by_flag / sizeof by_flag[0]; i++) {
         if (flags & by_flag[i].flag) categories |= by_flag[i].categories;
     }
-    /* What a script does is known only when it runs, so the read-only ones do not count as reads. */
+    /* What a script does is known only when it runs, so the read-only ones do not count as reads.
+     */
     if (flags & COMMAND_READ && !(categories & BIT(SCRIPTING))) categories |= BIT(READ);
     if (!(flags & COMMAND_FAST)) categories |= BIT(SLOW);
     return categories;

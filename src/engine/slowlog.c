@@ -29,7 +29,8 @@ static void kept_release(struct kept *kept)
 
 /* ---- making an entry ---- */
 
-/* What is shown of word `i`; a cut one ends with the number of bytes that are left out, printed to `tail`. */
+/* What is shown of word `i`; a cut one ends with the number of bytes that are left out, printed to
+ * `tail`. */
 static struct bytes shown_word(const struct call *call, unsigned i, char tail[64], size_t *tail_len)
 {
     struct bytes word = call->args.of[i];
@@ -78,7 +79,9 @@ static struct kept *kept_new(const struct call *call, int64_t us)
     char *at;
 
     for (unsigned i = 0; i < call->args.n && i < SLOWLOG_WORDS; i++) {
-        room += (call->args.of[i].len < SLOWLOG_WORD_BYTES ? call->args.of[i].len : SLOWLOG_WORD_BYTES) + 64;
+        room += (call->args.of[i].len < SLOWLOG_WORD_BYTES ? call->args.of[i].len
+                                                           : SLOWLOG_WORD_BYTES) +
+                64;
     }
     kept = mem_alloc(sizeof *kept + room);
     if (!kept) return NULL;
@@ -194,7 +197,8 @@ static void command_was_slow(struct call *call, int64_t ns)
     int64_t slower_than_us = option_int(&engine_options.slowlog_log_slower_than);
 
     if (slower_than_us >= 0 && ns / 1000 >= slower_than_us) log_add(call, ns / 1000);
-    latency_add(call->command->row->flags & COMMAND_FAST ? "fast-command" : "command", ns / 1000000);
+    latency_add(call->command->row->flags & COMMAND_FAST ? "fast-command" : "command",
+                ns / 1000000);
 }
 
 static uint64_t ticks_of_us(int64_t us)
@@ -212,7 +216,8 @@ static void follow_thresholds(void)
     atomic_store_explicit(&latency_threshold_ms, threshold_ms, memory_order_relaxed);
     if (slower_than_us >= 0) ticks = ticks_of_us(slower_than_us);
     if (threshold_ms > 0) {
-        uint64_t of_latency = ticks_of_us(threshold_ms > INT64_MAX / 1000 ? INT64_MAX : threshold_ms * 1000);
+        uint64_t of_latency =
+            ticks_of_us(threshold_ms > INT64_MAX / 1000 ? INT64_MAX : threshold_ms * 1000);
 
         if (of_latency < ticks) ticks = of_latency;
     }

@@ -13,19 +13,20 @@
 
 struct command_stats *stats_lanes[METRIC_LANES];
 
-/* What everything had come to at the last reset, summed over the lanes: taken away from what is told. Nobody
- * but its own thread writes to a lane, so a count that is being made cannot bring the old ones back. */
+/* What everything had come to at the last reset, summed over the lanes: taken away from what is
+ * told. Nobody but its own thread writes to a lane, so a count that is being made cannot bring the
+ * old ones back. */
 struct lane_sums {
     int64_t calls, ticks, rejected, failed;
 };
 static struct {
     struct lane_sums sums;
     struct histogram *times_ns; /* owned, or NULL */
-} *before_reset;
+} * before_reset;
 static struct lock reset_lock;
 
-/* Errors by first word. Clients choose few of them, but a script could choose many: then the later ones count
- * in the total only. */
+/* Errors by first word. Clients choose few of them, but a script could choose many: then the later
+ * ones count in the total only. */
 #define ERROR_WORDS 128
 static struct {
     char code[32];
@@ -45,12 +46,14 @@ static bool check_percentiles(struct bytes value, struct text *why)
         const char *blank = memchr(p, ' ', (size_t)(end - p)), *stop = blank ? blank : end;
         double percent;
 
-        if (!number_read_double(bytes_of(p, (size_t)(stop - p)), &percent) || (blank && blank + 1 == end)) {
+        if (!number_read_double(bytes_of(p, (size_t)(stop - p)), &percent) ||
+            (blank && blank + 1 == end)) {
             text_addf(why, "Invalid latency-tracking-info-percentiles parameters");
             return false;
         }
         if (percent < 0 || percent > 100) {
-            text_addf(why, "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]");
+            text_addf(
+                why, "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]");
             return false;
         }
         p = stop;
@@ -185,7 +188,8 @@ void stats_count_error(struct bytes code)
     if (code.len >= sizeof errors[0].code) code.len = sizeof errors[0].code - 1;
     lock_take(&errors_lock, RANK_METRICS, 0);
     for (i = 0; i < error_words; i++) {
-        if (strlen(errors[i].code) == code.len && memcmp(errors[i].code, code.at, code.len) == 0) break;
+        if (strlen(errors[i].code) == code.len && memcmp(errors[i].code, code.at, code.len) == 0)
+            break;
     }
     if (i == error_words && error_words < ERROR_WORDS) {
         error_words++;
@@ -209,8 +213,8 @@ void stats_each_error(void (*see)(const char *code, int64_t count, void *context
     lock_release(&errors_lock, RANK_METRICS);
 }
 
-/* The lock is held for the exchange only: memory is asked for before and given back after. Without memory the
- * times stay as they were. */
+/* The lock is held for the exchange only: memory is asked for before and given back after. Without
+ * memory the times stay as they were. */
 static void reset_command(unsigned number)
 {
     struct histogram *times = mem_alloc_zeroed(sizeof *times), *old;

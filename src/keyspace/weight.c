@@ -32,7 +32,8 @@ size_t keyspace_weight(struct keyspace *keyspace)
 {
     size_t weight = mem_usable(keyspace);
 
-    for (unsigned db = 0; db < keyspace->rules.databases; db++) weight += keyspace_table_weight(keyspace, db);
+    for (unsigned db = 0; db < keyspace->rules.databases; db++)
+        weight += keyspace_table_weight(keyspace, db);
     return weight;
 }
 
@@ -41,12 +42,13 @@ size_t keyspace_pending(struct keyspace *keyspace)
     size_t pending = 0;
 
     lock_take(&keyspace->reclaim_lock, RANK_RECLAIM, 0);
-    for (struct remains *remains = atomic_load_explicit(&keyspace->containers, memory_order_relaxed); remains;
-         remains = remains->next) {
+    for (struct remains *remains =
+             atomic_load_explicit(&keyspace->containers, memory_order_relaxed);
+         remains; remains = remains->next) {
         pending++;
     }
-    for (struct group *groups = atomic_load_explicit(&keyspace->arrays, memory_order_relaxed); groups;
-         groups = array_detached_foot(groups)->next) {
+    for (struct group *groups = atomic_load_explicit(&keyspace->arrays, memory_order_relaxed);
+         groups; groups = array_detached_foot(groups)->next) {
         pending++;
     }
     lock_release(&keyspace->reclaim_lock, RANK_RECLAIM);

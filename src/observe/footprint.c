@@ -5,7 +5,7 @@
 #include "coatcheck/base/lock.h"
 
 static struct lock footprint_lock;
-static struct footprint last;          /* under the lock; `rss` is not kept */
+static struct footprint last; /* under the lock; `rss` is not kept */
 static _Atomic int64_t looked_at_us;
 
 static void look(int64_t now_us)
@@ -35,7 +35,8 @@ void footprint_note(void)
 {
     int64_t now_us = clock_steady_us();
 
-    if (now_us - atomic_load_explicit(&looked_at_us, memory_order_relaxed) >= FOOTPRINT_FRESH_US) look(now_us);
+    if (now_us - atomic_load_explicit(&looked_at_us, memory_order_relaxed) >= FOOTPRINT_FRESH_US)
+        look(now_us);
 }
 
 void footprint_read(struct footprint *footprint)

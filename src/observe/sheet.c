@@ -9,8 +9,8 @@ void observe_print_all(struct text *into)
         for (unsigned j = 0; j < set->count; j++) {
             const struct metric_row *row = &set->rows[j];
 
-            text_addf(into, "%s %s %s %s\n", row->name, row->kind == COUNTER ? "counter" : "gauge", set->room,
-                      row->sentence);
+            text_addf(into, "%s %s %s %s\n", row->name, row->kind == COUNTER ? "counter" : "gauge",
+                      set->room, row->sentence);
         }
     }
 }

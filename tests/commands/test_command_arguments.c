@@ -1,4 +1,5 @@
-/* COMMAND DOCS reads the syntax line of every row, so every line has to be in the form that it understands. */
+/* COMMAND DOCS reads the syntax line of every row, so every line has to be in the form that it
+ * understands. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +55,8 @@ static void every_row_of_every_family_is_understood(void **state)
         if (command->subs || !command->row->syntax || !*command->row->syntax) continue;
         begin();
         if (!reply_command_arguments(&reply, command)) {
-            fail_msg("%s: the syntax '%s' is not understood", command->full_name, command->row->syntax);
+            fail_msg("%s: the syntax '%s' is not understood", command->full_name,
+                     command->row->syntax);
         }
     }
 }
@@ -75,11 +77,12 @@ static void alternatives_are_one_of(void **state)
     assert_string_equal(told("[NX | XX]", (struct command_keys)KEYS_NONE),
                         "name nx_xx type oneof flags +optional arguments "
                         "name nx type pure-token token NX name xx type pure-token token XX ");
-    assert_string_equal(told("<host port | NO ONE>", (struct command_keys)KEYS_NONE),
-                        "name host_port_no_one type oneof arguments "
-                        "name host_port type block arguments name host type string name port type integer "
-                        "name no_one type block arguments "
-                        "name no type pure-token token NO name one type pure-token token ONE ");
+    assert_string_equal(
+        told("<host port | NO ONE>", (struct command_keys)KEYS_NONE),
+        "name host_port_no_one type oneof arguments "
+        "name host_port type block arguments name host type string name port type integer "
+        "name no_one type block arguments "
+        "name no type pure-token token NO name one type pure-token token ONE ");
     assert_string_equal(told("ON | OFF", (struct command_keys)KEYS_NONE),
                         "name on_off type oneof arguments "
                         "name on type pure-token token ON name off type pure-token token OFF ");
@@ -98,24 +101,29 @@ static void what_repeats_is_multiple(void **state)
                         "name key type key key_spec_index :0 name value type string ");
     assert_string_equal(told("[section [section ...]]", (struct command_keys)KEYS_NONE),
                         "name section type string flags +optional +multiple ");
-    assert_string_equal(told("[PREFIX prefix [PREFIX prefix ...]]", (struct command_keys)KEYS_NONE),
-                        "name prefix type string token PREFIX flags +optional +multiple +multiple_token ");
-    assert_string_equal(told("[CONFIG name value [CONFIG name value ...]]", (struct command_keys)KEYS_NONE),
-                        "name name_value type block token CONFIG flags +optional +multiple +multiple_token arguments "
-                        "name name type string name value type string ");
+    assert_string_equal(
+        told("[PREFIX prefix [PREFIX prefix ...]]", (struct command_keys)KEYS_NONE),
+        "name prefix type string token PREFIX flags +optional +multiple +multiple_token ");
+    assert_string_equal(
+        told("[CONFIG name value [CONFIG name value ...]]", (struct command_keys)KEYS_NONE),
+        "name name_value type block token CONFIG flags +optional +multiple +multiple_token "
+        "arguments "
+        "name name type string name value type string ");
 }
 
 static void several_keys_in_a_row_are_all_keys(void **state)
 {
     (void)state;
-    assert_string_equal(told("source destination [DB destination-db]", (struct command_keys){1, 2, 1}),
-                        "name source type key key_spec_index :0 name destination type key key_spec_index :0 "
-                        "name destination-db type integer token DB flags +optional ");
+    assert_string_equal(
+        told("source destination [DB destination-db]", (struct command_keys){1, 2, 1}),
+        "name source type key key_spec_index :0 name destination type key key_spec_index :0 "
+        "name destination-db type integer token DB flags +optional ");
 }
 
 static void a_line_of_another_form_is_given_up(void **state)
 {
-    static const char *const broken[] = {"[", "[NX", "NX]", "<a | ", "key [key ...", "a ||", "...", "[] a", "a > b"};
+    static const char *const broken[] = {"[",    "[NX", "NX]",  "<a | ", "key [key ...",
+                                         "a ||", "...", "[] a", "a > b"};
 
     (void)state;
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {

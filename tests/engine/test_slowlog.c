@@ -1,4 +1,5 @@
-/* The slow log as the engine fills it; that SLOWLOG answers like redis-server is told in tests/talk. */
+/* The slow log as the engine fills it; that SLOWLOG answers like redis-server is told in
+ * tests/talk. */
 #include <pthread.h>
 #include "commands/client.h"
 #include "coatcheck/engine/options.h"
@@ -31,7 +32,8 @@ static void assert_word(const struct slow_entry *entry, unsigned i, const char *
 {
     assert_true(i < entry->count);
     if (!bytes_equal(entry->words[i], bytes_of_text(word))) {
-        fail_msg("word %u is '%.*s', not '%s'", i, (int)entry->words[i].len, entry->words[i].at, word);
+        fail_msg("word %u is '%.*s', not '%s'", i, (int)entry->words[i].len, entry->words[i].at,
+                 word);
     }
 }
 
@@ -218,7 +220,8 @@ static void readers_and_resets_disturb_nobody(void **state)
 
     (void)state;
     atomic_store(&engine_options.slowlog_max_len, 20);
-    for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&readers[i], NULL, read_and_reset, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_and_reset, NULL), 0);
     for (int i = 0; i < 20000; i++) say("GET a");
     atomic_store(&readers_end, true);
     for (int i = 0; i < 3; i++) pthread_join(readers[i], NULL);

@@ -175,7 +175,8 @@ static void errors_are_told_apart_until_there_are_too_many(void **state)
 static void percentiles_are_numbers_from_0_to_100(void **state)
 {
     static const char *const good[] = {"", "50", "50 99 99.9", "0 100", "5e1"};
-    static const char *const bad[] = {" ", "50 ", " 50", "50  99", "x", "50 x", "101", "-1", "nan", "50,99"};
+    static const char *const bad[] = {" ",    "50 ", " 50", "50  99", "x",
+                                      "50 x", "101", "-1",  "nan",    "50,99"};
     struct option_hooks *hooks = &engine_option_hooks.latency_tracking_info_percentiles;
 
     (void)state;

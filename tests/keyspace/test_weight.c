@@ -35,7 +35,8 @@ static void tables_weigh_what_their_slots_take(void **state)
     assert_int_equal(keyspace_weight(keyspace), empty + weight);
     put_many(keyspace, 2, 1000);
     assert_true(keyspace_table_weight(keyspace, 2) >= 1000 * 64 / 7);
-    assert_int_equal(keyspace_weight(keyspace), empty + weight + keyspace_table_weight(keyspace, 2));
+    assert_int_equal(keyspace_weight(keyspace),
+                     empty + weight + keyspace_table_weight(keyspace, 2));
     keyspace_free(&keyspace);
 }
 

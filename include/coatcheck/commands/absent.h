@@ -1,4 +1,5 @@
-/* absent: what a client is told of commands that are known and not there yet: never an OK for nothing. */
+/* absent: what a client is told of commands that are known and not there yet: never an OK for
+ * nothing. */
 #ifndef COATCHECK_COMMANDS_ABSENT_H
 #define COATCHECK_COMMANDS_ABSENT_H
 

@@ -1,4 +1,5 @@
-/* subcommand: what a client is told when the words of a subcommand do not fit, in redis-server's words. */
+/* subcommand: what a client is told when the words of a subcommand do not fit, in redis-server's
+ * words. */
 #ifndef COATCHECK_COMMANDS_SUBCOMMAND_H
 #define COATCHECK_COMMANDS_SUBCOMMAND_H
 

@@ -1,5 +1,5 @@
-/* category: the words by which many commands are named at once: @read, @string, @dangerous. They follow from
- * a command's row, as redis-server derives them. */
+/* category: the words by which many commands are named at once: @read, @string, @dangerous. They
+ * follow from a command's row, as redis-server derives them. */
 #ifndef COATCHECK_ENGINE_CATEGORY_H
 #define COATCHECK_ENGINE_CATEGORY_H
 
@@ -33,7 +33,7 @@ enum category {
 #define ROW(name, text) CATEGORY_##name,
     CATEGORIES(ROW)
 #undef ROW
-    CATEGORY_COUNT
+        CATEGORY_COUNT
 };
 
 /* "keyspace" … in the order in which COMMAND prints them; NULL after the last. */

@@ -1,5 +1,5 @@
-/* pulse: looks at the whole server from time to time, so that INFO can tell what happens now: commands and
- * bytes in a second, the peak of memory. */
+/* pulse: looks at the whole server from time to time, so that INFO can tell what happens now:
+ * commands and bytes in a second, the peak of memory. */
 #ifndef COATCHECK_ENGINE_PULSE_H
 #define COATCHECK_ENGINE_PULSE_H
 

@@ -1,5 +1,6 @@
 /* slowlog: the commands that took longest, the newest first: when, how long, what, and who asked.
- * Any thread. An entry never changes; who reads holds it, so that nobody waits for a reply to be written. */
+ * Any thread. An entry never changes; who reads holds it, so that nobody waits for a reply to be
+ * written. */
 #ifndef COATCHECK_ENGINE_SLOWLOG_H
 #define COATCHECK_ENGINE_SLOWLOG_H
 
@@ -17,17 +18,18 @@ struct slow_entry {
     int64_t us;
     unsigned count;
     struct bytes words[SLOWLOG_WORDS]; /* secrets are "(redacted)" */
-    struct bytes peer, name;           /* of the client: "127.0.0.1:1234", and the one it chose, or empty */
+    struct bytes peer, name; /* of the client: "127.0.0.1:1234", and the one it chose, or empty */
 };
 
-/* Fills watch_hooks.slow and follows the options slowlog-log-slower-than and latency-monitor-threshold.
- * After the options are read. */
+/* Fills watch_hooks.slow and follows the options slowlog-log-slower-than and
+ * latency-monitor-threshold. After the options are read. */
 void slowlog_setup(void);
 
 size_t slowlog_len(void);
 void slowlog_reset(void);
 
-/* At most `count` entries into `entries`, the newest first; returns how many. Given back by slowlog_release(). */
+/* At most `count` entries into `entries`, the newest first; returns how many. Given back by
+ * slowlog_release(). */
 size_t slowlog_hold(const struct slow_entry **entries, size_t count);
 void slowlog_release(const struct slow_entry **entries, size_t count);
 

@@ -1,5 +1,5 @@
-/* stats: how often each command was called, how long it took, how often it failed or was refused; and errors
- * by their first word. Each worker writes its own lane; readers sum. */
+/* stats: how often each command was called, how long it took, how often it failed or was refused;
+ * and errors by their first word. Each worker writes its own lane; readers sum. */
 #ifndef COATCHECK_ENGINE_STATS_H
 #define COATCHECK_ENGINE_STATS_H
 
@@ -37,7 +37,8 @@ struct command_sums {
 struct command_sums stats_sum(unsigned number);
 void stats_merge_times(unsigned number, struct histogram *into);
 
-/* Calls of all commands since the last reset; of those that write since the start, whatever was reset. */
+/* Calls of all commands since the last reset; of those that write since the start, whatever was
+ * reset. */
 int64_t stats_calls(void);
 int64_t stats_write_calls(void);
 

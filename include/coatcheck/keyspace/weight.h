@@ -11,7 +11,8 @@ size_t keyspace_weight(struct keyspace *keyspace);
 /* The tables of one database. */
 size_t keyspace_table_weight(struct keyspace *keyspace, unsigned db);
 
-/* Containers and tables that were detached and are not freed yet: by flushes, and by deletions of large values. */
+/* Containers and tables that were detached and are not freed yet: by flushes, and by deletions of
+ * large values. */
 size_t keyspace_pending(struct keyspace *keyspace);
 
 #endif

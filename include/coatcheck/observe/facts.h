@@ -11,10 +11,10 @@ struct server_facts {
     char run_id[FACTS_ID_LEN + 1]; /* drawn at start */
     int64_t started_ms;            /* since 1970 */
     int64_t started_steady_us;
-    const char *executable;        /* path, "" when the kernel does not tell */
-    bool supervised;               /* a service manager is told how we are */
+    const char *executable; /* path, "" when the kernel does not tell */
+    bool supervised;        /* a service manager is told how we are */
     unsigned workers;
-    uint16_t port;                 /* of TCP, as it came to be; 0: none */
+    uint16_t port; /* of TCP, as it came to be; 0: none */
 };
 extern struct server_facts server_facts;
 

@@ -1,5 +1,6 @@
-/* footprint: the memory that the process holds, looked at often enough for a peak to mean something and seldom
- * enough to cost nothing: the allocator adds up all its arenas when asked. Any thread. */
+/* footprint: the memory that the process holds, looked at often enough for a peak to mean something
+ * and seldom enough to cost nothing: the allocator adds up all its arenas when asked. Any thread.
+ */
 #ifndef COATCHECK_OBSERVE_FOOTPRINT_H
 #define COATCHECK_OBSERVE_FOOTPRINT_H
 

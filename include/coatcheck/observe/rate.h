@@ -1,5 +1,6 @@
-/* rate: how much of something happens in a second, from a total that only grows: the mean of the last
- * RATE_SAMPLES looks at it, as redis-server's instantaneous_* fields are. One thread notes, any may read. */
+/* rate: how much of something happens in a second, from a total that only grows: the mean of the
+ * last RATE_SAMPLES looks at it, as redis-server's instantaneous_* fields are. One thread notes,
+ * any may read. */
 #ifndef COATCHECK_OBSERVE_RATE_H
 #define COATCHECK_OBSERVE_RATE_H
 

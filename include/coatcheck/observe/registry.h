@@ -1,5 +1,6 @@
 /* registry: all metric rows of the program, in the order of adding.
- * Always: a metric's name is unique over all rooms. Adding happens at start; all else any thread may do. */
+ * Always: a metric's name is unique over all rooms. Adding happens at start; all else any thread
+ * may do. */
 #ifndef COATCHECK_OBSERVE_REGISTRY_H
 #define COATCHECK_OBSERVE_REGISTRY_H
 
