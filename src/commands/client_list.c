@@ -173,7 +173,9 @@ static void listing_take(struct listing *listing)
 {
     session_host->each(see_session, listing);
     if (listing->failed) listing->text.failed = true;
-    qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
+    if (listing->count > 1) {
+        qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
+    }
 }
 
 static void add_line(const struct listing *listing, const struct listed *line, struct text *into)
