@@ -8,8 +8,9 @@ import threading
 import time
 from pathlib import Path
 
-from common import connect, dice, expect, servers, wire
+from common import connect, dice, expect, wire
 
+from . import Served
 from .pauses import field, wait_for
 
 IDLE = 10_000
@@ -74,7 +75,7 @@ def draw_command(draw, name):
 def reply_modes(command, options):
     """Pipelines with CLIENT REPLY anywhere in them, small and large replies mixed, cut anywhere."""
     draw = dice(options.seed)
-    with servers.Server(command) as server:
+    with Served(command) as server:
         setter = connect(server)
         for size in SIZES:
             setter.ask("SET", size, b"v" * int(size))
@@ -105,7 +106,7 @@ def send_cut(client, data, step):
 
 def kill_counts(command, options):
     """Several killers at once over the same crowd: each victim is counted once, and runs nothing more."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         killers = [connect(server) for _ in range(4)]
         for killer in killers:
             killer.ask("CLIENT", "SETNAME", "killer")
@@ -148,7 +149,7 @@ def drain_to_end(client):
 
 def kill_by_filter(command, options):
     """Filters over all workers; killing oneself answers first; SKIPME."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         crowd = [connect(server) for _ in range(50)]
         for client in crowd:
             client.ask("PING")
@@ -190,7 +191,7 @@ def idle_memory(command, options):
     expect(hard >= IDLE + 200, "the limit of open files, %d, is too low for %d clients", hard, IDLE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     threads = len(os.sched_getaffinity(0))
-    with servers.Server(command, [("maxclients", "12000"), ("threads", str(threads))]) as server:
+    with Served(command, [("maxclients", "12000"), ("threads", str(threads))]) as server:
         warm = [connect(server) for _ in range(200)]
         for client in warm:
             client.send(b"PING\r\n" * 500)
@@ -234,7 +235,7 @@ def settled(server):
 
 def idle_timeout(command, options):
     """timeout closes those that say nothing, on every worker, but not monitors nor those that have to wait."""
-    with servers.Server(command, [("timeout", "1")]) as server:
+    with Served(command, [("timeout", "1")]) as server:
         quiet = [connect(server) for _ in range(12)]
         talker, monitor, paused = connect(server), connect(server), connect(server)
         monitor.ask("MONITOR")
@@ -270,7 +271,7 @@ def is_closed(client):
 def keepalive(command, options):
     """tcp-keepalive is set on accepted sockets, as the kernel sees it."""
     for seconds, shown in (("300", True), ("0", False)):
-        with servers.Server(command, [("tcp-keepalive", seconds)]) as server:
+        with Served(command, [("tcp-keepalive", seconds)]) as server:
             client = connect(server)
             client.ask("PING")
             timers = timers_of(server.port)
@@ -294,7 +295,7 @@ def strangers(command, options):
     if not address:
         print("     left out: this machine has no address but loopback")
         return
-    with servers.Server(command.replace("--bind 127.0.0.1", "--bind 0.0.0.0")) as server:
+    with Served(command.replace("--bind 127.0.0.1", "--bind 0.0.0.0")) as server:
         here, there = connect(server), wire.Connection(("tcp", address, server.port))
         expect(here.ask("PING") == ("status", b"PONG"), "loopback")
         refusal = there.reply()

@@ -5,8 +5,9 @@ import re
 import threading
 import time
 
-from common import connect, expect, rss_bytes, servers, wire
+from common import connect, expect, rss_bytes, wire
 
+from . import Served
 from .pauses import asks, wait_for
 
 MB = 1 << 20
@@ -16,7 +17,7 @@ LINE = re.compile(rb"\d+\.\d{6} \[(\d+) (\S+)\] (.*)")
 def complete(command, options):
     """Clients on all workers, monitors on all workers: each sees each command once, each client's in order."""
     clients, commands = 12, 400 if options.sanitized else 3000
-    with servers.Server(command) as server:
+    with Served(command) as server:
         crowd = [connect(server) for _ in range(clients)]
         watchers = [connect(server, 30.0) for _ in range(6)]
         for watcher in watchers:
@@ -52,7 +53,7 @@ def watch(watcher, count, found):
 
 def coming_and_going(command, options):
     """Monitors begin and end all the time, by RESET, QUIT, KILL and by vanishing, while others work."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         worker, boss, stop = connect(server), connect(server), threading.Event()
 
         def work():
@@ -103,7 +104,7 @@ def drain(watcher):
 def deaf(command, options):
     """A monitor that does not read is closed at its limit, and others are served meanwhile."""
     limits = ("client-output-buffer-limit", "pubsub 8388608 0 0")
-    with servers.Server(command, [limits]) as server:
+    with Served(command, [limits]) as server:
         watcher, client = connect(server), connect(server)
         expect(watcher.ask("MONITOR") == ("status", b"OK"), "MONITOR")
         before, longest, most = rss_bytes(server), 0.0, 0
@@ -123,7 +124,7 @@ def deaf(command, options):
 
 def ties(command, options):
     """What a monitor is shown is a client's own bytes, quoted: none of them can be taken for a line's end."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         watcher, client = connect(server), connect(server)
         watcher.ask("MONITOR")
         nasty = bytes(range(256))

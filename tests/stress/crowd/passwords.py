@@ -3,8 +3,9 @@
 import statistics
 import time
 
-from common import connect, expect, servers, wire
+from common import connect, expect, wire
 
+from . import Served
 from .pauses import field
 
 NOAUTH = ("error", b"NOAUTH Authentication required.")
@@ -13,7 +14,7 @@ OPEN_TO_ALL = {b"auth", b"hello", b"quit", b"reset"}
 
 def everything_is_locked(command, options):
     """Every command but four answers NOAUTH, however it is called."""
-    with servers.Server(command, [("requirepass", "secret")], "secret") as server:
+    with Served(command, [("requirepass", "secret")], "secret") as server:
         boss = connect(server)
         boss.ask("AUTH", "secret")
         rows = boss.ask("COMMAND")[1]
@@ -46,7 +47,7 @@ def calls_of(row):
 
 def pipelined(command, options):
     """AUTH and what it opens come in one piece: the limits of a stranger end with it."""
-    with servers.Server(command, [("requirepass", "secret")], "secret") as server:
+    with Served(command, [("requirepass", "secret")], "secret") as server:
         large = wire.encode([b"MSET"] + [b"k%d" % n for n in range(40)])
         value = wire.encode([b"SET", b"v", b"x" * 100_000])
         for hello in (wire.encode([b"AUTH", b"secret"]), wire.encode([b"HELLO", b"2", b"AUTH", b"default", b"secret"])):
@@ -64,7 +65,7 @@ def pipelined(command, options):
 
 def live(command, options):
     """CONFIG SET requirepass: who is in stays in, who comes has to know; none asked for lets everybody in."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         inside, outside = connect(server), None
         inside.ask("PING")
         inside.ask("CONFIG", "SET", "requirepass", "one")
@@ -91,7 +92,7 @@ def live(command, options):
 def timing(command, options):
     """A wrong password takes as long however much of it is right."""
     secret = b"s" * 200
-    with servers.Server(command, [("requirepass", secret.decode())], secret.decode()) as server:
+    with Served(command, [("requirepass", secret.decode())], secret.decode()) as server:
         client = connect(server)
         guesses = {"first wrong": b"x" + secret[1:], "last wrong": secret[:-1] + b"x"}
         times = {name: [] for name in guesses}

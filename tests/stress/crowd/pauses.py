@@ -2,7 +2,9 @@
 
 import time
 
-from common import connect, expect, rss_bytes, servers, wire
+from common import connect, expect, rss_bytes, wire
+
+from . import Served
 
 MB = 1 << 20
 
@@ -21,7 +23,7 @@ def is_quiet(connection, seconds):
 
 def order(command, options):
     """Pipelines of reads and writes meet the pause at any place: each goes on where it stopped, in its order."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss = connect(server)
         clients = [connect(server) for _ in range(24)]
         for mode, round_ in (("WRITE", 0), ("ALL", 1), ("WRITE", 2)):
@@ -61,7 +63,7 @@ def order(command, options):
 
 def on_time(command, options):
     """A pause ends when its time is over, on every worker, though nobody says a word."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss = connect(server)
         clients = [connect(server) for _ in range(16)]
         for milliseconds in (30, 120, 250, 701):
@@ -79,7 +81,7 @@ def on_time(command, options):
 
 def many(command, options):
     """Pauses begin, lengthen and end from all sides at once: nobody is forgotten."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         bosses = [connect(server) for _ in range(4)]
         clients = [connect(server) for _ in range(16)]
         limit, sent = time.monotonic() + 3, 0
@@ -100,7 +102,7 @@ def many(command, options):
 
 def leaving(command, options):
     """A client that goes away while it waits has said nothing; one that is killed likewise."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss = connect(server)
         before = int(field(boss, "connected_clients"))
         boss.ask("CLIENT", "PAUSE", "100000", "WRITE")
@@ -128,7 +130,7 @@ def leaving(command, options):
 
 def talkative(command, options):
     """Who talks on while it waits is kept, not read again and again; others do not feel it."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss, other = connect(server), connect(server)
         boss.ask("CLIENT", "PAUSE", "100000", "WRITE")
         client = connect(server, 60.0)
@@ -151,7 +153,7 @@ def talkative(command, options):
 
 def nonsense(command, options):
     """What comes before a protocol error still runs when the pause is over, a large value read directly too."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss = connect(server)
         boss.ask("CLIENT", "PAUSE", "100000", "WRITE")
         clients = [connect(server) for _ in range(8)]
@@ -170,7 +172,7 @@ def nonsense(command, options):
 
 def standing_still(command, options):
     """While writers are paused no key goes away, though none is seen past its deadline."""
-    with servers.Server(command) as server:
+    with Served(command) as server:
         boss = connect(server)
         for number in range(1000):
             boss.send(asks("SET k%d v PX 100" % number))
