@@ -174,7 +174,7 @@ static void listing_take(struct listing *listing)
     session_host->each(see_session, listing);
     if (listing->failed) listing->text.failed = true;
     if (listing->count > 1) {
-        qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
+        if (listing->count > 0) qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
     }
 }
 
