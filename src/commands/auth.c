@@ -15,7 +15,8 @@ static bool is_password(struct bytes given, const char *password)
     return difference == 0;
 }
 
-/* The one user there is so far. Without a password it takes any. False: the client has been answered. */
+/* The one user there is so far. Without a password it takes any. False: the client has been
+ * answered. */
 static bool authenticate(struct call *call, struct bytes user, struct bytes password)
 {
     const char *expected = option_text(&engine_options.requirepass);
@@ -42,7 +43,9 @@ static void cmd_auth(struct call *call)
         reply_error(call->reply, ERR_NO_PASSWORD);
         return;
     }
-    if (!authenticate(call, named ? call_arg(call, 1) : BYTES("default"), call_arg(call, named ? 2 : 1))) return;
+    if (!authenticate(call, named ? call_arg(call, 1) : BYTES("default"),
+                      call_arg(call, named ? 2 : 1)))
+        return;
     reply_ok(call->reply);
 }
 
@@ -103,10 +106,12 @@ static void cmd_hello(struct call *call)
     }
     if (!take_hello_options(call)) return;
     if (!session_is_trusted(call->session)) {
-        reply_errorf(call->reply,
-                     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-                     "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
-                     "protocol version at the same time");
+        reply_errorf(
+            call->reply,
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO "
+            "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+            "protocol version at the same time");
         return;
     }
     atomic_store_explicit(&call->session->resp, (uint8_t)version, memory_order_relaxed);
@@ -114,16 +119,31 @@ static void cmd_hello(struct call *call)
     reply_greeting(call);
 }
 
-#define ALWAYS (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
+#define ALWAYS                                                                                     \
+    (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_NO_AUTH |         \
+     COMMAND_ALLOW_BUSY)
 
 static const struct command_row rows[] = {
-    {.name = "auth", .run = cmd_auth, .arity = -2, .flags = ALWAYS | COMMAND_CONNECTION, .since = "1.0.0",
-     .cost = "O(1)", .syntax = "[username] password", .summary = "Gives the password that the server asks for.",
+    {.name = "auth",
+     .run = cmd_auth,
+     .arity = -2,
+     .flags = ALWAYS | COMMAND_CONNECTION,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "[username] password",
+     .summary = "Gives the password that the server asks for.",
      .history = "6.0.0: Added ACL style (username and password)."},
-    {.name = "hello", .run = cmd_hello, .arity = -1, .flags = ALWAYS | COMMAND_CONNECTION, .since = "6.0.0",
-     .cost = "O(1)", .syntax = "[protover [AUTH username password] [SETNAME clientname]]",
-     .summary = "Tells who the server is, and chooses the protocol, RESP2 or RESP3, for what follows.",
-     .history = "6.2.0: `protover` made optional; when called without arguments the command reports the current "
+    {.name = "hello",
+     .run = cmd_hello,
+     .arity = -1,
+     .flags = ALWAYS | COMMAND_CONNECTION,
+     .since = "6.0.0",
+     .cost = "O(1)",
+     .syntax = "[protover [AUTH username password] [SETNAME clientname]]",
+     .summary =
+         "Tells who the server is, and chooses the protocol, RESP2 or RESP3, for what follows.",
+     .history = "6.2.0: `protover` made optional; when called without arguments the command "
+                "reports the current "
                 "connection's context."},
 };
 

@@ -30,10 +30,12 @@ static bool is_one_word(struct bytes text)
 bool client_take_name(struct call *call, unsigned i)
 {
     if (!is_one_word(call_arg(call, i))) {
-        reply_errorf(call->reply, "ERR Client names cannot contain spaces, newlines or special characters.");
+        reply_errorf(call->reply,
+                     "ERR Client names cannot contain spaces, newlines or special characters.");
         return false;
     }
-    return call_ok(call, session_set_text(call->session, SESSION_NAME, call_arg(call, i)) ? OK : NO_MEMORY);
+    return call_ok(
+        call, session_set_text(call->session, SESSION_NAME, call_arg(call, i)) ? OK : NO_MEMORY);
 }
 
 static void cmd_client_id(struct call *call)
@@ -71,7 +73,8 @@ static void cmd_client_setinfo(struct call *call)
                      is_name ? "lib-name" : "lib-ver");
         return;
     }
-    if (!call_ok(call, session_set_text(call->session, which, call_arg(call, 3)) ? OK : NO_MEMORY)) return;
+    if (!call_ok(call, session_set_text(call->session, which, call_arg(call, 3)) ? OK : NO_MEMORY))
+        return;
     reply_ok(call->reply);
 }
 
@@ -86,7 +89,8 @@ static void cmd_client_reply(struct call *call)
     } else if (call_arg_is(call, 2, "OFF")) {
         session_set(session, SESSION_REPLY_OFF);
     } else if (call_arg_is(call, 2, "SKIP")) {
-        if (!(session_flags(session) & SESSION_REPLY_OFF)) session_set(session, SESSION_REPLY_SKIP_NEXT);
+        if (!(session_flags(session) & SESSION_REPLY_OFF))
+            session_set(session, SESSION_REPLY_SKIP_NEXT);
     } else {
         call_syntax_error(call);
     }
@@ -96,7 +100,8 @@ static void call_wrong_count(struct call *call)
 {
     struct bytes sub = call_arg(call, 1);
 
-    reply_errorf(call->reply, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
+    reply_errorf(call->reply,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
                  (int)(sub.len < 128 ? sub.len : 128), sub.at);
 }
 
@@ -172,7 +177,8 @@ static void cmd_client_unblock(struct call *call)
         call_wrong_count(call);
         return;
     }
-    if (call_argc(call) == 4 && !call_arg_is(call, 3, "TIMEOUT") && !call_arg_is(call, 3, "ERROR")) {
+    if (call_argc(call) == 4 && !call_arg_is(call, 3, "TIMEOUT") &&
+        !call_arg_is(call, 3, "ERROR")) {
         reply_errorf(call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
@@ -190,7 +196,8 @@ static bool read_tracking_options(struct call *call)
         bool more = i + 1 < call_argc(call), known = false;
         int64_t id;
 
-        for (size_t a = 0; a < sizeof alone / sizeof alone[0]; a++) known |= call_arg_is(call, i, alone[a]);
+        for (size_t a = 0; a < sizeof alone / sizeof alone[0]; a++)
+            known |= call_arg_is(call, i, alone[a]);
         if (known) continue;
         if (more && call_arg_is(call, i, "REDIRECT")) {
             if (!call_read_int(call, i + 1, &id)) return false;
@@ -207,7 +214,9 @@ static void cmd_client_tracking(struct call *call)
 {
     if (!read_tracking_options(call)) return;
     if (call_arg_is(call, 2, "ON")) {
-        reply_errorf(call->reply, "ERR CLIENT TRACKING is not there yet: coatcheck does not follow what clients cache");
+        reply_errorf(
+            call->reply,
+            "ERR CLIENT TRACKING is not there yet: coatcheck does not follow what clients cache");
     } else if (call_arg_is(call, 2, "OFF")) {
         reply_ok(call->reply);
     } else {
@@ -234,8 +243,10 @@ static void cmd_client_getredir(struct call *call)
 
 static void cmd_client_caching(struct call *call)
 {
-    reply_errorf(call->reply, "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
-                              "or OPTOUT mode enabled");
+    reply_errorf(
+        call->reply,
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
+        "or OPTOUT mode enabled");
 }
 
 /* ---- the rows ---- */
@@ -244,65 +255,181 @@ static void cmd_client_caching(struct call *call)
 #define ADMINISTERS (ORDINARY | COMMAND_ADMIN)
 
 static const struct command_row subs[] = {
-    {.name = "caching", .run = cmd_client_caching, .arity = 3, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
-     .syntax = "<YES | NO>", .summary = "Would choose whether the next command's keys are tracked; tracking is not there yet."},
-    {.name = "getname", .run = cmd_client_getname, .arity = 2, .flags = ORDINARY, .since = "2.6.9", .cost = "O(1)",
-     .syntax = "", .summary = "Returns the name of this connection."},
-    {.name = "getredir", .run = cmd_client_getredir, .arity = 2, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
-     .syntax = "", .summary = "Answers -1: tracking is not there yet, so nothing is redirected."},
-    {.name = "help", .run = cmd_client_help, .arity = 2,
-     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_CONNECTION, .since = "5.0.0", .cost = "O(1)", .syntax = "",
+    {.name = "caching",
+     .run = cmd_client_caching,
+     .arity = 3,
+     .flags = ORDINARY,
+     .since = "6.0.0",
+     .cost = "O(1)",
+     .syntax = "<YES | NO>",
+     .summary =
+         "Would choose whether the next command's keys are tracked; tracking is not there yet."},
+    {.name = "getname",
+     .run = cmd_client_getname,
+     .arity = 2,
+     .flags = ORDINARY,
+     .since = "2.6.9",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Returns the name of this connection."},
+    {.name = "getredir",
+     .run = cmd_client_getredir,
+     .arity = 2,
+     .flags = ORDINARY,
+     .since = "6.0.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Answers -1: tracking is not there yet, so nothing is redirected."},
+    {.name = "help",
+     .run = cmd_client_help,
+     .arity = 2,
+     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_CONNECTION,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "",
      .summary = "Tells the subcommands."},
-    {.name = "id", .run = cmd_client_id, .arity = 2, .flags = ORDINARY, .since = "5.0.0", .cost = "O(1)",
-     .syntax = "", .summary = "Returns the number of this connection; later ones have higher numbers."},
-    {.name = "info", .run = cmd_client_info, .arity = 2, .flags = ORDINARY, .since = "6.2.0", .cost = "O(1)",
-     .syntax = "", .tips = "nondeterministic_output", .summary = "Tells of this connection in the fields of CLIENT LIST."},
-    {.name = "kill", .run = cmd_client_kill, .arity = -3, .flags = ADMINISTERS, .since = "2.4.0",
+    {.name = "id",
+     .run = cmd_client_id,
+     .arity = 2,
+     .flags = ORDINARY,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Returns the number of this connection; later ones have higher numbers."},
+    {.name = "info",
+     .run = cmd_client_info,
+     .arity = 2,
+     .flags = ORDINARY,
+     .since = "6.2.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .tips = "nondeterministic_output",
+     .summary = "Tells of this connection in the fields of CLIENT LIST."},
+    {.name = "kill",
+     .run = cmd_client_kill,
+     .arity = -3,
+     .flags = ADMINISTERS,
+     .since = "2.4.0",
      .cost = "O(N) where N is the number of connections",
-     .syntax = "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] [USER username] "
+     .syntax = "<ip:port | [ID client-id] [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] "
+               "[USER username] "
                "[ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE seconds]>",
      .summary = "Closes the connection from an address, or those that all filters fit.",
-     .history = "2.8.12: Added new filter format.\n2.8.12: `ID` option.\n3.2.0: Added `master` type in for `TYPE` "
-                "option.\n5.0.0: Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward "
+     .history = "2.8.12: Added new filter format.\n2.8.12: `ID` option.\n3.2.0: Added `master` "
+                "type in for `TYPE` "
+                "option.\n5.0.0: Replaced `slave` `TYPE` with `replica`. `slave` still supported "
+                "for backward "
                 "compatibility.\n6.2.0: `LADDR` option.\n7.4.0: `MAXAGE` option."},
-    {.name = "list", .run = cmd_client_list, .arity = -2, .flags = ADMINISTERS, .since = "2.4.0",
+    {.name = "list",
+     .run = cmd_client_list,
+     .arity = -2,
+     .flags = ADMINISTERS,
+     .since = "2.4.0",
      .cost = "O(N) where N is the number of connections",
      .syntax = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
-     .tips = "nondeterministic_output", .summary = "Tells of the connections, a line each.",
-     .history = "2.8.12: Added unique client `id` field.\n5.0.0: Added optional `TYPE` filter.\n6.0.0: Added `user` "
-                "field.\n6.2.0: Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` "
-                "filter.\n7.0.0: Added `resp`, `multi-mem`, `rbs` and `rbp` fields.\n7.0.3: Added `ssub` "
-                "field.\n7.2.0: Added `lib-name` and `lib-ver` fields."},
-    {.name = "no-evict", .run = cmd_client_no_evict, .arity = 3, .flags = ADMINISTERS, .since = "7.0.0",
-     .cost = "O(1)", .syntax = "<ON | OFF>", .summary = "Asks that this connection is not closed to make room for others."},
-    {.name = "no-touch", .run = cmd_client_no_touch, .arity = 3, .flags = ORDINARY | COMMAND_IS_OURS, .since = "7.2.0",
-     .cost = "O(1)", .syntax = "<ON | OFF>", .summary = "Reads of this connection leave no trace of use on the keys."},
-    {.name = "pause", .run = cmd_client_pause, .arity = -3, .flags = ADMINISTERS, .since = "2.9.50", .cost = "O(1)",
-     .syntax = "timeout [WRITE | ALL]", .summary = "Lets all clients, or those that write, wait for so many milliseconds.",
+     .tips = "nondeterministic_output",
+     .summary = "Tells of the connections, a line each.",
+     .history =
+         "2.8.12: Added unique client `id` field.\n5.0.0: Added optional `TYPE` filter.\n6.0.0: "
+         "Added `user` "
+         "field.\n6.2.0: Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional "
+         "`ID` "
+         "filter.\n7.0.0: Added `resp`, `multi-mem`, `rbs` and `rbp` fields.\n7.0.3: Added `ssub` "
+         "field.\n7.2.0: Added `lib-name` and `lib-ver` fields."},
+    {.name = "no-evict",
+     .run = cmd_client_no_evict,
+     .arity = 3,
+     .flags = ADMINISTERS,
+     .since = "7.0.0",
+     .cost = "O(1)",
+     .syntax = "<ON | OFF>",
+     .summary = "Asks that this connection is not closed to make room for others."},
+    {.name = "no-touch",
+     .run = cmd_client_no_touch,
+     .arity = 3,
+     .flags = ORDINARY | COMMAND_IS_OURS,
+     .since = "7.2.0",
+     .cost = "O(1)",
+     .syntax = "<ON | OFF>",
+     .summary = "Reads of this connection leave no trace of use on the keys."},
+    {.name = "pause",
+     .run = cmd_client_pause,
+     .arity = -3,
+     .flags = ADMINISTERS,
+     .since = "2.9.50",
+     .cost = "O(1)",
+     .syntax = "timeout [WRITE | ALL]",
+     .summary = "Lets all clients, or those that write, wait for so many milliseconds.",
      .history = "6.2.0: `CLIENT PAUSE WRITE` mode added along with the `mode` option."},
-    {.name = "reply", .run = cmd_client_reply, .arity = 3, .flags = ORDINARY, .since = "3.2.0", .cost = "O(1)",
-     .syntax = "<ON | OFF | SKIP>", .summary = "Chooses whether this connection is answered."},
-    {.name = "setinfo", .run = cmd_client_setinfo, .arity = 4, .flags = ORDINARY | COMMAND_IS_OURS, .since = "7.2.0",
-     .cost = "O(1)", .syntax = "<LIB-NAME libname | LIB-VER libver>",
+    {.name = "reply",
+     .run = cmd_client_reply,
+     .arity = 3,
+     .flags = ORDINARY,
+     .since = "3.2.0",
+     .cost = "O(1)",
+     .syntax = "<ON | OFF | SKIP>",
+     .summary = "Chooses whether this connection is answered."},
+    {.name = "setinfo",
+     .run = cmd_client_setinfo,
+     .arity = 4,
+     .flags = ORDINARY | COMMAND_IS_OURS,
+     .since = "7.2.0",
+     .cost = "O(1)",
+     .syntax = "<LIB-NAME libname | LIB-VER libver>",
      .summary = "Tells which library this client uses, for CLIENT LIST."},
-    {.name = "setname", .run = cmd_client_setname, .arity = 3, .flags = ORDINARY, .since = "2.6.9", .cost = "O(1)",
-     .syntax = "connection-name", .summary = "Names this connection, for CLIENT LIST."},
-    {.name = "tracking", .run = cmd_client_tracking, .arity = -3, .flags = ORDINARY, .since = "6.0.0", .cost = "O(1)",
-     .syntax = "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    {.name = "setname",
+     .run = cmd_client_setname,
+     .arity = 3,
+     .flags = ORDINARY,
+     .since = "2.6.9",
+     .cost = "O(1)",
+     .syntax = "connection-name",
+     .summary = "Names this connection, for CLIENT LIST."},
+    {.name = "tracking",
+     .run = cmd_client_tracking,
+     .arity = -3,
+     .flags = ORDINARY,
+     .since = "6.0.0",
+     .cost = "O(1)",
+     .syntax = "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] "
+               "[OPTIN] [OPTOUT] [NOLOOP]",
      .summary = "Would tell this client when a key changes that it has read; not there yet."},
-    {.name = "trackinginfo", .run = cmd_client_trackinginfo, .arity = 2, .flags = ORDINARY, .since = "6.2.0",
-     .cost = "O(1)", .syntax = "", .summary = "Tells that tracking is off: it is not there yet."},
-    {.name = "unblock", .run = cmd_client_unblock, .arity = -3, .flags = ADMINISTERS, .since = "5.0.0",
-     .cost = "O(1)", .syntax = "client-id [TIMEOUT | ERROR]",
-     .summary = "Ends another connection's wait in a blocking command; there is none yet, so it answers 0."},
-    {.name = "unpause", .run = cmd_client_unpause, .arity = 2, .flags = ADMINISTERS, .since = "6.2.0",
-     .cost = "O(N) where N is the number of connections of the workers that have some waiting", .syntax = "", .summary = "Ends a CLIENT PAUSE."},
+    {.name = "trackinginfo",
+     .run = cmd_client_trackinginfo,
+     .arity = 2,
+     .flags = ORDINARY,
+     .since = "6.2.0",
+     .cost = "O(1)",
+     .syntax = "",
+     .summary = "Tells that tracking is off: it is not there yet."},
+    {.name = "unblock",
+     .run = cmd_client_unblock,
+     .arity = -3,
+     .flags = ADMINISTERS,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "client-id [TIMEOUT | ERROR]",
+     .summary = "Ends another connection's wait in a blocking command; there is none yet, so it "
+                "answers 0."},
+    {.name = "unpause",
+     .run = cmd_client_unpause,
+     .arity = 2,
+     .flags = ADMINISTERS,
+     .since = "6.2.0",
+     .cost = "O(N) where N is the number of connections of the workers that have some waiting",
+     .syntax = "",
+     .summary = "Ends a CLIENT PAUSE."},
     {0},
 };
 
 static const struct command_row rows[] = {
-    {.name = "client", .arity = -2, .since = "2.4.0", .cost = "Depends on subcommand.", .syntax = "",
-     .summary = "What a client says and asks about connections.", .subs = subs},
+    {.name = "client",
+     .arity = -2,
+     .since = "2.4.0",
+     .cost = "Depends on subcommand.",
+     .syntax = "",
+     .summary = "What a client says and asks about connections.",
+     .subs = subs},
 };
 
 const struct command_family client_commands = COMMAND_FAMILY("connection", rows);

@@ -4,7 +4,8 @@
 
 #include "coatcheck/commands/table.h"
 
-/* An error that ends with a word of the client's in quotes, however long it is: "<text> '<word>'". */
+/* An error that ends with a word of the client's in quotes, however long it is: "<text> '<word>'".
+ */
 void client_refuse(struct call *call, const char *text, struct bytes word);
 
 /* Word `i` becomes the connection's name. False: the client has been answered. */

@@ -1,14 +1,15 @@
-/* client_kill: CLIENT KILL: closes the connections that fit what is asked, on whichever worker they are. */
+/* client_kill: CLIENT KILL: closes the connections that fit what is asked, on whichever worker they
+ * are. */
 #include "client_internal.h"
 
 struct kill {
     struct session *asker;
     bool spares_asker;
-    int64_t id;            /* 0: any */
+    int64_t id;                          /* 0: any */
     struct bytes address, local_address; /* without bytes: any */
     bool by_type;
     enum client_type type;
-    int64_t max_age_s;     /* 0: any */
+    int64_t max_age_s; /* 0: any */
 
     int64_t killed;
     bool kills_asker;
@@ -21,7 +22,8 @@ static bool fits(struct session *session, const struct kill *kill)
     if (kill->id != 0 && session->id != (uint64_t)kill->id) return false;
     if (kill->by_type && client_type_of(session) != kill->type) return false;
     if (kill->max_age_s != 0) {
-        uint32_t age = session_now_s() - atomic_load_explicit(&session->created_s, memory_order_relaxed);
+        uint32_t age =
+            session_now_s() - atomic_load_explicit(&session->created_s, memory_order_relaxed);
 
         if (age < kill->max_age_s) return false;
     }
@@ -31,8 +33,8 @@ static bool fits(struct session *session, const struct kill *kill)
     return !kill->local_address.at || bytes_equal(kill->local_address, bytes_of_text(facts.local));
 }
 
-/* Runs while the session's worker may be at work with it: from here on it executes nothing more, and no
- * other KILL counts it. */
+/* Runs while the session's worker may be at work with it: from here on it executes nothing more,
+ * and no other KILL counts it. */
 static void see_session(struct session *session, void *context)
 {
     struct kill *kill = context;

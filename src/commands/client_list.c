@@ -37,12 +37,9 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
         unsigned flags;
         char letter;
     } letters[] = {
-        {SESSION_MONITOR, 'O'},
-        {SESSION_BLOCKED | SESSION_POSTPONED, 'b'},
-        {SESSION_CLOSING, 'c'},
-        {0, 'U'},
-        {SESSION_NO_EVICT, 'e'},
-        {SESSION_NO_TOUCH, 'T'},
+        {SESSION_MONITOR, 'O'},  {SESSION_BLOCKED | SESSION_POSTPONED, 'b'},
+        {SESSION_CLOSING, 'c'},  {0, 'U'},
+        {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
     };
     unsigned flags = session_flags(session);
     size_t before = into->len;
@@ -62,18 +59,21 @@ void client_print(struct session *session, struct text *into)
     struct session_facts facts;
 
     session_host->facts(session, &facts);
-    text_addf(into, "id=%llu addr=%s laddr=%s fd=%d name=", (unsigned long long)session->id, facts.peer,
-              facts.local, facts.fd);
+    text_addf(into, "id=%llu addr=%s laddr=%s fd=%d name=", (unsigned long long)session->id,
+              facts.peer, facts.local, facts.fd);
     session_add_text(session, SESSION_NAME, into);
-    text_addf(into, " age=%u idle=%u flags=", now_s - atomic_load_explicit(&session->created_s, memory_order_relaxed),
+    text_addf(into, " age=%u idle=%u flags=",
+              now_s - atomic_load_explicit(&session->created_s, memory_order_relaxed),
               now_s - atomic_load_explicit(&session->active_s, memory_order_relaxed));
     print_flags(session, facts.unix_socket, into);
-    text_addf(into,
-              " db=%u sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 "
-              "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
-              session_db(session), facts.input_bytes, facts.output_bytes > 0, facts.output_bytes,
-              facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r", last > 0 ? commands_at(last - 1)->full_name : "NULL",
-              session->resp);
+    text_addf(
+        into,
+        " db=%u sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 "
+        "rbp=0 obl=0 "
+        "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
+        session_db(session), facts.input_bytes, facts.output_bytes > 0, facts.output_bytes,
+        facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r",
+        last > 0 ? commands_at(last - 1)->full_name : "NULL", session->resp);
     session_add_text(session, SESSION_LIBRARY_NAME, into);
     text_add(into, BYTES(" lib-ver="));
     session_add_text(session, SESSION_LIBRARY_VERSION, into);
@@ -100,8 +100,8 @@ void cmd_client_info(struct call *call)
 
 /* ---- many ---- */
 
-/* One line of the listing, by its place in the text: clients come by worker, and are told in the order in
- * which they connected. */
+/* One line of the listing, by its place in the text: clients come by worker, and are told in the
+ * order in which they connected. */
 struct listed {
     uint64_t id;
     size_t at, len;
@@ -156,8 +156,8 @@ static void see_session(struct session *session, void *context)
 
     if (session_flags(session) & SESSION_KILLED) return;
     if (listing->by_type && client_type_of(session) != listing->type) return;
-    if (listing->ids &&
-        !bsearch(&session->id, listing->ids, listing->id_count, sizeof listing->ids[0], compare_ids)) {
+    if (listing->ids && !bsearch(&session->id, listing->ids, listing->id_count,
+                                 sizeof listing->ids[0], compare_ids)) {
         return;
     }
     line = listing_add(listing);
@@ -174,7 +174,8 @@ static void listing_take(struct listing *listing)
     session_host->each(see_session, listing);
     if (listing->failed) listing->text.failed = true;
     if (listing->count > 1) {
-        if (listing->count > 0) qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
+        if (listing->count > 0)
+            qsort(listing->lines, listing->count, sizeof listing->lines[0], compare_lines);
     }
 }
 
@@ -215,7 +216,8 @@ static void list_by_id(struct call *call)
         return;
     }
     for (unsigned i = 0; i < count; i++) {
-        if (!call_read_int_between(call, 3 + i, INT64_MIN, INT64_MAX, &asked[i], "Invalid client ID")) {
+        if (!call_read_int_between(call, 3 + i, INT64_MIN, INT64_MAX, &asked[i],
+                                   "Invalid client ID")) {
             mem_free(ids);
             return;
         }
@@ -226,8 +228,9 @@ static void list_by_id(struct call *call)
     for (unsigned i = 0; i < count && !text_failed(&listing.text); i++) {
         struct listed wanted = {.id = (uint64_t)asked[i]}, *line;
 
-        line = listing.count == 0 ? NULL
-                                  : bsearch(&wanted, listing.lines, listing.count, sizeof wanted, compare_lines);
+        line = listing.count == 0
+                   ? NULL
+                   : bsearch(&wanted, listing.lines, listing.count, sizeof wanted, compare_lines);
         if (line) add_line(&listing, line, &lines);
     }
     mem_free(ids);

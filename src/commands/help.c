@@ -10,7 +10,8 @@
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp((*(const struct command *const *)a)->full_name, (*(const struct command *const *)b)->full_name);
+    return strcmp((*(const struct command *const *)a)->full_name,
+                  (*(const struct command *const *)b)->full_name);
 }
 
 /* The commands of one group, or all of them, by name: top-level ones that were not renamed away. */
@@ -31,7 +32,8 @@ static unsigned gather(const struct command **list, const char *group)
 
 static void add_upper(struct text *into, const char *name)
 {
-    for (; *name; name++) text_add_char(into, *name == '|' ? ' ' : (char)toupper((unsigned char)*name));
+    for (; *name; name++)
+        text_add_char(into, *name == '|' ? ' ' : (char)toupper((unsigned char)*name));
 }
 
 /* ---- HELP ---- */
@@ -58,7 +60,8 @@ static void add_group(struct text *into, const char *group, const struct command
 static bool group_was_before(unsigned number)
 {
     for (unsigned n = 0; n < number; n++) {
-        if (!commands_at(n)->parent && strcmp(commands_at(n)->family->group, commands_at(number)->family->group) == 0) {
+        if (!commands_at(n)->parent &&
+            strcmp(commands_at(n)->family->group, commands_at(number)->family->group) == 0) {
             return true;
         }
     }
@@ -67,20 +70,24 @@ static bool group_was_before(unsigned number)
 
 static void help_overview(struct text *into, const struct command **list)
 {
-    text_addf(into, "coatcheck %s: keys in, values out. A command is a line of words:\n", COATCHECK_VERSION);
-    text_add(into, BYTES("  SET greeting \"hello world\"     keep a value\n"
-                         "  GET greeting                   have it back\n"
-                         "  EXPIRE greeting 60             let it go after a minute\n"
-                         "HELP <command> tells one of these, HELP @<group> a whole group, QUIT leaves.\n"));
+    text_addf(into, "coatcheck %s: keys in, values out. A command is a line of words:\n",
+              COATCHECK_VERSION);
+    text_add(
+        into,
+        BYTES("  SET greeting \"hello world\"     keep a value\n"
+              "  GET greeting                   have it back\n"
+              "  EXPIRE greeting 60             let it go after a minute\n"
+              "HELP <command> tells one of these, HELP @<group> a whole group, QUIT leaves.\n"));
     for (unsigned n = 0; n < commands_count(); n++) {
-        if (!commands_at(n)->parent && !group_was_before(n)) add_group(into, commands_at(n)->family->group, list);
+        if (!commands_at(n)->parent && !group_was_before(n))
+            add_group(into, commands_at(n)->family->group, list);
     }
 }
 
 /* ---- HELP @group, HELP command ---- */
 
-/* How far the next part of a text goes that is best kept in one line: a word, or what stands in brackets when
- * that is short. */
+/* How far the next part of a text goes that is best kept in one line: a word, or what stands in
+ * brackets when that is short. */
 static size_t part_len(const char *words)
 {
     size_t len = 0;
@@ -102,7 +109,8 @@ static size_t line_begin(const struct text *text)
     return at;
 }
 
-/* Adds the words to the line that was begun; where they don't fit it goes on in the next, indented. */
+/* Adds the words to the line that was begun; where they don't fit it goes on in the next, indented.
+ */
 static void add_words(struct text *into, const char *words, const char *indent)
 {
     size_t line = line_begin(into);
@@ -149,9 +157,9 @@ static void help_command(struct text *into, const struct command *command)
         text_add(into, BYTES("    Cost: "));
         add_words(into, row->cost, "    ");
     }
-    text_addf(into, "    Since %s %s, group @%s%s%s.\n", row->since[0] == '0' ? "coatcheck" : "Redis", row->since,
-              command->family->group, row->replaced_by ? ", replaced by " : "",
-              row->replaced_by ? row->replaced_by : "");
+    text_addf(into, "    Since %s %s, group @%s%s%s.\n",
+              row->since[0] == '0' ? "coatcheck" : "Redis", row->since, command->family->group,
+              row->replaced_by ? ", replaced by " : "", row->replaced_by ? row->replaced_by : "");
     for (unsigned i = 0; command->subs && command->subs[i]; i++) add_usage(into, command->subs[i]);
 }
 
@@ -174,7 +182,8 @@ static const struct command *find_asked(struct call *call)
     const struct command *command = commands_find_full(call_arg(call, 1));
 
     if (call_argc(call) > 3) return NULL;
-    if (command && call_argc(call) > 2) return command->subs ? commands_find_sub(command, call_arg(call, 2)) : NULL;
+    if (command && call_argc(call) > 2)
+        return command->subs ? commands_find_sub(command, call_arg(call, 2)) : NULL;
     return command;
 }
 
@@ -192,9 +201,11 @@ static void refuse(struct call *call)
         if (len >= sizeof words) len = sizeof words - 1;
     }
     if (nearest && !commands_find_full(call_arg(call, 1))) {
-        reply_errorf(call->reply, "ERR there is no command '%s' - did you mean '%s'?", words, nearest);
+        reply_errorf(call->reply, "ERR there is no command '%s' - did you mean '%s'?", words,
+                     nearest);
     } else {
-        reply_errorf(call->reply, "ERR there is no command or @group '%s': HELP alone names them all", words);
+        reply_errorf(call->reply,
+                     "ERR there is no command or @group '%s': HELP alone names them all", words);
     }
 }
 
@@ -231,7 +242,8 @@ static void cmd_help(struct call *call)
     } else if (call_arg(call, 1).len > 0 && call_arg(call, 1).at[0] == '@') {
         struct bytes group = call_arg(call, 1);
 
-        found = call_argc(call) == 2 && help_group(&text, bytes_of(group.at + 1, group.len - 1), list);
+        found =
+            call_argc(call) == 2 && help_group(&text, bytes_of(group.at + 1, group.len - 1), list);
     } else {
         command = find_asked(call);
         found = command != NULL;
@@ -249,9 +261,13 @@ static void cmd_help(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "help", .run = cmd_help, .arity = -1,
-     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_CONNECTION | COMMAND_IS_OURS, .since = "0.1.0",
-     .cost = "O(N) where N is the number of commands", .syntax = "[command [subcommand] | @group]",
+    {.name = "help",
+     .run = cmd_help,
+     .arity = -1,
+     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_CONNECTION | COMMAND_IS_OURS,
+     .since = "0.1.0",
+     .cost = "O(N) where N is the number of commands",
+     .syntax = "[command [subcommand] | @group]",
      .summary = "Tells a person what the commands are, a line of text each."},
 };
 

@@ -8,14 +8,10 @@
 
 /* The coat on its hanger, on the long part of the ticket. */
 static const char *const coat[] = {
-    "              _             ",
-    "             ( )            ",
-    "           ___/___          ",
-    "        .-'   V   '-.       ",
-    "      .'   |  |  |   '.     ",
-    "     /  /| |  |o | |\\  \\    ",
-    "    /  / | |  |o | | \\  \\   ",
-    "   (__/  | |  |o | |  \\__)  ",
+    "              _             ",   "             ( )            ",
+    "           ___/___          ",   "        .-'   V   '-.       ",
+    "      .'   |  |  |   '.     ",   "     /  /| |  |o | |\\  \\    ",
+    "    /  / | |  |o | | \\  \\   ", "   (__/  | |  |o | |  \\__)  ",
     "         |_|__|__|_|        ",
 };
 #define ROWS (sizeof coat / sizeof coat[0])
@@ -25,7 +21,8 @@ static void print_bars(char bars[STUB_WIDTH + 1], unsigned number)
 {
     static const char widths[] = {'|', ':', '!', 'I'};
 
-    for (unsigned i = 0; i < STUB_WIDTH; i++, number = number * 5 + 3) bars[i] = widths[number / 7 % 4];
+    for (unsigned i = 0; i < STUB_WIDTH; i++, number = number * 5 + 3)
+        bars[i] = widths[number / 7 % 4];
     bars[STUB_WIDTH] = '\0';
 }
 
@@ -54,7 +51,9 @@ static void cmd_lolwut(struct call *call)
     int64_t version;
 
     /* There is one drawing, whatever version is asked for. */
-    if (call_argc(call) >= 3 && call_arg_is(call, 1, "VERSION") && !call_read_int(call, 2, &version)) return;
+    if (call_argc(call) >= 3 && call_arg_is(call, 1, "VERSION") &&
+        !call_read_int(call, 2, &version))
+        return;
     draw_ticket(&picture, (unsigned)random_below(random_of_thread(), 10000));
     text_addf(&picture, "Coatcheck ver. %s\n", COATCHECK_VERSION);
     if (text_failed(&picture)) {
@@ -66,8 +65,14 @@ static void cmd_lolwut(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "lolwut", .run = cmd_lolwut, .arity = -1, .flags = COMMAND_READ | COMMAND_FAST, .since = "5.0.0",
-     .cost = "O(1)", .syntax = "[VERSION version]", .summary = "Draws a coat check ticket and tells the version."},
+    {.name = "lolwut",
+     .run = cmd_lolwut,
+     .arity = -1,
+     .flags = COMMAND_READ | COMMAND_FAST,
+     .since = "5.0.0",
+     .cost = "O(1)",
+     .syntax = "[VERSION version]",
+     .summary = "Draws a coat check ticket and tells the version."},
 };
 
 const struct command_family lolwut_commands = COMMAND_FAMILY("server", rows);

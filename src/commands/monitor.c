@@ -12,9 +12,13 @@ static void cmd_monitor(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "monitor", .run = cmd_monitor, .arity = 1,
-     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .since = "1.0.0",
-     .cost = "O(1) for each command that is shown", .syntax = "",
+    {.name = "monitor",
+     .run = cmd_monitor,
+     .arity = 1,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+     .since = "1.0.0",
+     .cost = "O(1) for each command that is shown",
+     .syntax = "",
      .summary = "Shows every command that any client runs, until RESET or QUIT."},
 };
 

@@ -108,11 +108,12 @@ void monitor_show(struct call *call)
 {
     int64_t now_us = clock_wall_us();
 
-    text_addf(&lines, "+%lld.%06lld [%u %s]", (long long)(now_us / 1000000), (long long)(now_us % 1000000),
-              session_db(call->session), peer_of(call->session));
+    text_addf(&lines, "+%lld.%06lld [%u %s]", (long long)(now_us / 1000000),
+              (long long)(now_us % 1000000), session_db(call->session), peer_of(call->session));
     for (unsigned i = 0; i < call_argc(call); i++) {
         text_add_char(&lines, ' ');
-        text_add_quoted(&lines, call_arg_is_secret(call, i) ? BYTES("(redacted)") : call_arg(call, i));
+        text_add_quoted(&lines,
+                        call_arg_is_secret(call, i) ? BYTES("(redacted)") : call_arg(call, i));
     }
     text_add(&lines, BYTES("\r\n"));
 }

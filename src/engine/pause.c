@@ -13,7 +13,8 @@ static struct lock pause_lock;
 #define PAUSE_RANK RANK_SESSIONS
 
 static _Atomic int mode;
-static _Atomic int64_t until_us; /* of clock_steady_us(): a pause must not last longer because of a clock set back */
+static _Atomic int64_t
+    until_us; /* of clock_steady_us(): a pause must not last longer because of a clock set back */
 
 /* Counts up when a pause ends, so that each worker knows whether it has resumed its sessions. */
 static _Atomic unsigned ended;
@@ -114,7 +115,8 @@ int64_t pause_look_after(void)
     left_us = atomic_load_explicit(&until_us, memory_order_relaxed) - clock_steady_us();
     if (left_us < 0) left_us = 0;
     if (left_us > chores_us) return left_us;
-    /* A loop does not put an alarm forward by less than 10 ms: come back in steps as the end draws near. */
+    /* A loop does not put an alarm forward by less than 10 ms: come back in steps as the end draws
+     * near. */
     return left_us < 9000 ? left_us + 1 : 9000;
 }
 

@@ -54,10 +54,14 @@ void session_init(struct session *session)
 static char **text_of(struct session_extras *extras, enum session_text which)
 {
     switch (which) {
-    case SESSION_NAME: return &extras->name;
-    case SESSION_LIBRARY_NAME: return &extras->library_name;
-    case SESSION_LIBRARY_VERSION: return &extras->library_version;
-    case SESSION_USER: return &extras->user;
+    case SESSION_NAME:
+        return &extras->name;
+    case SESSION_LIBRARY_NAME:
+        return &extras->library_name;
+    case SESSION_LIBRARY_VERSION:
+        return &extras->library_version;
+    case SESSION_USER:
+        return &extras->user;
     }
     must(!"a text that sessions have");
 }
@@ -73,7 +77,8 @@ void session_fini(struct session *session)
     session->extras = NULL;
     lock_release(&extras_lock, EXTRAS_RANK);
     if (!extras) return;
-    for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++) mem_free(*text_of(extras, which));
+    for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++)
+        mem_free(*text_of(extras, which));
     mem_free(extras);
 }
 

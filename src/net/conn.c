@@ -90,7 +90,7 @@ void conn_close(struct conn *conn)
 
 void conn_set_class(struct conn *conn, enum conn_class class)
 {
-    conn->class = (uint8_t)class;
+    conn->class = (uint8_t) class;
 }
 
 void conn_watch(struct conn *conn)
@@ -111,7 +111,8 @@ void conn_watch(struct conn *conn)
 
 static void show(_Atomic uint32_t *figure, size_t bytes)
 {
-    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, memory_order_relaxed);
+    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes,
+                          memory_order_relaxed);
 }
 
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants)
@@ -183,7 +184,9 @@ static bool conn_hold_back(struct conn *conn)
         char peer[CONN_NAME_MAX];
 
         conn_print_peer(conn, peer);
-        log_warning("closing %s: it left %zu bytes of replies unread, over client-output-buffer-limit", peer, unsent);
+        log_warning(
+            "closing %s: it left %zu bytes of replies unread, over client-output-buffer-limit",
+            peer, unsent);
         METRIC_ADD(net, client_output_buffer_limit_disconnections, 1);
         return false;
     }
@@ -199,13 +202,15 @@ static bool conn_hold_back(struct conn *conn)
 }
 
 /* One writev of the outbox and the output. The number of bytes that went, or -1. */
-static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struct bytes output, size_t *asked)
+static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struct bytes output,
+                           size_t *asked)
 {
     struct iovec pieces[SEND_PIECES];
     int n = 0;
 
     *asked = 0;
-    for (struct outbox_chunk *chunk = outbox->first; chunk && n < SEND_PIECES - 1; chunk = chunk->next) {
+    for (struct outbox_chunk *chunk = outbox->first; chunk && n < SEND_PIECES - 1;
+         chunk = chunk->next) {
         pieces[n].iov_base = (char *)(uintptr_t)chunk->at + chunk->sent;
         pieces[n].iov_len = chunk->len - chunk->sent;
         *asked += pieces[n++].iov_len;
@@ -264,7 +269,8 @@ bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output)
     }
     alive = send_some(conn, outbox, &output);
     if (likely(alive && output.len == 0 && outbox->bytes == 0)) {
-        if (unlikely(conn->watching & EV_WRITE || conn->flags & CONN_CHOKED)) return conn_hold_back(conn);
+        if (unlikely(conn->watching & EV_WRITE || conn->flags & CONN_CHOKED))
+            return conn_hold_back(conn);
         return true;
     }
     if (alive && keep_unsent(conn, outbox, output)) return conn_hold_back(conn);
@@ -306,12 +312,16 @@ static bool walk_limits(struct bytes value, struct text *why, bool set)
         n = 0;
         class = class_of(words[0]);
         if (class < 0) {
-            if (why) text_addf(why, "Invalid client class specified in buffer limit configuration.");
+            if (why)
+                text_addf(why, "Invalid client class specified in buffer limit configuration.");
             return false;
         }
         if (!number_read_size(words[1], &hard) || !number_read_size(words[2], &soft) ||
             !number_read_int(words[3], &soft_s) || hard < 0 || soft < 0 || soft_s < 0) {
-            if (why) text_addf(why, "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+            if (why)
+                text_addf(
+                    why,
+                    "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
             return false;
         }
         if (set) {
@@ -347,7 +357,8 @@ void conn_read_output_limits(void)
 
 /* ---- who it is ---- */
 
-static void print_address(const struct sockaddr_storage *address, socklen_t len, char into[CONN_NAME_MAX])
+static void print_address(const struct sockaddr_storage *address, socklen_t len,
+                          char into[CONN_NAME_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";
 
@@ -365,7 +376,8 @@ static void print_address(const struct sockaddr_storage *address, socklen_t len,
         const struct sockaddr_un *un = (const struct sockaddr_un *)address;
         bool named = len > offsetof(struct sockaddr_un, sun_path) && un->sun_path[0];
 
-        snprintf(into, CONN_NAME_MAX, "%.108s:0", named ? un->sun_path : option_text(&net_options.unixsocket));
+        snprintf(into, CONN_NAME_MAX, "%.108s:0",
+                 named ? un->sun_path : option_text(&net_options.unixsocket));
     }
 }
 

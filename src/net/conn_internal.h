@@ -10,41 +10,42 @@
 struct saved_input {
     size_t start, len, room; /* the unused bytes are at[start … start+len-1] */
     size_t wants;            /* so many of them before they are delivered again; 0: any */
-    char *direct;            /* else there are none, and these bytes of the door's are to be filled first */
+    char *direct; /* else there are none, and these bytes of the door's are to be filled first */
     size_t direct_left;
     char at[];
 };
 
 enum conn_flags {
-    CONN_LISTED = 1,    /* in the worker's ready list */
-    CONN_READABLE = 2,  /* libevent says: there is input */
-    CONN_RESUMED = 4,   /* deliver saved input, or none, without reading */
-    CONN_CHOKED = 8,    /* too much unsent: no reading, no delivery */
-    CONN_ENDING = 16,   /* close when all is sent */
-    CONN_DEAD = 32,     /* close at the end of the turn */
+    CONN_LISTED = 1,     /* in the worker's ready list */
+    CONN_READABLE = 2,   /* libevent says: there is input */
+    CONN_RESUMED = 4,    /* deliver saved input, or none, without reading */
+    CONN_CHOKED = 8,     /* too much unsent: no reading, no delivery */
+    CONN_ENDING = 16,    /* close when all is sent */
+    CONN_DEAD = 32,      /* close at the end of the turn */
     CONN_PEER_GONE = 64, /* the peer will send no more */
     CONN_DIRTY = 128,    /* the outbox got something: send it */
 };
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
 
-/* What only a connection at work has: input that waits, output that could not be sent. Made when there is one
- * of them, freed at the end of the turn that leaves neither. */
+/* What only a connection at work has: input that waits, output that could not be sent. Made when
+ * there is one of them, freed at the end of the turn that leaves neither. */
 struct conn_work {
     struct saved_input *saved;
     struct outbox outbox;
     uint32_t soft_since_s; /* when the outbox went over its soft limit; 0: it is not */
 };
 
-/* Ten thousand of these sit idle: every field counts. With the door's room it is to fit 224 bytes. */
+/* Ten thousand of these sit idle: every field counts. With the door's room it is to fit 224 bytes.
+ */
 struct conn {
-    struct event event;       /* its ev_fd is the socket */
-    struct conn *next, *prev; /* under the worker's conns lock */
-    struct conn *next_ready;  /* while CONN_LISTED */
-    struct conn_work *work;   /* or NULL */
+    struct event event;                         /* its ev_fd is the socket */
+    struct conn *next, *prev;                   /* under the worker's conns lock */
+    struct conn *next_ready;                    /* while CONN_LISTED */
+    struct conn_work *work;                     /* or NULL */
     _Atomic uint32_t shown_input, shown_output; /* bytes kept, for any thread that lists clients */
     uint16_t flags;
-    uint8_t home;     /* the worker's index */
+    uint8_t home; /* the worker's index */
     uint8_t class;
     uint8_t watching; /* EV_READ, EV_WRITE: what the event waits for */
     uint8_t origin;   /* enum conn_origin; never changes */
@@ -75,8 +76,8 @@ void conn_rest(struct conn *conn);
 /* Frees it whatever is left. */
 void conn_drop_work(struct conn *conn);
 
-/* Sends what was unsent, then `fresh` (taken: empty afterwards), then `output`; keeps what the socket refuses.
- * False: the connection is dead. */
+/* Sends what was unsent, then `fresh` (taken: empty afterwards), then `output`; keeps what the
+ * socket refuses. False: the connection is dead. */
 bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output);
 
 /* Makes the event wait for what the flags and the outbox ask. */

@@ -18,8 +18,8 @@ static int64_t idle_s(const char *name)
 static void reads_of_such_a_client_leave_no_trace_but_touch_does(void **state)
 {
     static const char *const reads[] = {
-        "GET coat", "MGET coat coat", "STRLEN coat", "GETRANGE coat 0 1", "EXISTS coat",
-        "TTL coat", "TYPE coat", "LCS coat coat",
+        "GET coat",    "MGET coat coat", "STRLEN coat", "GETRANGE coat 0 1",
+        "EXISTS coat", "TTL coat",       "TYPE coat",   "LCS coat coat",
     };
 
     (void)state;

@@ -82,7 +82,8 @@ static void assert_shown(const char *expected)
         int skip;
 
         assert_int_equal(sscanf(at, "+%lf %n", &when, &skip), 1);
-        assert_in_range((uint64_t)when, (uint64_t)(clock_wall_us() / 1000000) - 1, (uint64_t)(clock_wall_us() / 1000000));
+        assert_in_range((uint64_t)when, (uint64_t)(clock_wall_us() / 1000000) - 1,
+                        (uint64_t)(clock_wall_us() / 1000000));
         at += skip;
         assert_memory_equal(at, line, len);
         at += len;
@@ -122,7 +123,8 @@ static void a_line_has_the_time_the_database_the_address_and_the_words_quoted(vo
     SHOW(&other, "SET", "k", "two words");
     SHOW(&other, "Get", "\"\\\r\n\x01");
     monitor_flush();
-    assert_shown("[3 10.0.0.1:77] \"SET\" \"k\" \"two words\"\n[3 10.0.0.1:77] \"Get\" \"\\\"\\\\\\r\\n\\x01\"");
+    assert_shown("[3 10.0.0.1:77] \"SET\" \"k\" \"two words\"\n[3 10.0.0.1:77] \"Get\" "
+                 "\"\\\"\\\\\\r\\n\\x01\"");
     assert_int_equal(pushes, 1);
 }
 
@@ -147,13 +149,14 @@ static void passwords_are_not_shown(void **state)
     SHOW(&other, "GET", "auth");
     monitor_flush();
     assert_null(memmem(pushed.at, pushed.len, "secret", 6));
-    assert_shown("[0 10.0.0.1:77] \"auth\" \"(redacted)\"\n"
-                 "[0 10.0.0.1:77] \"AUTH\" \"(redacted)\" \"(redacted)\"\n"
-                 "[0 10.0.0.1:77] \"hello\" \"3\" \"AUTH\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \"n\"\n"
-                 "[0 10.0.0.1:77] \"HELLO\" \"3\" \"setname\" \"auth\"\n"
-                 "[0 10.0.0.1:77] \"CONFIG\" \"SET\" \"timeout\" \"5\" \"RequirePass\" \"(redacted)\"\n"
-                 "[0 10.0.0.1:77] \"CONFIG\" \"GET\" \"requirepass\"\n"
-                 "[0 10.0.0.1:77] \"GET\" \"auth\"");
+    assert_shown(
+        "[0 10.0.0.1:77] \"auth\" \"(redacted)\"\n"
+        "[0 10.0.0.1:77] \"AUTH\" \"(redacted)\" \"(redacted)\"\n"
+        "[0 10.0.0.1:77] \"hello\" \"3\" \"AUTH\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \"n\"\n"
+        "[0 10.0.0.1:77] \"HELLO\" \"3\" \"setname\" \"auth\"\n"
+        "[0 10.0.0.1:77] \"CONFIG\" \"SET\" \"timeout\" \"5\" \"RequirePass\" \"(redacted)\"\n"
+        "[0 10.0.0.1:77] \"CONFIG\" \"GET\" \"requirepass\"\n"
+        "[0 10.0.0.1:77] \"GET\" \"auth\"");
 }
 
 static void one_that_wants_no_replies_gets_no_lines(void **state)
@@ -206,12 +209,15 @@ static void commands_are_looked_at_only_while_there_is_a_monitor(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_line_has_the_time_the_database_the_address_and_the_words_quoted, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_line_has_the_time_the_database_the_address_and_the_words_quoted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unix_socket_is_named_by_its_path, setup, teardown),
         cmocka_unit_test_setup_teardown(passwords_are_not_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_wants_no_replies_gets_no_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(lines_that_find_no_memory_are_left_out_and_the_next_ones_come, setup, teardown),
-        cmocka_unit_test_setup_teardown(commands_are_looked_at_only_while_there_is_a_monitor, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            lines_that_find_no_memory_are_left_out_and_the_next_ones_come, setup, teardown),
+        cmocka_unit_test_setup_teardown(commands_are_looked_at_only_while_there_is_a_monitor, setup,
+                                        teardown),
     };
     extern void server_declare(void);
     int failed;

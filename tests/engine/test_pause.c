@@ -40,7 +40,8 @@ static bool post(unsigned worker, void (*run)(struct bytes text), struct bytes t
     return true;
 }
 
-static const struct session_host host = {.each_own = each_own, .resume = resume, .workers = workers, .post = post};
+static const struct session_host host = {
+    .each_own = each_own, .resume = resume, .workers = workers, .post = post};
 
 static const struct command_row writes = {.name = "w", .flags = COMMAND_WRITE};
 static const struct command_row publishes = {.name = "p", .flags = COMMAND_MAY_REPLICATE};

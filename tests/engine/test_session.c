@@ -56,7 +56,8 @@ static void reset_brings_back_what_a_new_one_has_but_its_library(void **state)
     session_init(&session);
     session.resp = 3;
     session.db = 7;
-    session_set(&session, SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT | SESSION_NO_EVICT | SESSION_NO_TOUCH);
+    session_set(&session,
+                SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT | SESSION_NO_EVICT | SESSION_NO_TOUCH);
     assert_true(session_set_text(&session, SESSION_NAME, BYTES("me")));
     assert_true(session_set_text(&session, SESSION_LIBRARY_NAME, BYTES("lib")));
     session_reset(&session);

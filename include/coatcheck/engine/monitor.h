@@ -1,6 +1,7 @@
 /* monitor: sessions that are shown every command that runs, on whichever worker.
- * A worker collects its lines during a turn; after it they go to the other workers that have monitors, one
- * mail each, so that watching costs little and the lines of one client stay in their order. */
+ * A worker collects its lines during a turn; after it they go to the other workers that have
+ * monitors, one mail each, so that watching costs little and the lines of one client stay in their
+ * order. */
 #ifndef COATCHECK_ENGINE_MONITOR_H
 #define COATCHECK_ENGINE_MONITOR_H
 

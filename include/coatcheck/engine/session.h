@@ -1,5 +1,6 @@
-/* session: what the server knows of one client: its protocol, database, name, and what it waits for.
- * Lives inside the connection's memory and belongs to its worker; what other threads may look at says so. */
+/* session: what the server knows of one client: its protocol, database, name, and what it waits
+ * for. Lives inside the connection's memory and belongs to its worker; what other threads may look
+ * at says so. */
 #ifndef COATCHECK_ENGINE_SESSION_H
 #define COATCHECK_ENGINE_SESSION_H
 
@@ -19,11 +20,11 @@ enum session_flags {
     SESSION_REPLY_SKIP = 4,      /* the reply of the command at work is dropped */
     SESSION_REPLY_SKIP_NEXT = 8, /* and that of the one after it */
     SESSION_MONITOR = 16,
-    SESSION_CLOSING = 32,        /* executes nothing more */
+    SESSION_CLOSING = 32, /* executes nothing more */
     SESSION_NO_EVICT = 64,
     SESSION_NO_TOUCH = 128,
-    SESSION_POSTPONED = 256,     /* waits for CLIENT UNPAUSE */
-    SESSION_INLINE = 512,        /* its last request was a plain line: a person, perhaps */
+    SESSION_POSTPONED = 256, /* waits for CLIENT UNPAUSE */
+    SESSION_INLINE = 512,    /* its last request was a plain line: a person, perhaps */
     SESSION_BLOCKED = 1024,
     SESSION_KILLED = 2048 /* counted by a CLIENT KILL already; its worker closes it in a moment */
 };
@@ -44,12 +45,12 @@ struct session_extras {
 struct session {
     uint64_t id; /* never changes */
 
-    struct half *half;              /* a request whose end has not come yet, or NULL */
-    struct session_extras *extras;  /* or NULL; see session_lock() */
+    struct half *half;                    /* a request whose end has not come yet, or NULL */
+    struct session_extras *extras;        /* or NULL; other threads: session_add_text() */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
-    _Atomic uint16_t last;                /* command's number + 1; 0: none, or an unknown one; any thread */
-    _Atomic uint16_t flags;               /* the owner's, but for KILLED and CLOSING; any thread may look */
-    _Atomic uint8_t resp;                 /* 2 or 3 */
+    _Atomic uint16_t last;  /* command's number + 1; 0: none, or an unknown one; any thread */
+    _Atomic uint16_t flags; /* the owner's, but for KILLED and CLOSING; any thread may look */
+    _Atomic uint8_t resp;   /* 2 or 3 */
     _Atomic uint8_t db;
 };
 
@@ -88,14 +89,16 @@ bool session_set_text(struct session *session, enum session_text which, struct b
 
 /* Adds the text, or nothing, to `into`. Any thread that keeps the session from going away. */
 void session_add_text(const struct session *session, enum session_text which, struct text *into);
-struct bytes session_own_text(const struct session *session, enum session_text which); /* the owner only */
+/* Good until it is replaced; the owner only. */
+struct bytes session_own_text(const struct session *session, enum session_text which);
 
 /* ---- what a session asks of the floors above, filled at start by serve/ ---- */
 
 struct session_facts {
     int fd;
-    size_t input_bytes, output_bytes; /* kept for it: the beginning of a request, replies it has not read */
-    size_t memory_bytes;              /* all that is held for it, those two included */
+    size_t input_bytes;  /* kept of requests that have not run */
+    size_t output_bytes; /* of replies that it has not read */
+    size_t memory_bytes; /* all that is held for it, those two included */
     unsigned worker;
     bool unix_socket;
     char peer[128], local[128]; /* "127.0.0.1:1234", "/path:0" */
@@ -105,8 +108,8 @@ struct session_facts {
 enum session_class { SESSION_NORMAL, SESSION_REPLICA, SESSION_SUBSCRIBER };
 
 struct session_host {
-    /* Calls `see` with every session of all workers while none can come or go; any thread. `see` takes no
-     * locks but the extras' one. */
+    /* Calls `see` with every session of all workers while none can come or go; any thread. `see`
+     * takes no locks but the extras' one. */
     void (*each)(void (*see)(struct session *session, void *context), void *context);
 
     /* A worker's thread: the same with the sessions that it owns. */
@@ -125,15 +128,15 @@ struct session_host {
     /* By the owner: its unread input is looked at again, now that it no longer waits. */
     void (*resume)(struct session *session);
 
-    /* By the owner, not while a reply of its own is being written: bytes outside of any reply (a push, a
-     * line for a monitor). */
+    /* By the owner, not while a reply of its own is being written: bytes outside of any reply (a
+     * push, a line for a monitor). */
     bool (*push)(struct session *session, struct bytes bytes);
 
     /* By the owner. */
     void (*set_class)(struct session *session, enum session_class class);
 
-    /* Any thread: `run` is called once on the thread of worker 0 … workers()-1, soon, with a copy of `text`.
-     * False: no memory. */
+    /* Any thread: `run` is called once on the thread of worker 0 … workers()-1, soon, with a copy
+     * of `text`. False: no memory. */
     unsigned (*workers)(void);
     bool (*post)(unsigned worker, void (*run)(struct bytes text), struct bytes text);
 
@@ -150,7 +153,8 @@ void sessions_post_all(void (*run)(struct bytes text), struct bytes text);
 uint32_t session_now_s(void); /* seconds since the server's start, of a clock that never jumps */
 
 #define SESSION_METRICS(ROW)                                                                       \
-    ROW(acl_access_denied_auth, COUNTER, "times that AUTH or HELLO brought a wrong name or password")
+    ROW(acl_access_denied_auth, COUNTER,                                                           \
+        "times that AUTH or HELLO brought a wrong name or password")
 METRIC_STRUCT(session, SESSION_METRICS);
 
 #endif
