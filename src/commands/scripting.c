@@ -1,6 +1,7 @@
 /* scripting: scripts and functions, which are not there yet. Nothing is stored, so flushing is
  * true, and so is that no script exists. */
 #include "coatcheck/commands/absent.h"
+#include "coatcheck/commands/subcommand.h"
 #include "coatcheck/commands/table.h"
 
 static void cmd_absent(struct call *call)
@@ -25,6 +26,10 @@ static void cmd_script_flush(struct call *call)
 
 static void cmd_function_flush(struct call *call)
 {
+    if (call_argc(call) > 3) {
+        subcommand_error(call);
+        return;
+    }
     flush(call, "FUNCTION FLUSH only supports SYNC|ASYNC option");
 }
 

@@ -39,6 +39,15 @@ static bool read_size(struct bytes given, int64_t *number)
            (given.len == 0 || given.at[0] > '9');
 }
 
+/* Digits and no more, so many that no number holds them: a size, though out of every bound. */
+static bool is_endless(struct bytes given)
+{
+    size_t digits = 0;
+
+    while (digits < given.len && given.at[digits] >= '0' && given.at[digits] <= '9') digits++;
+    return digits > 0 && digits == given.len;
+}
+
 bool value_read(const struct option_row *row, struct bytes given, int64_t *number, struct text *why)
 {
     switch (row->kind) {
@@ -53,6 +62,7 @@ bool value_read(const struct option_row *row, struct bytes given, int64_t *numbe
         return false;
     case OPTION_SIZE:
         if (read_size(given, number)) return within_bounds(row, *number, why);
+        if (is_endless(given)) return within_bounds(row, -1, why);
         text_addf(why, "argument must be a memory value");
         return false;
     case OPTION_WORD:
