@@ -90,7 +90,8 @@ bool table_grow_into(struct shard *shard, struct table *table, const struct grow
 
     if (!(table->flags & TABLE_CLAIMED) || table->old || table->count != growth->was ||
         table->live >= slots - slots / 16) {
-        table->flags &= (uint8_t)~TABLE_CLAIMED;
+        /* With another array in place, a claim is somebody else's. */
+        if (table->count == growth->was) table->flags &= (uint8_t)~TABLE_CLAIMED;
         return false;
     }
     if (growth->seed != table->seed) {

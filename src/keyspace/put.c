@@ -53,10 +53,9 @@ static enum status spot_lay_anew(const struct key *key, struct spot *spot, struc
     return OK;
 }
 
-/* Puts a new entry at the spot. `block_size` 0: as large as needed. When `keep_far`, what hung from the old
- * entry hangs from the new one. NO_MEMORY: nothing has changed. */
+/* Puts a new entry at the spot. `block_size` 0: as large as needed. NO_MEMORY: nothing has changed. */
 static enum status spot_put(const struct key *key, struct spot *spot, struct entry_plan *plan,
-                            struct bytes value, size_t block_size, bool keep_far)
+                            struct bytes value, size_t block_size)
 {
     struct table *table = shard_table_for_put(key->shard, key->db);
     struct entry *old;
@@ -71,8 +70,7 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
     } else {
         if (block_size == 0) block_size = entry_block_size(entry_plan_size(plan));
         if (spot_lay_anew(key, spot, table, plan, value, block_size) != OK) return NO_MEMORY;
-        if (old && keep_far) chores_add_block(key->shard, old);
-        if (old && !keep_far) chores_add_entry(key->shard, old);
+        if (old) chores_add_entry(key->shard, old);
     }
     spot_touch(spot);
     if (unlikely(had || plan->deadline_ms != NEVER)) {
@@ -140,7 +138,7 @@ static enum status put_bytes(const struct key *key, struct spot *spot, struct by
 
     if (overwrite_bytes(key, spot, value, deadline_ms)) return OK;
     plan.deadline_ms = deadline_for(spot, deadline_ms);
-    return spot_put(key, spot, &plan, value, 0, false);
+    return spot_put(key, spot, &plan, value, 0);
 }
 
 static enum status put_as_blob(const struct key *key, struct spot *spot, struct bytes value,
@@ -187,23 +185,23 @@ enum status key_put_int(const struct key *key, struct spot *spot, int64_t number
     if (overwrite_int(key, spot, number, deadline_ms)) return OK;
     plan.deadline_ms = deadline_for(spot, deadline_ms);
     int_write(value, number);
-    return spot_put(key, spot, &plan, bytes_of(value, sizeof value), 0, false);
+    return spot_put(key, spot, &plan, bytes_of(value, sizeof value), 0);
 }
 
 static enum status put_far(const struct key *key, struct spot *spot, enum value_type type, void *far,
-                           int64_t deadline_ms, bool keep_far)
+                           int64_t deadline_ms)
 {
     struct entry_plan plan = {.type = type,
                               .form = ENTRY_FAR,
                               .key = key->name,
                               .deadline_ms = deadline_for(spot, deadline_ms)};
 
-    return spot_put(key, spot, &plan, bytes_of(&far, sizeof far), 0, keep_far);
+    return spot_put(key, spot, &plan, bytes_of(&far, sizeof far), 0);
 }
 
 enum status key_put_blob(const struct key *key, struct spot *spot, struct blob **blob, int64_t deadline_ms)
 {
-    enum status status = put_far(key, spot, VALUE_STRING, *blob, deadline_ms, false);
+    enum status status = put_far(key, spot, VALUE_STRING, *blob, deadline_ms);
 
     if (status == OK) *blob = NULL;
     return status;
@@ -215,7 +213,7 @@ enum status key_put_container(const struct key *key, struct spot *spot, enum val
     enum status status;
 
     must(type != VALUE_STRING && value_kind_of(type));
-    status = put_far(key, spot, type, *container, deadline_ms, false);
+    status = put_far(key, spot, type, *container, deadline_ms);
     if (status == OK) *container = NULL;
     return status;
 }
@@ -242,7 +240,7 @@ static char *edit_into_blob(const struct key *key, struct spot *spot, struct byt
     if (was.len > 0) memcpy(blob->at, was.at, was.len);
     memset(blob->at + was.len, 0, len - was.len);
     blob->len = len;
-    if (put_far(key, spot, VALUE_STRING, blob, KEEP_DEADLINE, false) != OK) {
+    if (put_far(key, spot, VALUE_STRING, blob, KEEP_DEADLINE) != OK) {
         blob_release(&blob);
         return NULL;
     }
@@ -281,7 +279,7 @@ char *key_edit_string(const struct key *key, struct spot *spot, size_t len)
     if (old && entry_form(old) == ENTRY_GROWN && size <= mem_usable(old)) return edit_grown(key, spot, len);
     /* A first edit may be the only one; who edits again will do so once more. */
     if (old && entry_form(old) == ENTRY_GROWN) size += len / 2;
-    if (spot_put(key, spot, &plan, was, entry_block_size(size), false) != OK) return NULL;
+    if (spot_put(key, spot, &plan, was, entry_block_size(size)) != OK) return NULL;
     at = (char *)entry_parts(spot->entry).value;
     memset(at + was.len, 0, len - was.len);
     return at;
@@ -354,7 +352,7 @@ static enum status put_same_value(const struct key *to, const struct entry *from
 
     if (entry_form(from) == ENTRY_FAR) value = bytes_of(&far, sizeof far);
     key_find(to, &target);
-    return spot_put(to, &target, &plan, value, 0, false);
+    return spot_put(to, &target, &plan, value, 0);
 }
 
 static bool same_key(const struct key *a, const struct key *b)

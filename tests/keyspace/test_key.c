@@ -321,6 +321,26 @@ static void idle_time_is_counted_from_the_last_use_in_the_group(void **state)
     assert_int_equal(idle_seconds(BYTES("absent")), -1);
 }
 
+static void growth_makes_no_key_look_less_used_than_it_is(void **state)
+{
+    char room[32];
+    unsigned idle = 0;
+
+    (void)state;
+    /* A key every ten seconds, so that groups hold new ones beside old ones. */
+    for (uint64_t i = 0; i < 2000; i++) {
+        clock_set_ms(NOW_MS + (int64_t)i * 10000);
+        put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER);
+    }
+    for (uint64_t i = 0; i < 2000; i++) {
+        int64_t most = (int64_t)(1999 - i) * 10;
+
+        assert_true(idle_seconds(numbered(room, i)) <= most);
+        idle += idle_seconds(numbered(room, i)) > most / 4;
+    }
+    assert_true(idle > 200);
+}
+
 static unsigned heard;
 static char heard_event[32], heard_key[32], heard_effect[32];
 static unsigned heard_db;
@@ -549,6 +569,7 @@ int main(void)
         TEST(a_copy_lives_on_its_own),
         TEST(a_spot_survives_what_other_keys_do_in_the_same_session),
         TEST(idle_time_is_counted_from_the_last_use_in_the_group),
+        TEST(growth_makes_no_key_look_less_used_than_it_is),
         TEST(hits_and_misses_are_counted_by_readers_only),
         TEST(no_memory_at_any_point_loses_nothing),
         TEST(a_table_that_gets_no_memory_to_grow_fills_up_and_then_refuses_only_what_is_new),

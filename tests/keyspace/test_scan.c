@@ -90,6 +90,34 @@ static void a_scan_of_what_stands_still_sees_each_key_once(void **state)
     }
 }
 
+static void a_scan_crosses_the_border_in_a_table_that_stopped_half_way(void **state)
+{
+    static struct seen seen;
+    struct keyspace_shape shape;
+    unsigned half_ways = 0;
+    uint64_t number = 0;
+    char room[32];
+
+    (void)state;
+    keyspace_free(&keyspace);
+    open_with(1);
+    for (; number < STEADY; number++) {
+        uint64_t cursor = 0;
+
+        assert_int_equal(put(keyspace, 0, steady_name(room, number), BYTES("v"), NEVER), OK);
+        keyspace_read_shape(keyspace, 0, &shape);
+        if (shape.groups_moving == 0) continue;
+        half_ways++;
+        memset(&seen, 0, sizeof seen);
+        do {
+            cursor = keyspace_scan(keyspace, 0, cursor, 1 + number % 20, see, &seen);
+        } while (cursor != 0);
+        assert_int_equal(seen.total, number + 1);
+        for (unsigned i = 0; i <= number; i++) assert_int_equal(seen.times[i], 1);
+    }
+    assert_true(half_ways > 100);
+}
+
 static void an_empty_database_ends_at_once(void **state)
 {
     static struct seen seen;
@@ -263,6 +291,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_keyspace, close_keyspace)
     const struct CMUnitTest tests[] = {
         TEST(a_scan_of_what_stands_still_sees_each_key_once),
+        TEST(a_scan_crosses_the_border_in_a_table_that_stopped_half_way),
         TEST(an_empty_database_ends_at_once),
         TEST(any_number_is_a_cursor),
         TEST(growing_under_a_scan_hides_nothing),

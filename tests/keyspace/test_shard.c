@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include "keyspace/keyspace_help.h"
 #include "keyspace/box_help.h"
+#include "../../src/keyspace/shard_internal.h"
 
 #define THREADS 8
 #ifdef COATCHECK_SANITIZED
@@ -178,10 +179,28 @@ static void *hammer(void *number)
     return NULL;
 }
 
+/* Whoever went out to get an array has come back, or the table could not ask again. */
+static void no_table_may_wait_for_anybody(void)
+{
+    struct key key;
+
+    key_init(&key, keyspace, 0, BYTES("any"));
+    for (unsigned i = 0; i < keyspace_shards(keyspace); i++) {
+        struct shard *shard = key.shard - key.shard->index + i;
+
+        for (unsigned db = 0; db < keyspace_databases(keyspace); db++) {
+            struct table *table = shard_table(shard, db);
+
+            assert_true(!table || !(table->flags & TABLE_CLAIMED));
+        }
+    }
+}
+
 static void no_value_is_ever_seen_under_another_name(void **state)
 {
     (void)state;
     run_threads(hammer);
+    no_table_may_wait_for_anybody();
 }
 
 /* --- several shards at once --- */
@@ -272,6 +291,7 @@ static void what_is_entered_together_changes_together(void **state)
 {
     (void)state;
     run_threads(transfer);
+    no_table_may_wait_for_anybody();
     audit();
     assert_int_equal(atomic_load(&wrongs), 0);
 }
@@ -291,6 +311,65 @@ static void entering_the_same_shard_through_many_keys_takes_it_once(void **state
     }
     keyspace_enter_all(keyspace); /* all are free again */
     keyspace_leave_all(keyspace);
+}
+
+static void tables_grow_as_well_when_shards_are_entered_by_twos(void **state)
+{
+    struct keyspace_shape shape;
+    struct key keys[2];
+    char rooms[2][32];
+
+    (void)state;
+    for (uint64_t number = 0; number < 20000; number += 2) {
+        for (unsigned i = 0; i < 2; i++) key_init(&keys[i], keyspace, 0, numbered(rooms[i], number + i));
+        shards_enter(keys, 2);
+        for (unsigned i = 0; i < 2; i++) {
+            struct spot spot;
+
+            key_find(&keys[i], &spot);
+            assert_int_equal(key_put_string(&keys[i], &spot, BYTES("v"), NEVER), OK);
+        }
+        shards_leave(keys, 2);
+        keyspace_read_shape(keyspace, 0, &shape);
+        /* Nobody waits until it brims over: that is at 0.94. */
+        if (number > 2000) assert_true(shape.live * 100 < shape.groups * 7 * 90);
+    }
+    keyspace_enter_all(keyspace);
+    keyspace_leave_all(keyspace);
+}
+
+static void an_array_that_comes_too_late_is_not_taken(void **state)
+{
+    struct growth growth;
+    struct table *table;
+    struct group *groups;
+    struct key key;
+    char room[32];
+
+    (void)state;
+    keyspace_free(&keyspace);
+    keyspace = new_keyspace(1, 3);
+    for (uint64_t i = 0; i < 3000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER);
+    for (uint64_t i = 30; i < 3000; i++) drop(keyspace, 0, numbered(room, i));
+    for (unsigned i = 0; i < 100; i++) keyspace_housekeep(keyspace, 0, 1, 1000);
+    key_init(&key, keyspace, 0, BYTES("any"));
+    table = &key.shard->table;
+    assert_null(table->old);
+
+    /* Somebody is out to get a smaller one; meanwhile it would have become too small. */
+    table->flags |= TABLE_LEAN_MASK;
+    growth = table_growth_claim(key.shard, 0, table);
+    assert_true(growth.count > 0 && growth.count < table->count);
+    assert_true(table->flags & TABLE_CLAIMED);
+    assert_int_equal(table_growth_claim(key.shard, 0, table).count, 0);
+    for (uint64_t i = 30; i < 2000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER);
+    groups = array_new(growth.count);
+    shard_enter(key.shard);
+    assert_false(table_grow_into(key.shard, table, &growth, groups));
+    shard_leave(key.shard);
+    mem_free(groups);
+    no_table_may_wait_for_anybody();
+    for (uint64_t i = 0; i < 2000; i++) assert_true(exists(keyspace, 0, numbered(room, i)));
 }
 
 static void one_thread_alone_takes_no_locks(void **state)
@@ -349,6 +428,8 @@ int main(void)
         TEST(no_value_is_ever_seen_under_another_name),
         TEST(what_is_entered_together_changes_together),
         TEST(entering_the_same_shard_through_many_keys_takes_it_once),
+        TEST(tables_grow_as_well_when_shards_are_entered_by_twos),
+        TEST(an_array_that_comes_too_late_is_not_taken),
         TEST(one_thread_alone_takes_no_locks),
         TEST(a_key_is_always_in_the_same_shard),
     };

@@ -1,5 +1,9 @@
 #include "keyspace/keyspace_help.h"
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "support/model.h"
+#include "../../src/keyspace/group_internal.h"
 
 #define DATABASES 3
 
@@ -168,6 +172,58 @@ static void flushing_and_swapping_databases_agree_with_a_plain_map(void **state)
     close_world(&world);
 }
 
+static void a_pointer_too_long_for_its_tag_stops_the_program(void **state)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        freopen("/dev/null", "w", stderr);
+        slot_make((struct entry *)((uintptr_t)1 << 47), 1);
+        signal(SIGABRT, SIG_DFL);
+        slot_make((struct entry *)((uintptr_t)1 << 48), 1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void tags_are_found_in_every_slot_and_nowhere_else(void **state)
+{
+    struct group group;
+    uint64_t dice = 9;
+
+    (void)state;
+    for (unsigned round = 0; round < 20000; round++) {
+        uint16_t tag = (uint16_t)(1 + random_below(&dice, round % 2 ? 3 : 65535)), wanted;
+        uint32_t slots;
+
+        memset(&group, 0, sizeof group);
+        group.soonest = group.touched = group.frequency = tag; /* no slots, however they look */
+        group.overflow = (uint8_t)tag;
+        group.probation = (uint8_t)(tag >> 8);
+        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+            uint16_t other = (uint16_t)(1 + random_below(&dice, round % 2 ? 3 : 65535));
+
+            if (random_below(&dice, 3)) group.slots[i] = (uint64_t)other << POINTER_BITS | (0x1000 + i * 16);
+        }
+        wanted = random_below(&dice, 4) ? tag : 0;
+        slots = group_match(&group, wanted);
+        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+            bool is = slot_tag(group.slots[i]) == wanted;
+
+            if (is) {
+                assert_true(slots != 0);
+                assert_ptr_equal(group_first_slot(&group, slots), &group.slots[i]);
+                slots &= slots - 1;
+            }
+        }
+        assert_int_equal(slots, 0);
+    }
+}
+
 static void an_empty_table_shrinks_away_in_time(void **state)
 {
     struct keyspace *keyspace = new_keyspace(4, 1);
@@ -200,6 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_long_random_run_agrees_with_a_plain_map),
         cmocka_unit_test(flushing_and_swapping_databases_agree_with_a_plain_map),
+        cmocka_unit_test(a_pointer_too_long_for_its_tag_stops_the_program),
+        cmocka_unit_test(tags_are_found_in_every_slot_and_nowhere_else),
         cmocka_unit_test(an_empty_table_shrinks_away_in_time),
     };
 
