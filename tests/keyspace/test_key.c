@@ -202,11 +202,12 @@ static void renaming_moves_value_and_deadline_over_whatever_is_there(void **stat
         unsigned a = dbs[i][0], b = dbs[i][1];
 
         put(keyspace, a, BYTES("from"), BYTES("value"), NOW_MS + 7000);
-        put_box(b, BYTES("to"), 100, NEVER);
+        put_box(b, BYTES("to"), 10, NEVER);
         enter_both(a, "from", b, "to");
         assert_int_equal(key_move(&from, &source, &to), OK);
         assert_null(source.entry);
         leave_both();
+        assert_int_equal(atomic_load(&boxes_alive), 0); /* a small one goes with the leaving */
         assert_false(exists(keyspace, a, BYTES("from")));
         assert_true(holds(keyspace, b, BYTES("to"), BYTES("value"), NOW_MS + 7000));
 
@@ -430,7 +431,8 @@ static bool try_it(unsigned what)
         leave_both();
         return done;
     case 7:
-        enter_both(0, "box", 2, "elsewhere");
+    case 12:
+        enter_both(0, what == 7 ? "box" : "blob", 2, "elsewhere");
         done = key_copy(&from, &source, &to) == OK;
         leave_both();
         return done;
@@ -453,12 +455,25 @@ static bool try_it(unsigned what)
     }
 }
 
+static unsigned references_of_blob(void)
+{
+    struct key key;
+    unsigned references;
+
+    key_init(&key, keyspace, 0, BYTES("blob"));
+    shard_enter(key.shard);
+    references = atomic_load(&entry_blob(key_read(&key))->references);
+    shard_leave(key.shard);
+    return references;
+}
+
 static void no_memory_at_any_point_loses_nothing(void **state)
 {
+    static char large[70000];
     unsigned failures = 0;
 
     (void)state;
-    for (unsigned what = 0; what <= 11; what++) {
+    for (unsigned what = 0; what <= 12; what++) {
         for (unsigned n = 1;; n++) {
             bool done;
 
@@ -471,9 +486,11 @@ static void no_memory_at_any_point_loses_nothing(void **state)
             keyspace = new_keyspace(4, 3);
             assert_int_equal(put(keyspace, 0, BYTES("old"), BYTES("1234567890x"), NEVER), OK);
             assert_int_equal(put_box(0, BYTES("box"), 7, NEVER), OK);
+            assert_int_equal(put(keyspace, 0, BYTES("blob"), bytes_of(large, sizeof large), NEVER), OK);
             mem_fail_after(n);
             done = try_it(what);
             mem_fail_after(0);
+            assert_int_equal(references_of_blob(), what == 12 && done ? 2 : 1);
             keyspace_check(keyspace);
             assert_int_equal(box_at(0, BYTES("box")), 7);
             if (done) break;
