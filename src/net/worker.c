@@ -34,6 +34,12 @@ OPTION_DEFINE(net, NET_OPTIONS)
 
 #define TURN_CONNS (INPUT_AREA / WINDOW_MIN)
 
+/* Linked by their next_ready; each conn is in one list at the most (CONN_LISTED). */
+struct conn_list {
+    struct conn *first, *last;
+    unsigned count;
+};
+
 struct worker {
     unsigned index;
     const struct worker_door *door;
@@ -44,8 +50,8 @@ struct worker {
     bool chores_armed;
 
     /* the turn */
-    struct conn *ready_first, *ready_last;
-    unsigned ready_count;
+    struct conn_list ready; /* for the rounds to come */
+    struct conn_list more;  /* were served and have more to ask: after those that the loop tells of */
     char *input_area, *reply_area;
     struct delivery deliveries[TURN_CONNS];
     struct outbox fresh[TURN_CONNS]; /* for deliveries of connections without work; empty between turns */
@@ -104,19 +110,44 @@ uint64_t worker_beats(const struct worker *worker)
     return atomic_load_explicit(&worker->beats, memory_order_relaxed);
 }
 
-void conn_list_ready(struct conn *conn)
+static void list_add(struct conn_list *list, struct conn *conn)
 {
-    struct worker *worker = home_of(conn);
-
     if (conn->flags & CONN_LISTED) return;
     conn->flags |= CONN_LISTED;
     conn->next_ready = NULL;
-    if (worker->ready_count++ == 0) {
-        worker->ready_first = conn;
+    if (list->count++ == 0) {
+        list->first = conn;
     } else {
-        worker->ready_last->next_ready = conn;
+        list->last->next_ready = conn;
     }
-    worker->ready_last = conn;
+    list->last = conn;
+}
+
+static struct conn *list_take(struct conn_list *list)
+{
+    struct conn *conn = list->first;
+
+    list->first = conn->next_ready;
+    list->count--;
+    return conn;
+}
+
+static void list_join(struct conn_list *list, struct conn_list *tail)
+{
+    if (tail->count == 0) return;
+    if (list->count == 0) {
+        list->first = tail->first;
+    } else {
+        list->last->next_ready = tail->first;
+    }
+    list->last = tail->last;
+    list->count += tail->count;
+    *tail = (struct conn_list){0};
+}
+
+void conn_list_ready(struct conn *conn)
+{
+    list_add(&home_of(conn)->ready, conn);
 }
 
 /* ---- connections come and go ---- */
@@ -458,7 +489,7 @@ static void conn_finish(struct conn *conn)
         return;
     }
     if (unlikely(conn->work != NULL)) conn_rest(conn);
-    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) conn_list_ready(conn);
+    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) list_add(&home_of(conn)->more, conn);
 }
 
 /* Off the ready list; what the outbox got meanwhile is sent. */
@@ -472,8 +503,7 @@ static void conn_take(struct conn *conn, struct outbox *none)
     }
 }
 
-/* Whoever the turn did not come to is first in the next one: else those before it, who always have more to
- * ask, would use that up as well. */
+/* Whoever the turn did not come to is first in the next one. */
 static void list_passed_over(const struct delivery *deliveries, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -487,18 +517,14 @@ static void list_passed_over(const struct delivery *deliveries, unsigned count)
 /* One round: as many of the ready connections as share the input area. */
 static void worker_turn(struct worker *worker)
 {
-    unsigned taken = worker->ready_count < TURN_CONNS ? worker->ready_count : TURN_CONNS;
+    unsigned taken = worker->ready.count < TURN_CONNS ? worker->ready.count : TURN_CONNS;
     size_t window = INPUT_AREA / taken - INPUT_PADDING;
     struct conn *conns[TURN_CONNS];
     char *area = worker->input_area;
     unsigned count = 0;
 
     if (window > WINDOW_MAX) window = WINDOW_MAX;
-    for (unsigned i = 0; i < taken; i++) {
-        conns[i] = worker->ready_first;
-        worker->ready_first = conns[i]->next_ready;
-    }
-    worker->ready_count -= taken;
+    for (unsigned i = 0; i < taken; i++) conns[i] = list_take(&worker->ready);
     METRIC_ADD(net, turns, 1);
 
     for (unsigned i = 0; i < taken; i++) {
@@ -571,10 +597,10 @@ static void *worker_run(void *context)
 
         if (worker->stopping) {
             worker_wind_up(worker);
-            if (!worker->conns && worker->ready_count == 0) break;
+            if (!worker->conns) break;
             if (wait_us > 10000) wait_us = 10000;
         }
-        if (worker->ready_count > 0 || wait_us == 0) {
+        if (worker->ready.count + worker->more.count > 0 || wait_us == 0) {
             flags |= EVLOOP_NONBLOCK;
         } else {
             arm_chores(worker, wait_us);
@@ -582,7 +608,9 @@ static void *worker_run(void *context)
         event_base_loop(worker->base, flags);
         clock_update();
         atomic_store_explicit(&worker->beats, worker_beats(worker) + 1, memory_order_relaxed);
-        for (unsigned rounds = (worker->ready_count + TURN_CONNS - 1) / TURN_CONNS; rounds > 0; rounds--) {
+        /* Who asks a little goes before who asks a lot, and waits for no more than the turn under way. */
+        list_join(&worker->ready, &worker->more);
+        for (unsigned rounds = (worker->ready.count + TURN_CONNS - 1) / TURN_CONNS; rounds > 0; rounds--) {
             worker_turn(worker);
             clock_update();
         }
