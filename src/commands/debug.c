@@ -44,7 +44,7 @@ static void debug_sleep(struct call *call)
 
 static void debug_segfault(struct call *call)
 {
-    char *volatile nowhere = NULL; /* read when it runs, so that no compiler knows better */
+    volatile char *volatile nowhere = NULL; /* so that no compiler leaves the write out */
 
     (void)call;
     *nowhere = 'x';
