@@ -201,20 +201,23 @@ static bool conn_hold_back(struct conn *conn)
     return true;
 }
 
-/* One writev of the outbox and the output. The number of bytes that went, or -1. */
+/* One writev of at most `most` bytes of the outbox and the output. The number of bytes that went,
+ * or -1. */
 static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struct bytes output,
-                           size_t *asked)
+                           size_t most, size_t *asked)
 {
     struct iovec pieces[SEND_PIECES];
     int n = 0;
 
     *asked = 0;
-    for (struct outbox_chunk *chunk = outbox->first; chunk && n < SEND_PIECES - 1;
+    for (struct outbox_chunk *chunk = outbox->first; chunk && n < SEND_PIECES - 1 && *asked < most;
          chunk = chunk->next) {
+        size_t left = chunk->len - chunk->sent;
+
         pieces[n].iov_base = (char *)(uintptr_t)chunk->at + chunk->sent;
-        pieces[n].iov_len = chunk->len - chunk->sent;
+        pieces[n].iov_len = left < most - *asked ? left : most - *asked;
         *asked += pieces[n++].iov_len;
-        if (!chunk->next && output.len > 0) {
+        if (!chunk->next && output.len > 0 && *asked < most) {
             pieces[n].iov_base = (char *)(uintptr_t)output.at;
             pieces[n].iov_len = output.len;
             *asked += pieces[n++].iov_len;
@@ -224,14 +227,17 @@ static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struc
     return sendmsg(conn_fd(conn), &message, MSG_NOSIGNAL);
 }
 
-/* As much as the socket takes; `output` is what is left of it. False: the connection is dead. */
+/* As much as the socket takes, or its share of a turn; `output` is what is left of it. False: the
+ * connection is dead. */
 static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *output)
 {
-    while (outbox->bytes + output->len > 0) {
+    size_t gone = 0;
+
+    while (outbox->bytes + output->len > 0 && gone < CONN_SHARE) {
         size_t asked = output->len;
         size_t queued = outbox->bytes;
         ssize_t sent = queued == 0 ? send(conn_fd(conn), output->at, output->len, MSG_NOSIGNAL)
-                                   : send_pieces(conn, outbox, *output, &asked);
+                                   : send_pieces(conn, outbox, *output, CONN_SHARE - gone, &asked);
 
         METRIC_ADD(net, total_writes_processed, 1);
         if (sent < 0) {
@@ -240,6 +246,7 @@ static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *ou
             sent = 0;
         }
         METRIC_ADD(net, total_net_output_bytes, sent);
+        gone += (size_t)sent;
         if ((size_t)sent > queued) {
             output->at += (size_t)sent - queued;
             output->len -= (size_t)sent - queued;

@@ -6,6 +6,10 @@
 #include <event2/event_struct.h>
 #include "coatcheck/net/conn.h"
 
+/* So much is read or sent for one connection in one turn at the most: a reader as fast as we are would keep the
+ * kernel at one call for tens of milliseconds, and everybody else waiting. */
+#define CONN_SHARE ((size_t)512 * 1024)
+
 /* Input that waits for more, or for its turn. */
 struct saved_input {
     size_t start, len, room; /* the unused bytes are at[start … start+len-1] */

@@ -325,12 +325,12 @@ void worker_adopt(struct worker *worker, int fd, bool unix_socket)
 
 /* ---- the turn ---- */
 
-/* Room behind the saved bytes for what is still to come, but never more than doubles at a time: a header
- * alone that announces much makes nothing large. */
+/* Room behind the saved bytes for what is still to come, and for some of what comes after it; but never more than
+ * doubles at a time: a header alone that announces much makes nothing large. */
 static bool saved_make_room(struct conn *conn)
 {
     struct saved_input *saved = conn->work->saved;
-    size_t goal = saved->wants > saved->len ? saved->wants : saved->len + WINDOW_MIN;
+    size_t goal = saved->wants > saved->len + WINDOW_MIN ? saved->wants : saved->len + WINDOW_MIN;
     size_t most = saved->len + (saved->len > WINDOW_MAX ? saved->len : WINDOW_MAX);
     struct saved_input *grown;
 
@@ -381,7 +381,7 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
     ssize_t n;
 
     do {
-        n = recv(conn_fd(conn), into, room, 0);
+        n = recv(conn_fd(conn), into, room < CONN_SHARE ? room : CONN_SHARE, 0);
     } while (n < 0 && errno == EINTR);
     *got = bytes_of(into, n > 0 ? (size_t)n : 0);
     return count_read(conn, n);
@@ -394,6 +394,11 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
     struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
     ssize_t n;
+
+    if (saved->direct_left > CONN_SHARE) {
+        pieces[0].iov_len = CONN_SHARE;
+        message.msg_iovlen = 1;
+    }
 
     do {
         n = recvmsg(conn_fd(conn), &message, 0);
