@@ -19,6 +19,8 @@
 /* As wire/ wants it: input may be looked at in steps of 16 bytes. */
 #define INPUT_PADDING 16
 
+#define LITTLE_INPUT 4096
+
 #define SEND_PIECES 64
 
 struct output_limit {
@@ -115,6 +117,28 @@ static void show(_Atomic uint32_t *figure, size_t bytes)
                           memory_order_relaxed);
 }
 
+static struct saved_input *saved_new(struct bytes left, size_t wants)
+{
+    struct saved_input *saved = mem_alloc(sizeof *saved + left.len + INPUT_PADDING);
+
+    if (!saved) return NULL;
+    *saved = (struct saved_input){.len = left.len, .room = left.len, .wants = wants};
+    memcpy(saved->at, left.at, left.len);
+    return saved;
+}
+
+/* A little is left of much: it may have to wait for long, and needs no large block for that. */
+static void saved_shrink(struct conn_work *work)
+{
+    struct saved_input *saved = work->saved, *small;
+
+    if (saved->len > LITTLE_INPUT || saved->room < 4 * LITTLE_INPUT) return;
+    small = saved_new(bytes_of(saved->at + saved->start, saved->len), saved->wants);
+    if (!small) return;
+    mem_free(saved);
+    work->saved = small;
+}
+
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants)
 {
     struct saved_input *saved = conn_saved(conn);
@@ -132,16 +156,13 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
         saved->start += used;
         saved->len = left;
         saved->wants = wants;
+        saved_shrink(conn->work);
         return true;
     }
     must(!saved);
     if (!conn_begin_work(conn)) return false;
-    saved = mem_alloc(sizeof *saved + left + INPUT_PADDING);
-    if (!saved) return false;
-    *saved = (struct saved_input){.len = left, .room = left, .wants = wants};
-    memcpy(saved->at, input.at + used, left);
-    conn->work->saved = saved;
-    return true;
+    conn->work->saved = saved_new(bytes_of(input.at + used, left), wants);
+    return conn->work->saved != NULL;
 }
 
 bool conn_keep_direct(struct conn *conn, char *direct, size_t len)

@@ -330,7 +330,8 @@ void worker_adopt(struct worker *worker, int fd, bool unix_socket)
 static bool saved_make_room(struct conn *conn)
 {
     struct saved_input *saved = conn->work->saved;
-    size_t goal = saved->wants > saved->len + WINDOW_MIN ? saved->wants : saved->len + WINDOW_MIN;
+    size_t more = saved->len + (saved->len < WINDOW_MAX ? WINDOW_MIN : WINDOW_MAX);
+    size_t goal = saved->wants > more ? saved->wants : more;
     size_t most = saved->len + (saved->len > WINDOW_MAX ? saved->len : WINDOW_MAX);
     struct saved_input *grown;
 

@@ -243,6 +243,42 @@ static void a_long_line_arrives_whole(void **state)
     close(a);
 }
 
+#ifndef COATCHECK_SANITIZED
+static size_t allocated(void)
+{
+    struct mem_figures figures;
+
+    mem_read_figures(&figures);
+    return figures.allocated;
+}
+
+/* A hundred clients that once sent much and then the beginning of a line. */
+static void the_rest_of_much_input_takes_little_memory(void **state)
+{
+    enum { CLIENTS = 100, LONG = 200000 };
+    int fds[CLIENTS];
+    char *line = malloc(LONG + 1);
+    size_t before = allocated();
+
+    (void)state;
+    memset(line, 'x', LONG);
+    line[LONG] = '\0';
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = join();
+        say(fds[i], line);
+        say(fds[i], "\necho all\necho ha");
+        hear(fds[i], "all\n");
+    }
+    assert_true(allocated() < before + CLIENTS * 10000);
+    for (int i = 0; i < CLIENTS; i++) {
+        say(fds[i], "lf\n");
+        hear(fds[i], "half\n");
+        close(fds[i]);
+    }
+    free(line);
+}
+#endif
+
 static void bye_is_delivered_before_the_end(void **state)
 {
     int a = join();
@@ -420,6 +456,9 @@ int main(void)
         TEST(what_is_asked_is_answered),
         TEST(half_a_line_waits),
         TEST(a_long_line_arrives_whole),
+#ifndef COATCHECK_SANITIZED
+        TEST(the_rest_of_much_input_takes_little_memory),
+#endif
         TEST(bye_is_delivered_before_the_end),
         TEST(the_peers_end_after_its_last_line_loses_no_answer),
         TEST(who_does_not_read_is_not_read_from),
