@@ -140,6 +140,14 @@ static inline bool entry_has_deadline(const struct entry *entry)
     return (entry->head >> HEAD_DEADLINE_SHIFT & HEAD_DEADLINE) != 0;
 }
 
+/* The largest block that is not larger than `size`. */
+static inline size_t entry_block_below(size_t size)
+{
+    size_t step = size < 128 ? 16 : (size_t)1 << (63 - __builtin_clzl(size) - 2);
+
+    return size & ~(step - 1);
+}
+
 /* Only when it has one. */
 static inline int64_t entry_deadline_read(const struct entry *entry)
 {

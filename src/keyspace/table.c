@@ -19,13 +19,18 @@
 #define FLOOD_STEPS 740
 #define FLOOD_OVERFLOW_OLD (OVERFLOW_STUCK - 1)
 
+uint32_t array_count_in(size_t room)
+{
+    size_t count = room / sizeof(struct group);
+
+    if (count > UINT32_MAX) count = UINT32_MAX;
+    while (count > 0 && array_bytes((uint32_t)count) > room) count--;
+    return (uint32_t)count;
+}
+
 uint32_t array_count_for(uint32_t count)
 {
-    size_t room = entry_block_size(array_bytes(count));
-    uint32_t fits = count;
-
-    while (array_bytes(fits + 1) <= room) fits++;
-    return fits;
+    return array_count_in(entry_block_size(array_bytes(count)));
 }
 
 struct group *array_new(uint32_t count)

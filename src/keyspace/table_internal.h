@@ -121,7 +121,8 @@ static inline void array_detach(struct group *groups, uint32_t count, struct gro
     array_foot(groups, count)->next = next;
 }
 
-/* As many groups as fit where at least `count` must. */
+/* As many groups as fit in a block, and as fit where at least `count` must. */
+uint32_t array_count_in(size_t room);
 uint32_t array_count_for(uint32_t count);
 
 /* Zeroed and backed by memory, so that nobody meets the kernel inside a lock. NULL: no memory. */

@@ -152,6 +152,11 @@ static void block_sizes_are_what_the_allocator_hands_out(void **state)
 
         assert_true(block >= size && block >= before);
         assert_int_equal(entry_block_size(block), block);
+        assert_int_equal(entry_block_below(block), block);
+        if (size >= 2 * ENTRY_MIN_BLOCK) {
+            assert_true(entry_block_below(size) <= size && entry_block_below(size) + size / 4 + 16 > size);
+            assert_int_equal(entry_block_size(entry_block_below(size)), entry_block_below(size));
+        }
 #ifdef COATCHECK_JEMALLOC
         assert_int_equal(block, mem_good_size(size < ENTRY_MIN_BLOCK ? ENTRY_MIN_BLOCK : size));
 #endif
