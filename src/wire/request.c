@@ -199,6 +199,24 @@ static size_t telnet_option_len(const unsigned char *p, size_t len)
     return 2;
 }
 
+/* Many of them in a row must not cost what so many requests would. */
+static bool skip_empty_lines(struct request *request, struct bytes input)
+{
+    const char *start = input.at + request->at, *end = input.at + input.len, *p = start;
+
+    for (;;) {
+        if (p < end && *p == '\n') {
+            p++;
+        } else if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
+            p += 2;
+        } else {
+            break;
+        }
+    }
+    request->at += (size_t)(p - start);
+    return p > start;
+}
+
 static enum request_state read_inline(struct request *request, struct bytes input)
 {
     const char *start = input.at + request->at, *end = input.at + input.len;
@@ -224,7 +242,6 @@ static enum request_state read_inline(struct request *request, struct bytes inpu
         start += skip;
     }
 
-    request->is_inline = true;
     if (memchr(start, '"', (size_t)(line_end - start)) || memchr(start, '\'', (size_t)(line_end - start))) {
         state = split_quoted(request, start, line_end);
     } else if (!split_bare(request, start, line_end)) {
@@ -338,22 +355,20 @@ enum request_state request_read(struct request *request, struct bytes input,
     for (;;) {
         enum request_state state;
 
-        if (request->words_to_come == 0) {
-            if (request->at >= input.len) return REQUEST_MORE;
-            if (input.at[request->at] == '*') {
-                state = read_count(request, input, limits);
-                if (state != REQUEST_READY) return state;
-                if (request->words_to_come == 0) continue;
-            } else {
-                state = read_inline(request, input);
-                if (state != REQUEST_READY) return state;
-                if (request->n > 0) return REQUEST_READY;
-                mem_free(request->unquoted);
-                request->unquoted = NULL;
-                continue;
-            }
+        if (request->words_to_come > 0) return read_words(request, input, limits);
+        if (request->at >= input.len) return REQUEST_MORE;
+        if (input.at[request->at] == '*') {
+            state = read_count(request, input, limits);
+            if (state != REQUEST_READY) return state;
+            continue;
         }
-        return read_words(request, input, limits);
+        if (skip_empty_lines(request, input)) continue;
+        state = read_inline(request, input);
+        if (state != REQUEST_READY) return state;
+        request->is_inline = request->n > 0;
+        if (request->is_inline) return REQUEST_READY;
+        mem_free(request->unquoted);
+        request->unquoted = NULL;
     }
 }
 

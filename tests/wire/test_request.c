@@ -88,8 +88,17 @@ static void empty_lines_and_empty_arrays_are_skipped(void **state)
     struct one one;
 
     (void)state;
-    read_one(&one, BYTES("\r\n\n*0\r\n*-1\r\nPING\r\n"), &known);
+    read_one(&one, BYTES("\r\n\n*0\r\n*-1\r\n \r\n\n\r\nPING\r\n"), &known);
     assert_words(&one, 1, (const char *[]){"PING"});
+    assert_true(one.request.is_inline);
+    done(&one);
+    read_one(&one, BYTES("\r\n\n \r\n*1\r\n$4\r\nPING\r\n"), &known);
+    assert_words(&one, 1, (const char *[]){"PING"});
+    assert_false(one.request.is_inline);
+    done(&one);
+    read_one(&one, BYTES("\r\n\r"), &known);
+    assert_int_equal(one.state, REQUEST_MORE);
+    assert_int_equal(one.request.at, 2);
     done(&one);
 }
 
