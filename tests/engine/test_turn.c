@@ -289,7 +289,7 @@ static void a_client_with_much_unread_produces_no_more(void **state)
         take_turn(&a, 1, 65536);
         /* Each turn is bounded, whatever was asked. */
         assert_true(a->answers.len < 4 * 1024 * 1024);
-        assert_true(++turns < 100);
+        assert_true(++turns < 300); /* a slow machine runs one command a turn */
         text_clear(&a->answers);
     }
     assert_true(turns > 1);
