@@ -16,6 +16,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "conn_internal.h"
+#include "farewell_internal.h"
 
 METRIC_DEFINE(net, NET_METRICS)
 
@@ -55,6 +56,8 @@ struct worker {
     char *input_area, *reply_area;
     struct delivery deliveries[TURN_CONNS];
     struct outbox fresh[TURN_CONNS]; /* for deliveries of connections without work; empty between turns */
+
+    struct farewells farewells;
 
     /* stopping */
     bool stopping;
@@ -222,6 +225,13 @@ static void conn_open(struct worker *worker, int fd, bool unix_socket)
     event_add(&conn->event, NULL);
 }
 
+/* All was sent and it is we who close. (The kernel keeps what it has for a Unix socket's peer.) */
+static bool conn_is_owed_a_farewell(const struct conn *conn)
+{
+    return (conn->flags & (CONN_ENDING | CONN_DEAD | CONN_PEER_GONE)) == CONN_ENDING && conn->origin != CONN_UNIX &&
+           conn_unsent(conn) == 0;
+}
+
 static void conn_end(struct conn *conn)
 {
     struct worker *worker = home_of(conn);
@@ -238,7 +248,11 @@ static void conn_end(struct conn *conn)
 
     worker->door->closed(conn);
     event_del(&conn->event);
-    close(conn_fd(conn));
+    if (conn_is_owed_a_farewell(conn)) {
+        farewell_begin(&worker->farewells, worker->base, conn_fd(conn));
+    } else {
+        close(conn_fd(conn));
+    }
     conn_drop_work(conn);
     mem_free(conn);
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
@@ -575,13 +589,17 @@ static void arm_chores(struct worker *worker, int64_t wait_us)
 
 static void worker_wind_up(struct worker *worker)
 {
+    bool time_is_over = clock_steady_us() > worker->stop_at_us;
+
+    if (time_is_over) farewells_cut_short(&worker->farewells);
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn->next;
+        if (time_is_over) conn->flags |= CONN_DEAD;
         if (conn->flags & CONN_LISTED) continue;
-        if (conn_unsent(conn) == 0 || clock_steady_us() > worker->stop_at_us) {
+        conn->flags |= CONN_ENDING;
+        if (conn_unsent(conn) == 0 || time_is_over) {
             conn_end(conn);
         } else {
-            conn->flags |= CONN_ENDING;
             conn_watch(conn);
         }
     }
@@ -603,7 +621,7 @@ static void *worker_run(void *context)
 
         if (worker->stopping) {
             worker_wind_up(worker);
-            if (!worker->conns) break;
+            if (!worker->conns && worker->farewells.count == 0) break;
             if (wait_us > 10000) wait_us = 10000;
         }
         if (worker->ready.count + worker->more.count > 0 || wait_us == 0) {

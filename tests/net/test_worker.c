@@ -150,6 +150,26 @@ static int teardown(void **state)
     return opened == closed ? 0 : -1;
 }
 
+/* The same over TCP. */
+static int join_tcp(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int door_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ours, theirs;
+
+    assert_int_equal(bind(door_fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(door_fd, 1), 0);
+    assert_int_equal(getsockname(door_fd, (struct sockaddr *)&address, &len), 0);
+    ours = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(ours, (struct sockaddr *)&address, sizeof address), 0);
+    theirs = accept4(door_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(theirs >= 0);
+    close(door_fd);
+    METRIC_ADD(net, connected_clients, 1);
+    worker_adopt(worker, theirs, false);
+    return ours;
+}
+
 /* Our end of a connection whose other end the worker has. */
 static int join(void)
 {
@@ -287,6 +307,94 @@ static void bye_is_delivered_before_the_end(void **state)
     say(a, "echo x\nbye\necho never\n");
     hear(a, "x\nbye\n");
     assert_closed(a);
+}
+
+static void hear_count(int fd, size_t count)
+{
+    static char chunk[1 << 16];
+
+    while (count > 0) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        assert_int_equal(poll(&wait, 1, 5000), 1);
+        n = recv(fd, chunk, count < sizeof chunk ? count : sizeof chunk, 0);
+        assert_true(n > 0);
+        count -= (size_t)n;
+    }
+}
+
+/* What the worker has said arrives, though it never reads what we have sent after "bye", and though we say
+ * more while it is on its way. */
+static void what_was_said_before_the_end_arrives_whole(void **state)
+{
+    int a = join_tcp();
+    char *more = malloc(1 << 20);
+
+    (void)state;
+    memset(more, 'm', 1 << 20);
+    say(a, "big 2000000\nbye\n");
+    for (int i = 0; i < 5; i++) {
+        /* As much as goes: how much that is depends on buffers. */
+        send(a, more, 1 << 20, MSG_NOSIGNAL | MSG_DONTWAIT);
+        usleep(20000);
+    }
+    hear_count(a, 2000000);
+    hear(a, "bye\n");
+    assert_closed(a);
+    free(more);
+}
+
+/* Nor does it wait for ever for one that neither reads nor closes. */
+static void a_stop_ends_within_its_grace(void **state)
+{
+    int deaf = join_tcp(), busy = join(), gone = join_tcp();
+    char *lines = malloc(5000 * 5 + 1);
+    int64_t began;
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) memcpy(lines + 5 * i, "slow\n", 6);
+    say(deaf, "big 20000000\n");
+    say(gone, "big 2000000\nbye\nmore\n");
+    say(busy, lines);
+    usleep(50000);
+    began = clock_steady_us();
+    worker_stop(worker, 300);
+    worker_join(worker);
+    assert_true(clock_steady_us() - began < 700000);
+    assert_int_equal(opened, closed);
+    worker_free(&worker);
+    close(deaf);
+    close(busy);
+    close(gone);
+    free(lines);
+    worker = worker_new(0, &door);
+    assert_int_equal(worker_start(worker), OK);
+}
+
+static void replies_under_way_are_delivered_by_a_stop(void **state)
+{
+    int a = join_tcp(), b = join_tcp();
+
+    (void)state;
+    say(a, "big 3000000\necho a\n");
+    say(b, "big 2000000\necho b\n");
+    hear_count(a, 1);
+    hear_count(b, 1);
+    say(a, "echo too late\n");
+    worker_stop(worker, 5000);
+    usleep(50000);
+    say(b, "echo too late\n");
+    hear_count(a, 2999999);
+    hear_count(b, 1999999);
+    hear(a, "a\n");
+    hear(b, "b\n");
+    worker_join(worker);
+    worker_free(&worker);
+    close(a);
+    close(b);
+    worker = worker_new(0, &door);
+    assert_int_equal(worker_start(worker), OK);
 }
 
 static void the_peers_end_after_its_last_line_loses_no_answer(void **state)
@@ -460,6 +568,9 @@ int main(void)
         TEST(the_rest_of_much_input_takes_little_memory),
 #endif
         TEST(bye_is_delivered_before_the_end),
+        TEST(what_was_said_before_the_end_arrives_whole),
+        TEST(a_stop_ends_within_its_grace),
+        TEST(replies_under_way_are_delivered_by_a_stop),
         TEST(the_peers_end_after_its_last_line_loses_no_answer),
         TEST(who_does_not_read_is_not_read_from),
         TEST(over_the_output_limit_a_client_is_closed),
