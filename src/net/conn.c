@@ -108,7 +108,15 @@ void conn_watch(struct conn *conn)
     if (want == 0) return;
     event_assign(&conn->event, event_get_base(&conn->event), conn_fd(conn), want | EV_PERSIST,
                  event_get_callback(&conn->event), conn);
-    event_add(&conn->event, NULL);
+    if (event_add(&conn->event, NULL) != 0) conn_close(conn);
+}
+
+/* One that reads nothing at all gives no other reason to look at the time. */
+static void look_again_in(struct conn *conn, int64_t seconds)
+{
+    struct timeval wait = {.tv_sec = seconds};
+
+    if (event_add(&conn->event, &wait) != 0) conn_close(conn);
 }
 
 static void show(_Atomic uint32_t *figure, size_t bytes)
@@ -219,6 +227,9 @@ static bool conn_hold_back(struct conn *conn)
         if (conn->flags & CONN_RESUMED) conn_list_ready(conn);
     }
     conn_watch(conn);
+    if (conn->work && conn->work->soft_since_s != 0) {
+        look_again_in(conn, option_int(&output_limits[conn->class].soft_s) + 1);
+    }
     return true;
 }
 

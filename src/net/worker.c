@@ -161,7 +161,7 @@ static void conn_on_event(evutil_socket_t fd, short what, void *context)
 
     (void)fd;
     if (what & EV_READ) conn->flags |= CONN_READABLE;
-    if (what & EV_WRITE) conn->flags |= CONN_DIRTY;
+    if (what & (EV_WRITE | EV_TIMEOUT)) conn->flags |= CONN_DIRTY;
     conn_list_ready(conn);
 }
 
@@ -222,7 +222,7 @@ static void conn_open(struct worker *worker, int fd, bool unix_socket)
     if (conn->next) conn->next->prev = conn;
     worker->conns = conn;
     lock_release(&worker->conns_lock, RANK_SESSIONS);
-    event_add(&conn->event, NULL);
+    if (event_add(&conn->event, NULL) != 0) conn_close(conn);
 }
 
 /* All was sent and it is we who close. (The kernel keeps what it has for a Unix socket's peer.) */
@@ -725,6 +725,7 @@ void worker_free(struct worker **worker_taken)
         struct mail *mail = worker->mail_first;
 
         worker->mail_first = mail->next;
+        if (mail->open == open_adoption) close(((struct adoption *)mail)->fd);
         mem_free(mail);
     }
     if (worker->mail_event) event_free(worker->mail_event);

@@ -499,6 +499,28 @@ static void nobody_is_passed_over_twice(void **state)
     close(b);
 }
 
+/* It reads nothing, so that nothing happens that would make us look. */
+static void over_the_soft_limit_for_too_long_a_client_is_closed(void **state)
+{
+    int a = join(), b = join();
+    int64_t before = METRIC_SUM(net, client_output_buffer_limit_disconnections);
+
+    (void)state;
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 1mb 1");
+    conn_read_output_limits();
+    say(a, "big 9000000\n");
+    say(b, "big 1000000\n");
+    usleep(900000);
+    assert_int_equal(METRIC_SUM(net, client_output_buffer_limit_disconnections), before);
+    for (int i = 0; i < 500 && METRIC_SUM(net, client_output_buffer_limit_disconnections) == before; i++) usleep(10000);
+    assert_int_equal(METRIC_SUM(net, client_output_buffer_limit_disconnections), before + 1);
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 0 0");
+    conn_read_output_limits();
+    hear_count(b, 1000000);
+    close(a);
+    close(b);
+}
+
 struct letter {
     struct mail mail;
     _Atomic int *count;
@@ -574,6 +596,7 @@ int main(void)
         TEST(the_peers_end_after_its_last_line_loses_no_answer),
         TEST(who_does_not_read_is_not_read_from),
         TEST(over_the_output_limit_a_client_is_closed),
+        TEST(over_the_soft_limit_for_too_long_a_client_is_closed),
         TEST(what_is_to_be_done_later_is_done_without_more_input),
         TEST(nobody_is_passed_over_twice),
         TEST(mail_is_opened_by_the_worker),
