@@ -48,9 +48,8 @@ const struct call *turn_call_at_work(void)
 
 struct turn *turn_new(struct keyspace *keyspace)
 {
-    struct turn *turn = mem_alloc_zeroed(sizeof *turn);
+    struct turn *turn = mem_need(sizeof *turn);
 
-    if (!turn) return NULL;
     turn->keyspace = keyspace;
     turn->budget = clock_us_to_ticks(TURN_BUDGET_US);
     return turn;

@@ -90,6 +90,14 @@ void conn_close(struct conn *conn)
     conn_list_ready(conn);
 }
 
+bool conn_has_moved(struct conn *conn)
+{
+    bool moved = conn->flags & CONN_MOVED;
+
+    conn->flags &= ~CONN_MOVED;
+    return moved;
+}
+
 void conn_set_class(struct conn *conn, enum conn_class class)
 {
     conn->class = (uint8_t) class;
@@ -279,6 +287,7 @@ static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *ou
         }
         METRIC_ADD(net, total_net_output_bytes, sent);
         gone += (size_t)sent;
+        if (sent > 0) conn->flags |= CONN_MOVED;
         if ((size_t)sent > queued) {
             output->at += (size_t)sent - queued;
             output->len -= (size_t)sent - queued;

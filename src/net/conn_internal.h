@@ -28,6 +28,7 @@ enum conn_flags {
     CONN_DEAD = 32,      /* close at the end of the turn */
     CONN_PEER_GONE = 64, /* the peer will send no more */
     CONN_DIRTY = 128,    /* the outbox got something: send it */
+    CONN_MOVED = 256,    /* bytes have come or gone; see conn_has_moved() */
 };
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };

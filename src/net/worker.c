@@ -380,6 +380,7 @@ static bool count_read(struct conn *conn, ssize_t n)
     if (likely(n > 0)) {
         METRIC_ADD(net, total_net_input_bytes, n);
         METRIC_ADD(net, total_reads_processed, 1);
+        conn->flags |= CONN_MOVED;
         return true;
     }
     if (n == 0) {

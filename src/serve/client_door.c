@@ -131,10 +131,14 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
 static void close_if_idle(struct conn *conn, void *context)
 {
     struct session *session = session_of(conn);
-    uint32_t limit = *(const uint32_t *)context;
-    uint32_t idle = session_now_s() - atomic_load_explicit(&session->active_s, memory_order_relaxed);
+    uint32_t limit = *(const uint32_t *)context, now_s = session_now_s();
 
-    if (idle > limit && !(session_flags(session) & NEVER_IDLE)) conn_close(conn);
+    if (conn_has_moved(conn)) {
+        atomic_store_explicit(&session->active_s, now_s, memory_order_relaxed);
+    } else if (now_s - atomic_load_explicit(&session->active_s, memory_order_relaxed) > limit &&
+               !(session_flags(session) & NEVER_IDLE)) {
+        conn_close(conn);
+    }
 }
 
 static void close_idle(struct worker *worker, struct post *post, int64_t now_us)
@@ -195,14 +199,10 @@ static int64_t door_housekeep(struct worker *worker)
 
 static void door_started(struct worker *worker)
 {
-    struct post *post = mem_alloc_zeroed(sizeof *post);
+    struct post *post = mem_need(sizeof *post);
 
     this_worker = worker;
-    if (post) post->turn = turn_new(the_keyspace);
-    if (!post || !post->turn) {
-        log_warning("no memory to start worker %u", worker_index(worker));
-        shut_down_hook();
-    }
+    post->turn = turn_new(the_keyspace);
     worker_set_room(worker, post);
 }
 

@@ -26,6 +26,10 @@ void conn_close_after_reply(struct conn *conn);
 /* Closed at the end of this turn, whatever is unsent. */
 void conn_close(struct conn *conn);
 
+/* Have bytes come or gone since this was last asked? A large request may be under way for long before there is
+ * anything to deliver. */
+bool conn_has_moved(struct conn *conn);
+
 /* Any thread, inside worker_each_conn(). */
 struct conn_facts {
     int fd;

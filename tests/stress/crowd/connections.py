@@ -258,6 +258,31 @@ def idle_timeout(command, options):
         expect(last.ask("PING") == ("status", b"PONG"), "timeout 0 still closes")
 
 
+def slow_is_not_idle(command, options):
+    """Who takes longer than timeout to send one request, or to read one reply, is at work all the time."""
+    with Served(command, [("timeout", "2")]) as server:
+        connect(server).ask("SET", "big", b"y" * (8 << 20))
+        request = wire.encode([b"SET", b"k", b"x" * 300_000])
+        senders = [connect(server) for _ in range(8)]
+        readers = [connect(server) for _ in range(2)]
+        for reader in readers:
+            reader.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            reader.send(wire.encode([b"GET", b"big"]))
+        step, got = len(request) // 8 + 1, [0, 0]
+        for at in range(0, len(request), step):
+            for number, sender in enumerate(senders):
+                sender.send(request[at:at + step] if number % 2 else request[at // 8:(at + step) // 8])
+            for number, reader in enumerate(readers):
+                while got[number] < (at // step + 1) << 20:
+                    got[number] += len(reader.sock.recv(1 << 16))
+            time.sleep(0.7)
+        for number, sender in enumerate(senders):
+            if number % 2:
+                expect(sender.reply() == ("status", b"OK"), "a slow request")
+            else:
+                expect(not is_closed(sender), "half a slow request")
+
+
 def is_closed(client):
     try:
         client.receive(0.0001)
@@ -328,6 +353,7 @@ CASES = {
     "CLIENT KILL by filters": kill_by_filter,
     "ten thousand clients at rest": idle_memory,
     "clients that say nothing for too long": idle_timeout,
+    "slow clients are not idle": slow_is_not_idle,
     "tcp-keepalive": keepalive,
     "strangers in protected mode": strangers,
 }
