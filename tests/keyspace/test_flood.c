@@ -125,7 +125,8 @@ static void keys_that_fall_together_are_scattered_again(void **state)
     print_message("groups a lookup reads: calm %.2f, flooded %.2f, at worst %u, of an absent key %.2f\n",
                   calm / ORDINARY, flooded / FLOOD, worst, absent / 10000);
     assert_true(flooded / FLOOD < 2 * calm / ORDINARY);
-    assert_true(worst < 60);
+    /* The new seed is drawn, and so is the worst of its chains: some fifty groups, rarely more. */
+    assert_true(worst < 250);
     assert_true(absent / 10000 < 10);
     for (uint64_t i = 0; i < ORDINARY; i++) assert_true(exists(keyspace, 0, numbered(room, i)));
     assert_int_equal(keyspace_count(keyspace, 0), ORDINARY + FLOOD);
