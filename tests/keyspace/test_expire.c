@@ -2,7 +2,7 @@
 
 #define NOW_MS 1800000000000
 
-/* Sanitizers make each check of the whole key space long: they get a tenth of the keys and rounds. */
+/* Sanitizers make each check of the whole key space long: they get a tenth of keys and rounds. */
 #ifdef COATCHECK_SANITIZED
 #define SCALE 10
 #else
@@ -102,7 +102,8 @@ static void the_sweep_finds_every_key_within_a_quarter_of_a_second(void **state)
             put(keyspace, db, numbered(room, i), BYTES("v"), NOW_MS + (int64_t)step * 50);
             due_at[step]++;
         } else {
-            put(keyspace, db, numbered(room, i), BYTES("v"), random_below(&dice, 2) ? NEVER : NOW_MS + WINDOW_MS * 3);
+            put(keyspace, db, numbered(room, i), BYTES("v"),
+                random_below(&dice, 2) ? NEVER : NOW_MS + WINDOW_MS * 3);
         }
     }
     for (unsigned step = 0; step < 200; step++) {
@@ -159,7 +160,9 @@ static void deadlines_beyond_the_window_are_found_in_time(void **state)
     }
     looked = METRIC_SUM(keyspace, sweep_groups);
     while (now_ms < NOW_MS + WINDOW_MS * 5 + 900) {
-        set_now(now_ms + 60000 < NOW_MS + WINDOW_MS * 5 + 900 ? now_ms + 60000 : NOW_MS + WINDOW_MS * 5 + 900);
+        int64_t next_ms = now_ms + 60000 * SCALE;
+
+        set_now(next_ms < NOW_MS + WINDOW_MS * 5 + 900 ? next_ms : NOW_MS + WINDOW_MS * 5 + 900);
         sweep();
         if (now_ms % 3600000 < 60000) keyspace_check(keyspace);
     }
@@ -173,13 +176,15 @@ static void deadlines_beyond_the_window_are_found_in_time(void **state)
 
 static void a_sweep_that_slept_for_days_still_finds_all(void **state)
 {
-    static const int64_t naps_ms[] = {1000, 3600000, WINDOW_MS, WINDOW_MS * 3 / 2, WINDOW_MS * 7, 400 * 86400000LL};
+    static const int64_t naps_ms[] = {1000,          3600000,         WINDOW_MS, WINDOW_MS * 3 / 2,
+                                      WINDOW_MS * 7, 400 * 86400000LL};
     char room[32];
 
     (void)state;
     for (size_t n = 0; n < sizeof naps_ms / sizeof naps_ms[0]; n++) {
         for (uint64_t i = 0; i < 2000; i++) {
-            put(keyspace, i % 3, numbered(room, i), BYTES("v"), now_ms + 1 + (int64_t)i * naps_ms[n] / 2000);
+            put(keyspace, i % 3, numbered(room, i), BYTES("v"),
+                now_ms + 1 + (int64_t)i * naps_ms[n] / 2000);
         }
         set_now(now_ms + naps_ms[n] + 300);
         keyspace_check(keyspace);
@@ -191,18 +196,21 @@ static void a_sweep_that_slept_for_days_still_finds_all(void **state)
 
 static void a_clock_that_is_set_back_delays_nothing_once_it_catches_up(void **state)
 {
-    static const int64_t back_ms[] = {5, 5000, WINDOW_MS / 2, WINDOW_MS * 2, 3000 * 86400000LL, NOW_MS - 1000};
+    static const int64_t back_ms[] = {
+        5, 5000, WINDOW_MS / 2, WINDOW_MS * 2, 3000 * 86400000LL, NOW_MS - 1000};
     char room[32];
 
     (void)state;
     for (size_t n = 0; n < sizeof back_ms / sizeof back_ms[0]; n++) {
         set_now(NOW_MS);
-        for (uint64_t i = 0; i < 1000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10000);
+        for (uint64_t i = 0; i < 1000; i++)
+            put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10000);
         set_now(NOW_MS - back_ms[n]);
         sweep();
         assert_int_equal(left(), 1000);
         /* New keys with deadlines of the new time, over some of the old. */
-        for (uint64_t i = 500; i < 1500; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 2000);
+        for (uint64_t i = 500; i < 1500; i++)
+            put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 2000);
         keyspace_check(keyspace);
         set_now(now_ms + 2300);
         sweep();
@@ -227,7 +235,8 @@ static void a_clock_that_runs_wild_loses_no_deadline(void **state)
         for (unsigned i = 0; i < 10; i++) {
             int64_t ahead = (int64_t)random_below(&dice, (uint64_t)1 << random_below(&dice, 38));
 
-            put(keyspace, (unsigned)random_below(&dice, 3), numbered(room, random_below(&dice, 3000)), BYTES("v"),
+            put(keyspace, (unsigned)random_below(&dice, 3),
+                numbered(room, random_below(&dice, 3000)), BYTES("v"),
                 random_below(&dice, 8) ? now_ms + ahead : now_ms - ahead);
         }
         if (random_below(&dice, 2)) sweep();
@@ -243,7 +252,8 @@ static void changing_and_taking_away_deadlines_is_followed(void **state)
     char room[32];
 
     (void)state;
-    for (uint64_t i = 0; i < 3000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 60000);
+    for (uint64_t i = 0; i < 3000; i++)
+        put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 60000);
     for (uint64_t i = 0; i < 3000; i++) {
         struct key key;
         struct spot spot;
@@ -251,9 +261,10 @@ static void changing_and_taking_away_deadlines_is_followed(void **state)
         key_init(&key, keyspace, 0, numbered(room, i));
         shard_enter(key.shard);
         key_find(&key, &spot);
-        assert_int_equal(key_set_deadline(&key, &spot, i % 3 == 0   ? NEVER
-                                                       : i % 3 == 1 ? now_ms + 1000
-                                                                    : now_ms + 120000),
+        assert_int_equal(key_set_deadline(&key, &spot,
+                                          i % 3 == 0   ? NEVER
+                                          : i % 3 == 1 ? now_ms + 1000
+                                                       : now_ms + 120000),
                          OK);
         shard_leave(key.shard);
     }
@@ -280,7 +291,8 @@ static void the_sweep_goes_on_while_tables_grow_and_shrink(void **state)
         unsigned puts = round / 200 % 2 ? 2 : 60;
 
         for (unsigned i = 0; i < puts; i++) {
-            put(keyspace, 0, numbered(room, number++), BYTES("v"), now_ms + 1 + (int64_t)random_below(&dice, 20000));
+            put(keyspace, 0, numbered(room, number++), BYTES("v"),
+                now_ms + 1 + (int64_t)random_below(&dice, 20000));
         }
         set_now(now_ms + 100);
         keyspace_housekeep(keyspace, 0, 1, 30);
@@ -297,11 +309,11 @@ static void lanes_share_the_shards_and_none_is_left_out(void **state)
 
     (void)state;
     for (unsigned lanes = 1; lanes <= 7; lanes++) {
-        for (uint64_t i = 0; i < 1000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10);
+        for (uint64_t i = 0; i < 1000; i++)
+            put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10);
         set_now(now_ms + 300);
         for (unsigned lane = 0; lane < lanes; lane++) {
-            while (keyspace_housekeep(keyspace, lane, lanes, 1000) == HOUSE_BEHIND) {
-            }
+            while (keyspace_housekeep(keyspace, lane, lanes, 1000) == HOUSE_BEHIND) {}
         }
         assert_int_equal(left(), 0);
     }
@@ -313,7 +325,8 @@ static void a_slice_ends_in_time_and_says_that_it_is_behind(void **state)
     unsigned slices = 0, late = 0;
 
     (void)state;
-    for (uint64_t i = 0; i < 300000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10);
+    for (uint64_t i = 0; i < 300000; i++)
+        put(keyspace, 0, numbered(room, i), BYTES("v"), now_ms + 10);
     set_now(now_ms + 300);
     for (;;) {
         int64_t began = clock_steady_us();
@@ -353,7 +366,8 @@ static void the_mean_time_to_live_is_about_right(void **state)
     assert_int_equal(keyspace_mean_ttl_ms(keyspace, 0), 0);
     assert_int_equal(keyspace_mean_ttl_ms(keyspace, 2), 0);
     for (uint64_t i = 0; i < 10000; i++) {
-        put(keyspace, 0, numbered(room, i), BYTES("v"), i % 2 ? NEVER : now_ms + 1000 + (int64_t)(i % 1000) * 10);
+        put(keyspace, 0, numbered(room, i), BYTES("v"),
+            i % 2 ? NEVER : now_ms + 1000 + (int64_t)(i % 1000) * 10);
     }
     mean = keyspace_mean_ttl_ms(keyspace, 0);
     assert_true(mean > 4000 && mean < 8000);
