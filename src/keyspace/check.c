@@ -8,8 +8,8 @@ struct tally {
 };
 
 /* The entry is where a lookup finds it, and counted by every group it has passed over. */
-static void check_entry(const struct table *table, struct group *groups, struct group *group, uint64_t slot,
-                        uint32_t *passed, struct tally *tally)
+static void check_entry(const struct table *table, struct group *groups, struct group *group,
+                        uint64_t slot, uint32_t *passed, struct tally *tally)
 {
     struct entry *entry = slot_entry(slot);
     struct bytes name = entry_key(entry);
@@ -21,7 +21,8 @@ static void check_entry(const struct table *table, struct group *groups, struct 
     must(walk.groups == groups);
     must(walk.tag == slot_tag(slot));
     must(table_find(table, hash, name, &spot) == entry && spot.group == group);
-    for (uint32_t home = walk.home; home != at; home = home + 1 == walk.count ? 0 : home + 1) passed[home]++;
+    for (uint32_t home = walk.home; home != at; home = home + 1 == walk.count ? 0 : home + 1)
+        passed[home]++;
     tally->live++;
     if (entry_has_deadline(entry)) {
         int64_t tick = tick_of(entry_deadline_read(entry));
@@ -33,7 +34,8 @@ static void check_entry(const struct table *table, struct group *groups, struct 
     }
 }
 
-static void check_array(const struct table *table, struct group *groups, uint32_t count, struct tally *tally)
+static void check_array(const struct table *table, struct group *groups, uint32_t count,
+                        struct tally *tally)
 {
     uint32_t *passed = mem_need((size_t)count * sizeof *passed);
     uint16_t *summary = array_summary(groups, count);
@@ -72,7 +74,8 @@ static void check_table(struct keyspace *keyspace, struct shard *shard, struct t
     must(tally.live == table->live);
     must(tally.mortal == table->mortal);
     if (table->soonest) {
-        must(atomic_load(&keyspace->due[shard->index]) <= table->base + hint_ahead(table, table->soonest));
+        must(atomic_load(&keyspace->due[shard->index]) <=
+             table->base + hint_ahead(table, table->soonest));
     }
 }
 

@@ -1,6 +1,6 @@
 /* entry_internal: how the bytes of an entry are read and laid; the drawing is in entry.h.
- * A block's size follows from its entry's (entry_block_size), except for GROWN, whose slack the allocator
- * knows: so an entry may be laid anew in its block whenever the sizes agree. */
+ * A block's size follows from its entry's (entry_block_size), except for GROWN, whose slack the
+ * allocator knows: so an entry may be laid anew in its block whenever the sizes agree. */
 #ifndef COATCHECK_ENTRY_INTERNAL_H
 #define COATCHECK_ENTRY_INTERNAL_H
 
@@ -37,7 +37,8 @@ static inline unsigned head_deadline_bytes(uint8_t head)
 
 static inline bool head_has_length(uint8_t head)
 {
-    _Static_assert((ENTRY_INLINE ^ ENTRY_GROWN) == 3 && (ENTRY_INT ^ ENTRY_FAR) == 3, "both bits or none");
+    _Static_assert((ENTRY_INLINE ^ ENTRY_GROWN) == 3 && (ENTRY_INT ^ ENTRY_FAR) == 3,
+                   "both bits or none");
 
     return ((head >> HEAD_FORM_SHIFT ^ head >> (HEAD_FORM_SHIFT + 1)) & 1) == 0;
 }
@@ -63,8 +64,8 @@ static inline size_t length_read(const uint8_t *at)
     return (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
 }
 
-/* In as many bytes as the caller says, which may be more than needed: a GROWN value keeps four, so that it
- * can grow without moving. */
+/* In as many bytes as the caller says, which may be more than needed: a GROWN value keeps four, so
+ * that it can grow without moving. */
 static inline void length_write(uint8_t *at, unsigned bytes, size_t len)
 {
     switch (bytes) {
@@ -98,7 +99,8 @@ struct entry_parts {
     size_t key_len, value_len;
 };
 
-static inline __attribute__((always_inline)) struct entry_parts entry_parts(const struct entry *entry)
+static inline __attribute__((always_inline)) struct entry_parts
+entry_parts(const struct entry *entry)
 {
     struct entry_parts parts;
     uint8_t *at = (uint8_t *)entry + 1;
@@ -124,8 +126,8 @@ static inline size_t entry_size(const struct entry *entry)
     return (size_t)(parts.value + parts.value_len - (uint8_t *)entry);
 }
 
-/* Four sizes to a doubling, steps of 16 below 128: what jemalloc hands out anyhow. Asking for the whole
- * block makes its slack ours with any allocator. */
+/* Four sizes to a doubling, steps of 16 below 128: what jemalloc hands out anyhow. Asking for the
+ * whole block makes its slack ours with any allocator. */
 static inline size_t entry_block_size(size_t size)
 {
     size_t step;
@@ -180,8 +182,8 @@ static inline unsigned deadline_form(int64_t deadline_ms)
 
 static inline uint8_t head_with_deadline(uint8_t head, int64_t deadline_ms)
 {
-    return (uint8_t)((head & ~(HEAD_DEADLINE << HEAD_DEADLINE_SHIFT)) |
-                     deadline_form(deadline_ms) << HEAD_DEADLINE_SHIFT);
+    return (uint8_t)((head & ~(HEAD_DEADLINE << HEAD_DEADLINE_SHIFT)) | deadline_form(deadline_ms)
+                                                                            << HEAD_DEADLINE_SHIFT);
 }
 
 /* In as many bytes as the head says. */
@@ -232,7 +234,8 @@ static inline bool bytes_same(const uint8_t *a, const uint8_t *b, size_t len)
         return ((word_at(a) ^ word_at(b)) | (word_at(a + len - 8) ^ word_at(b + len - 8))) == 0;
     }
     if (len >= 4) {
-        return ((half_word_at(a) ^ half_word_at(b)) | (half_word_at(a + len - 4) ^ half_word_at(b + len - 4))) == 0;
+        return ((half_word_at(a) ^ half_word_at(b)) |
+                (half_word_at(a + len - 4) ^ half_word_at(b + len - 4))) == 0;
     }
     for (size_t at = 0; at < len; at++) {
         if (a[at] != b[at]) return false;
@@ -240,7 +243,8 @@ static inline bool bytes_same(const uint8_t *a, const uint8_t *b, size_t len)
     return true;
 }
 
-/* As entry_is, for names of 8 … 32 bytes; false for all others, and whoever needs to know asks entry_is. */
+/* As entry_is, for names of 8 … 32 bytes; false for all others, and whoever needs to know asks
+ * entry_is. */
 static inline bool entry_is_brief(const struct entry *entry, struct bytes name)
 {
     const uint8_t *at = entry->rest, *wanted = (const uint8_t *)name.at;
@@ -297,10 +301,11 @@ static inline size_t entry_plan_size(const struct entry_plan *plan)
     bool has_length = plan->form == ENTRY_INLINE || plan->form == ENTRY_GROWN;
 
     return 1 + length_bytes_for(plan->key.len) + plan_length_bytes(plan) +
-           head_deadline_bytes(plan_head(plan)) + plan->key.len + (has_length ? plan->value_len : 8);
+           head_deadline_bytes(plan_head(plan)) + plan->key.len +
+           (has_length ? plan->value_len : 8);
 }
 
-/* Writes all but the value, whose place is returned. The plan's key may not point into the entry. */
+/* Writes all but the value, whose place is returned. The plan's key is not in the entry itself. */
 static inline uint8_t *entry_lay(struct entry *entry, const struct entry_plan *plan)
 {
     uint8_t *at = entry->rest;

@@ -16,8 +16,8 @@ struct sweep {
     unsigned groups;      /* looked into */
 };
 
-/* A hint is due when its tick is over: then whatever it stands for has passed, and no group is looked into
- * twice within one tick. */
+/* A hint is due when its tick is over: then whatever it stands for has passed, and no group is
+ * looked into twice within one tick. */
 static inline bool hint_is_due(const struct sweep *sweep, uint16_t hint)
 {
     return hint && sweep->table->base + hint_ahead(sweep->table, hint) < sweep->now_tick;
@@ -29,7 +29,8 @@ static void sweep_group(struct sweep *sweep, struct group *group)
     int64_t soonest = NEVER, tick;
 
     for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-        struct spot spot = {.entry = slot_entry(group->slots[i]), .slot = &group->slots[i], .group = group};
+        struct spot spot = {
+            .entry = slot_entry(group->slots[i]), .slot = &group->slots[i], .group = group};
         int64_t deadline_ms;
 
         if (!spot.entry || !entry_has_deadline(spot.entry)) continue;
@@ -49,8 +50,8 @@ static void sweep_group(struct sweep *sweep, struct group *group)
     } else if (tick < table->base) {
         group->soonest = hint_at(table, 0);
     } else {
-        group->soonest = hint_at(table, tick - table->base > HINT_WINDOW ? HINT_WINDOW
-                                                                        : (uint32_t)(tick - table->base));
+        group->soonest = hint_at(
+            table, tick - table->base > HINT_WINDOW ? HINT_WINDOW : (uint32_t)(tick - table->base));
     }
 }
 
@@ -93,7 +94,8 @@ static uint32_t soonest_run(const struct table *table, struct group *groups, uin
     return soonest;
 }
 
-/* Raises the table's hint to what its runs say, and base to now: everything before it has been seen to. */
+/* Raises the table's hint to what its runs say, and base to now: everything before it has been seen
+ * to. */
 static void table_hint_again(struct sweep *sweep)
 {
     struct table *table = sweep->table;
@@ -196,7 +198,8 @@ bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64
         }
         if (!done) break;
     }
-    if (began > 0) METRIC_ADD(keyspace, sweep_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
+    if (began > 0)
+        METRIC_ADD(keyspace, sweep_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
     if (!done) METRIC_ADD(keyspace, sweep_behind, 1);
     return done;
 }

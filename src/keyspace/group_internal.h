@@ -3,9 +3,9 @@
  *   | soonest 2 | touched 2 | frequency 2 | overflow 1 | probation 1 | slot 8 | … seven slots |
  *   slot = 48-bit pointer to an entry | 16-bit tag << 48, or 0 when empty
  *
- * The tag is part of the key's hash and never 0, so one look at the line tells which slots may hold a key:
- * a wrong one is followed once in some nine thousand lookups. Who probes goes on to the next group while
- * `overflow` is not 0. */
+ * The tag is part of the key's hash and never 0, so one look at the line tells which slots may hold
+ * a key: a wrong one is followed once in some nine thousand lookups. Who probes goes on to the next
+ * group while `overflow` is not 0. */
 #ifndef COATCHECK_GROUP_INTERNAL_H
 #define COATCHECK_GROUP_INTERNAL_H
 
@@ -24,8 +24,8 @@
 #define OVERFLOW_STUCK 255
 
 struct group {
-    uint16_t soonest;   /* never later than the earliest deadline inside (hint_internal.h); 0: none */
-    uint16_t touched;   /* when one of the keys was last used, in units of 8.192 s */
+    uint16_t soonest; /* never later than the earliest deadline inside (hint_internal.h); 0: none */
+    uint16_t touched; /* when one of the keys was last used, in units of 8.192 s */
     uint16_t frequency; /* 2 bits a slot, for eviction */
     uint8_t overflow;   /* entries whose home is here or before, and that live behind this group */
     uint8_t probation;  /* 1 bit a slot, for eviction */
@@ -52,8 +52,9 @@ static inline uint16_t slot_tag(uint64_t slot)
     return (uint16_t)(slot >> POINTER_BITS);
 }
 
-/* Asks the processor to fetch a line. The empty asm has an effect, as far as gcc can tell: without it a function
- * that does nothing but prefetch counts as pure, and its calls are left out (seen with gcc 12). */
+/* Asks the processor to fetch a line. The empty asm has an effect, as far as gcc can tell: without
+ * it a function that does nothing but prefetch counts as pure, and its calls are left out (seen
+ * with gcc 12). */
 static inline void prefetch(const void *at)
 {
     __builtin_prefetch(at);
@@ -65,7 +66,7 @@ static inline void group_prefetch_entries(const struct group *group)
     for (unsigned i = 0; i < GROUP_SLOTS; i++) prefetch(slot_entry(group->slots[i]));
 }
 
-/* A set of slots: bit 4 * i + 7 stands for slot i, since that is how the processor hands them out. */
+/* A set of slots: bit 4 * i + 7 stands for slot i, as the processor hands them out. */
 static inline uint64_t *group_first_slot(struct group *group, uint32_t slots)
 {
     return (uint64_t *)group + ((unsigned)__builtin_ctz(slots) >> 2);
@@ -83,7 +84,7 @@ static inline uint32_t group_match(const struct group *group, uint16_t tag)
                                    _mm_cmpeq_epi16(_mm_load_si128(line + 3), wanted));
     uint32_t words = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
 
-    /* A bit for each of the line's 32 words; the tags are every fourth, the first of them is the header's. */
+    /* A bit for each of the 32 words; every fourth is a tag, and the first of those the header's. */
     return words & 0x88888880u;
 #else
     uint32_t slots = 0;

@@ -3,8 +3,8 @@
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 
-/* A table grows at a load between 0.79 and 0.89, each shard at its own: they fill evenly, and would all
- * want their new arrays in the same second. */
+/* A table grows at a load between 0.79 and 0.89, each shard at its own: they fill evenly, and would
+ * all want their new arrays in the same second. */
 #define LIMIT_LEAST 79
 #define LIMIT_SPREAD 10
 
@@ -33,8 +33,8 @@ void table_ask(struct shard *shard, unsigned db, struct table *table)
     shard->growing_db = db;
 }
 
-/* Half as large again, but filling a block of the allocator: the largest that is not above. Blocks come four to a
- * doubling, so this is two sizes up, 1.33 to 1.5 times as many groups. */
+/* Half as large again, but filling a block of the allocator: the largest that is not above. Blocks
+ * come four to a doubling, so this is two sizes up, 1.33 to 1.5 times as many groups. */
 static uint32_t larger_count(uint32_t count)
 {
     size_t most = array_bytes(count) * 3 / 2, room = entry_block_size(most);
@@ -112,7 +112,7 @@ bool table_grow_into(struct shard *shard, struct table *table, const struct grow
         METRIC_ADD(keyspace, table_growths, 1);
     }
     array_foot(table->groups, table->count)->seed = table->seed;
-    table->flags &= (uint8_t)~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
+    table->flags &= (uint8_t) ~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
     table->old_count = table->count;
     table->moved = 0;
     table->seed = growth->seed;
@@ -129,7 +129,7 @@ void table_growth_refused(struct table *table)
     uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
     uint64_t later = (uint64_t)table->live + table->live / 32 + 1;
 
-    table->flags &= (uint8_t)~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
+    table->flags &= (uint8_t) ~(TABLE_CLAIMED | TABLE_FLOODED | TABLE_LEAN_MASK);
     if (table->live < table->limit) return;
     if (later > slots) later = slots;
     table->limit = later < UINT32_MAX ? (uint32_t)later : UINT32_MAX;
@@ -153,8 +153,8 @@ static inline uint64_t *slot_in_new(struct table *table, uint64_t placed, struct
     return slot;
 }
 
-static inline void move_entry(struct shard *shard, struct table *table, struct entry *entry, uint64_t placed,
-                              uint16_t touched)
+static inline void move_entry(struct shard *shard, struct table *table, struct entry *entry,
+                              uint64_t placed, uint16_t touched)
 {
     struct group *group;
     uint64_t *slot = slot_in_new(table, placed, &group);
@@ -167,8 +167,8 @@ static inline void move_entry(struct shard *shard, struct table *table, struct e
 }
 
 /* Moves those of one group's entries whose home is among the batch. */
-static void move_from_group(struct shard *shard, struct table *table, uint32_t first, uint32_t batch,
-                            struct group *group)
+static void move_from_group(struct shard *shard, struct table *table, uint32_t first,
+                            uint32_t batch, struct group *group)
 {
     uint32_t old_seed = table_old_seed(table), at = (uint32_t)(group - table->old);
 
@@ -207,7 +207,8 @@ static void move_homes(struct shard *shard, struct table *table, uint32_t batch)
         struct group *group = &table->old[at];
 
         move_from_group(shard, table, first, batch, group);
-        /* The homes before are empty, so what still lives behind the last group is nearly always ours. */
+        /* The homes before are empty, so what still lives behind the last group is nearly always
+         * ours. */
         if (steps >= batch && (last->overflow == 0 || group->overflow == 0)) break;
         if (++at == table->old_count) at = 0;
     }
@@ -223,13 +224,14 @@ static void table_moved_all(struct shard *shard, struct table *table)
     table->flags &= (uint8_t)~TABLE_REKEYING;
 }
 
-/* Moving reads every key, to hash it again, and keys lie anywhere in memory: so all of a batch are fetched at
- * once before the first is read, and the groups of the next batch before it comes. */
+/* Moving reads every key, to hash it again, and keys lie anywhere in memory: so all of a batch are
+ * fetched at once before the first is read, and the groups of the next batch before it comes. */
 static void table_prefetch_batch(const struct table *table, uint32_t batch)
 {
     uint32_t at = table->moved;
     uint32_t end = at + batch + 1 < table->old_count ? at + batch + 1 : table->old_count;
-    uint32_t after = end + HOMES_A_WRITE < table->old_count ? end + HOMES_A_WRITE : table->old_count;
+    uint32_t after =
+        end + HOMES_A_WRITE < table->old_count ? end + HOMES_A_WRITE : table->old_count;
 
     for (; at < end; at++) group_prefetch_entries(&table->old[at]);
     for (; at < after; at++) prefetch(&table->old[at]);

@@ -8,8 +8,10 @@ static uint16_t hint_lowered(const struct table *table, uint16_t hint, const str
     int64_t tick = was->base + ahead;
 
     if (ahead == HINT_NONE) return 0;
-    if (ahead == 0) return hint_at(table, 0); /* perhaps of deadlines that were past, and are to come again */
-    return hint_at(table, tick - table->base < HINT_WINDOW ? (uint32_t)(tick - table->base) : HINT_WINDOW);
+    if (ahead == 0)
+        return hint_at(table, 0); /* perhaps of deadlines that were past, and are to come again */
+    return hint_at(table,
+                   tick - table->base < HINT_WINDOW ? (uint32_t)(tick - table->base) : HINT_WINDOW);
 }
 
 static void array_lower_base(const struct table *table, struct group *groups, uint32_t count,
@@ -27,9 +29,10 @@ static void array_lower_base(const struct table *table, struct group *groups, ui
     }
 }
 
-/* The clock has been set back behind base. A hint that leaves the window at its far end would come round at the
- * near one and be looked at too early, and then, when base rises again, too late: so it is drawn to the end of
- * the window. That reads every group, once for each time somebody sets the clock back. */
+/* The clock has been set back behind base. A hint that leaves the window at its far end would come
+ * round at the near one and be looked at too early, and then, when base rises again, too late: so
+ * it is drawn to the end of the window. That reads every group, once for each time somebody sets
+ * the clock back. */
 static void table_lower_base(struct shard *shard, struct table *table, int64_t tick)
 {
     struct table was = *table;
@@ -61,7 +64,8 @@ static void table_rebase(struct shard *shard, struct table *table, int64_t tick)
 }
 
 /* Distance of a deadline from base, within the window. */
-static inline uint32_t hint_of_deadline(struct shard *shard, struct table *table, int64_t deadline_ms)
+static inline uint32_t hint_of_deadline(struct shard *shard, struct table *table,
+                                        int64_t deadline_ms)
 {
     int64_t tick = tick_of(deadline_ms);
 
@@ -99,7 +103,8 @@ void hint_note(struct shard *shard, struct table *table, struct group *groups, u
     shard_due_lower(shard, table->base + ahead);
 }
 
-void hint_note_spot(struct shard *shard, struct table *table, struct group *group, int64_t deadline_ms)
+void hint_note_spot(struct shard *shard, struct table *table, struct group *group,
+                    int64_t deadline_ms)
 {
     bool in_old = table->old && group >= table->old && group < table->old + table->old_count;
 

@@ -3,8 +3,8 @@
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 
-/* In a round a lane looks at each of its shards once, for what nobody's writes push on: a table on its way to
- * another array, a table that has long been nearly empty. */
+/* In a round a lane looks at each of its shards once, for what nobody's writes push on: a table on
+ * its way to another array, a table that has long been nearly empty. */
 #define ROUND_MS 1000
 #define MOVES_A_HOLD 64
 
@@ -57,7 +57,8 @@ static bool visit_shard(struct keyspace *keyspace, struct shard *shard, uint64_t
 }
 
 /* As many of the lane's shards as the round's time asks for. */
-static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks)
+static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes,
+                       uint64_t until_ticks)
 {
     struct lane *own = &keyspace->lanes[lane];
     unsigned mine = (keyspace->shard_count + lanes - 1 - lane) / lanes, wanted;
@@ -87,7 +88,8 @@ enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, un
     bool done;
 
     must(lane < lanes && lanes <= LANES_MAX);
-    /* Expiry has promised most; what it leaves of the time goes to the others, but never nothing. */
+    /* Expiry has promised most; what it leaves of the time goes to the others, but never nothing.
+     */
     done = sweep_some(keyspace, lane, lanes, now + budget * 3 / 4);
     done = reclaim_some(keyspace, now + budget) && done;
     done = round_some(keyspace, lane, lanes, now + budget) && done;

@@ -12,7 +12,8 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
     key->db = db;
 }
 
-/* Reads a table that others may be changing: what comes of it is an address to fetch and nothing more. */
+/* Reads a table that others may be changing: what comes of it is an address to fetch and nothing
+ * more. */
 __attribute__((no_sanitize("thread"))) void key_prefetch_group(const struct key *key)
 {
     struct table *table = shard_table(key->shard, key->db);
@@ -115,12 +116,14 @@ int64_t key_idle_seconds(const struct key *key)
     units = (uint16_t)(touched_now() - spot.group->touched);
     if (units == 0) return 0;
     /* It may have been at the very end of its unit. */
-    return ((units - 1) * (1 << TOUCHED_SHIFT) + (clock_now_ms() & ((1 << TOUCHED_SHIFT) - 1))) / 1000;
+    return ((units - 1) * (1 << TOUCHED_SHIFT) + (clock_now_ms() & ((1 << TOUCHED_SHIFT) - 1))) /
+           1000;
 }
 
 /* --- removing --- */
 
-static const char *const event_of[] = {[REMOVED_EXPIRED] = "expired", [REMOVED_EVICTED] = "evicted"};
+static const char *const event_of[] = {
+    [REMOVED_EXPIRED] = "expired", [REMOVED_EVICTED] = "evicted"};
 
 static void publish_removal(unsigned db, struct bytes name, enum remove_reason reason)
 {
@@ -137,8 +140,8 @@ static void spot_take_out(struct table *table, uint64_t hash, struct spot *spot)
     if (entry_has_deadline(spot->entry)) count_add(&table->mortal, -1);
 }
 
-void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot,
-                 enum remove_reason reason)
+void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                 struct spot *spot, enum remove_reason reason)
 {
     struct entry *entry = spot->entry;
 
@@ -158,7 +161,8 @@ void spot_drop_shell(const struct key *key, struct spot *spot)
     if (unlikely(table->old != NULL)) table_move(key->shard, table, HOMES_A_WRITE);
 }
 
-void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot)
+void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                  struct spot *spot)
 {
     METRIC_ADD(keyspace, expired_keys, 1);
     spot_remove(shard, db, table, hash, spot, REMOVED_EXPIRED);

@@ -17,7 +17,8 @@ static unsigned choose_shards(const struct keyspace_rules *rules)
     return rules->shards;
 }
 
-/* Tags stand in the upper bits of pointers. Five-level paging gives such addresses only to who asks for them. */
+/* Tags stand in the upper bits of pointers. Five-level paging gives such addresses only to who asks
+ * for them. */
 static void must_have_short_pointers(const struct keyspace *keyspace)
 {
     int here;
@@ -117,8 +118,8 @@ struct table *shard_other_table(struct shard *shard, unsigned db)
 
 static struct table_line *database_open(struct keyspace *keyspace, unsigned db)
 {
-    struct table_line *mine =
-        mem_alloc_aligned(_Alignof(struct table_line), keyspace->shard_count * sizeof(struct table_line));
+    struct table_line *mine = mem_alloc_aligned(_Alignof(struct table_line),
+                                                keyspace->shard_count * sizeof(struct table_line));
     struct table_line *there = NULL;
 
     if (!mine) return NULL;

@@ -26,8 +26,9 @@ struct keyspace {
     /* Set by keyspace_new(). */
     struct keyspace_rules rules;
     unsigned shard_count;
-    unsigned shard_shift;                /* hash >> shift is the shard */
-    _Atomic(struct table_line *) *tables; /* a database each; NULL until it is first written; 0 is unused */
+    unsigned shard_shift; /* hash >> shift is the shard */
+    _Atomic(struct table_line *)
+        *tables;          /* a database each; NULL until it is first written; 0 is unused */
     _Atomic int64_t *due; /* a shard each: no hint of it is earlier (a tick); INT64_MAX: none */
 
     _Atomic bool sweeps;
@@ -70,6 +71,7 @@ bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks);
 bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks);
 
 /* An entry past its deadline: out of the table, with the news of it. */
-void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot);
+void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                  struct spot *spot);
 
 #endif

@@ -1,5 +1,5 @@
-/* many: whatever can fail is done before anything is taken away: first the new entries are made, then the
- * names that are new get their slots, and only then do old values go. */
+/* many: whatever can fail is done before anything is taken away: first the new entries are made,
+ * then the names that are new get their slots, and only then do old values go. */
 #include "coatcheck/keyspace/many.h"
 
 #include "coatcheck/base/mem.h"
@@ -68,7 +68,8 @@ static struct entry *string_make(struct string *string)
     return entry;
 }
 
-/* Named before in this call, and to be replaced by another entry? Then its block is not to be counted on. */
+/* Named before in this call, and to be replaced by another entry? Then its block is not to be
+ * counted on. */
 static bool will_be_replaced(const struct put *puts, unsigned before, const struct entry *old)
 {
     for (unsigned k = 0; k < before; k++) {
@@ -120,7 +121,8 @@ static enum status insert_absent(const struct key *keys, unsigned count, struct 
         if (puts[k].old || key_find(&keys[k], &spot)) continue;
         table = shard_table_for_put(keys[k].shard, keys[k].db);
         if (!table) return NO_MEMORY;
-        if (table_insert(keys[k].shard, keys[k].db, table, keys[k].hash, puts[k].made, &spot) != OK) {
+        if (table_insert(keys[k].shard, keys[k].db, table, keys[k].hash, puts[k].made, &spot) !=
+            OK) {
             return NO_MEMORY;
         }
         spot_touch(&spot);
@@ -172,8 +174,8 @@ static void take_back_inserted(const struct key *keys, unsigned count, const str
     }
 }
 
-static enum status put_all(const struct key *keys, unsigned count, const struct bytes *values, unsigned stride,
-                           struct put *puts)
+static enum status put_all(const struct key *keys, unsigned count, const struct bytes *values,
+                           unsigned stride, struct put *puts)
 {
     if (make_all(keys, count, values, stride, puts) != OK) return NO_MEMORY;
     if (insert_absent(keys, count, puts) != OK) {
@@ -185,7 +187,8 @@ static enum status put_all(const struct key *keys, unsigned count, const struct 
     return OK;
 }
 
-enum status keys_put_strings(const struct key *keys, unsigned count, const struct bytes *values, unsigned stride)
+enum status keys_put_strings(const struct key *keys, unsigned count, const struct bytes *values,
+                             unsigned stride)
 {
     struct put few[FEW], *puts = few;
     enum status status;

@@ -1,4 +1,5 @@
-/* put: what changes a key. Each builds the new entry first, so that a failed allocation changes nothing. */
+/* put: what changes a key. Each builds the new entry first, so that a failed allocation changes
+ * nothing. */
 #include "coatcheck/base/mem.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
@@ -34,7 +35,8 @@ static void spot_lay_in_place(struct spot *spot, struct entry_plan *plan, struct
 
 /* The entry in a new block of at least `block_size`. `value` may still lie in the old one. */
 static enum status spot_lay_anew(const struct key *key, struct spot *spot, struct table *table,
-                                 const struct entry_plan *plan, struct bytes value, size_t block_size)
+                                 const struct entry_plan *plan, struct bytes value,
+                                 size_t block_size)
 {
     struct entry *old = spot->entry, *entry = mem_alloc(block_size);
     uint8_t *at;
@@ -53,7 +55,7 @@ static enum status spot_lay_anew(const struct key *key, struct spot *spot, struc
     return OK;
 }
 
-/* Puts a new entry at the spot. `block_size` 0: as large as needed. NO_MEMORY: nothing has changed. */
+/* Puts a new entry at the spot. `block_size` 0: as needed. NO_MEMORY: nothing has changed. */
 static enum status spot_put(const struct key *key, struct spot *spot, struct entry_plan *plan,
                             struct bytes value, size_t block_size)
 {
@@ -84,7 +86,8 @@ static inline bool keeps_shape(const struct entry *entry, enum entry_form form, 
 {
     return (entry->head & (HEAD_TYPE | HEAD_FORM << HEAD_FORM_SHIFT)) ==
                (VALUE_STRING | (unsigned)form << HEAD_FORM_SHIFT) &&
-           (deadline_ms == KEEP_DEADLINE || head_with_deadline(entry->head, deadline_ms) == entry->head);
+           (deadline_ms == KEEP_DEADLINE ||
+            head_with_deadline(entry->head, deadline_ms) == entry->head);
 }
 
 /* Only the value, and perhaps the deadline, are other bytes now. */
@@ -99,7 +102,8 @@ static void spot_overwritten(const struct key *key, struct spot *spot, struct en
 }
 
 /* The usual SET of a key that is there: much the same value again. False: it is not so simple. */
-static bool overwrite_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
+static bool overwrite_bytes(const struct key *key, struct spot *spot, struct bytes value,
+                            int64_t deadline_ms)
 {
     struct entry *entry = spot->entry;
     struct entry_parts parts;
@@ -118,7 +122,8 @@ static bool overwrite_bytes(const struct key *key, struct spot *spot, struct byt
     return true;
 }
 
-static bool overwrite_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms)
+static bool overwrite_int(const struct key *key, struct spot *spot, int64_t number,
+                          int64_t deadline_ms)
 {
     struct entry_parts parts;
 
@@ -129,12 +134,11 @@ static bool overwrite_int(const struct key *key, struct spot *spot, int64_t numb
     return true;
 }
 
-static enum status put_bytes(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
+static enum status put_bytes(const struct key *key, struct spot *spot, struct bytes value,
+                             int64_t deadline_ms)
 {
-    struct entry_plan plan = {.type = VALUE_STRING,
-                              .form = ENTRY_INLINE,
-                              .key = key->name,
-                              .value_len = value.len};
+    struct entry_plan plan = {
+        .type = VALUE_STRING, .form = ENTRY_INLINE, .key = key->name, .value_len = value.len};
 
     if (overwrite_bytes(key, spot, value, deadline_ms)) return OK;
     plan.deadline_ms = deadline_for(spot, deadline_ms);
@@ -157,10 +161,12 @@ static enum status put_as_blob(const struct key *key, struct spot *spot, struct 
 
 static inline bool may_be_int(struct bytes value)
 {
-    return value.len - 1 < INT_TEXT_MAX && ((unsigned char)(value.at[0] - '0') < 10 || value.at[0] == '-');
+    return value.len - 1 < INT_TEXT_MAX &&
+           ((unsigned char)(value.at[0] - '0') < 10 || value.at[0] == '-');
 }
 
-enum status key_put_string(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
+enum status key_put_string(const struct key *key, struct spot *spot, struct bytes value,
+                           int64_t deadline_ms)
 {
     int64_t number;
 
@@ -171,13 +177,15 @@ enum status key_put_string(const struct key *key, struct spot *spot, struct byte
     return put_bytes(key, spot, value, deadline_ms);
 }
 
-enum status key_put_text(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms)
+enum status key_put_text(const struct key *key, struct spot *spot, struct bytes value,
+                         int64_t deadline_ms)
 {
     if (unlikely(value.len >= BLOB_FROM)) return put_as_blob(key, spot, value, deadline_ms);
     return put_bytes(key, spot, value, deadline_ms);
 }
 
-enum status key_put_int(const struct key *key, struct spot *spot, int64_t number, int64_t deadline_ms)
+enum status key_put_int(const struct key *key, struct spot *spot, int64_t number,
+                        int64_t deadline_ms)
 {
     struct entry_plan plan = {.type = VALUE_STRING, .form = ENTRY_INT, .key = key->name};
     uint8_t value[8];
@@ -188,8 +196,8 @@ enum status key_put_int(const struct key *key, struct spot *spot, int64_t number
     return spot_put(key, spot, &plan, bytes_of(value, sizeof value), 0);
 }
 
-static enum status put_far(const struct key *key, struct spot *spot, enum value_type type, void *far,
-                           int64_t deadline_ms)
+static enum status put_far(const struct key *key, struct spot *spot, enum value_type type,
+                           void *far, int64_t deadline_ms)
 {
     struct entry_plan plan = {.type = type,
                               .form = ENTRY_FAR,
@@ -199,7 +207,8 @@ static enum status put_far(const struct key *key, struct spot *spot, enum value_
     return spot_put(key, spot, &plan, bytes_of(&far, sizeof far), 0);
 }
 
-enum status key_put_blob(const struct key *key, struct spot *spot, struct blob **blob, int64_t deadline_ms)
+enum status key_put_blob(const struct key *key, struct spot *spot, struct blob **blob,
+                         int64_t deadline_ms)
 {
     enum status status = put_far(key, spot, VALUE_STRING, *blob, deadline_ms);
 
@@ -276,7 +285,8 @@ char *key_edit_string(const struct key *key, struct spot *spot, size_t len)
 
     plan.deadline_ms = deadline_for(spot, KEEP_DEADLINE);
     size = entry_plan_size(&plan);
-    if (old && entry_form(old) == ENTRY_GROWN && size <= mem_usable(old)) return edit_grown(key, spot, len);
+    if (old && entry_form(old) == ENTRY_GROWN && size <= mem_usable(old))
+        return edit_grown(key, spot, len);
     /* A first edit may be the only one; who edits again will do so once more. */
     if (old && entry_form(old) == ENTRY_GROWN) size += len / 2;
     if (spot_put(key, spot, &plan, was, entry_block_size(size)) != OK) return NULL;
@@ -338,7 +348,8 @@ enum status key_set_deadline(const struct key *key, struct spot *spot, int64_t d
 
 /* --- moving and copying --- */
 
-/* The value of `from` under the name of `to`, over whatever is there. `far` is what a FAR value becomes. */
+/* The value of `from` under the name of `to`, over whatever is there. `far` is what a FAR value
+ * becomes. */
 static enum status put_same_value(const struct key *to, const struct entry *from, void *far)
 {
     struct entry_parts parts = entry_parts(from);
@@ -392,8 +403,7 @@ enum status key_copy(const struct key *from, const struct spot *source, const st
     status = put_same_value(to, entry, far);
     if (status != OK && blob) blob_release(&blob);
     if (status != OK && type != VALUE_STRING) {
-        while (!value_kind_of(type)->free_some(&far, SIZE_MAX)) {
-        }
+        while (!value_kind_of(type)->free_some(&far, SIZE_MAX)) {}
     }
     return status;
 }

@@ -1,5 +1,5 @@
-/* reclaim: frees in slices what a flush or a deletion has detached. Any lane may take a piece from the
- * lists; nobody else can reach it then. */
+/* reclaim: frees in slices what a flush or a deletion has detached. Any lane may take a piece from
+ * the lists; nobody else can reach it then. */
 #include "coatcheck/base/mem.h"
 #include "keyspace_internal.h"
 
@@ -52,7 +52,8 @@ static struct group *pop_array(struct keyspace *keyspace)
     reclaim_lock(keyspace);
     groups = atomic_load_explicit(&keyspace->arrays, memory_order_relaxed);
     if (groups) {
-        atomic_store_explicit(&keyspace->arrays, array_detached_foot(groups)->next, memory_order_relaxed);
+        atomic_store_explicit(&keyspace->arrays, array_detached_foot(groups)->next,
+                              memory_order_relaxed);
     }
     reclaim_unlock(keyspace);
     return groups;
@@ -112,6 +113,5 @@ bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks)
 
 void keyspace_reclaim_all(struct keyspace *keyspace)
 {
-    while (!reclaim_some(keyspace, UINT64_MAX)) {
-    }
+    while (!reclaim_some(keyspace, UINT64_MAX)) {}
 }

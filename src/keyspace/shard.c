@@ -3,7 +3,8 @@
 #include "coatcheck/base/mem.h"
 #include "keyspace_internal.h"
 
-/* Elements of a container that are freed on the spot when it goes; a larger one is left to housekeeping. */
+/* Elements of a container that are freed on the spot when it goes; a larger one is left to
+ * housekeeping. */
 #define CONTAINER_AT_ONCE 32
 
 /* A dead block in a list; the least block has room for it. */
@@ -12,8 +13,10 @@ struct dead_block {
     size_t size; /* 0: only the allocator knows */
 };
 
-_Static_assert(sizeof(struct dead_block) <= ENTRY_MIN_BLOCK, "a dead entry holds its place in the list");
-_Static_assert(sizeof(struct remains) <= ENTRY_MIN_BLOCK, "a dead entry holds its place in the list");
+_Static_assert(sizeof(struct dead_block) <= ENTRY_MIN_BLOCK,
+               "a dead entry holds its place in the list");
+_Static_assert(sizeof(struct remains) <= ENTRY_MIN_BLOCK,
+               "a dead entry holds its place in the list");
 
 /* Filled inside a shard, empty whenever the thread is outside. */
 static _Thread_local struct {
@@ -135,8 +138,8 @@ void chores_run(void)
     }
 }
 
-/* Gets a new array for the table that asked, with the lock free meanwhile: the kernel may have to find and
- * clear the memory. Whether it is still wanted then is asked again inside. */
+/* Gets a new array for the table that asked, with the lock free meanwhile: the kernel may have to
+ * find and clear the memory. Whether it is still wanted then is asked again inside. */
 static void shard_grow(struct shard *shard)
 {
     struct growth growth = {0};
@@ -246,7 +249,8 @@ void shards_leave(const struct key *keys, unsigned count)
         uint8_t flags = shard_unlock_for_chores(shard);
 
         if (flags & SHARD_CHORES) chores_wait = true;
-        if (!(flags & SHARD_GROWS)) set.words[shard->index / 64] &= ~((uint64_t)1 << shard->index % 64);
+        if (!(flags & SHARD_GROWS))
+            set.words[shard->index / 64] &= ~((uint64_t)1 << shard->index % 64);
     }
     if (chores_wait) chores_run();
     SHARD_SET_EACH(&set, shards, shard) shard_grow(shard);

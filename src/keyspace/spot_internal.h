@@ -13,7 +13,8 @@ static inline uint16_t touched_now(void)
     return (uint16_t)((uint64_t)clock_now_ms() >> TOUCHED_SHIFT);
 }
 
-/* Marks the use of the key. Most uses come within the same eight seconds: the line stays clean for other cores. */
+/* Marks the use of the key. Most uses come within the same eight seconds: the line stays clean for
+ * other cores. */
 static inline void spot_touch(struct spot *spot)
 {
     uint16_t now = touched_now();
@@ -30,8 +31,8 @@ static inline void spot_refresh(const struct key *key, struct spot *spot)
 }
 
 /* Out of the table, into the chores. Moves nothing else, so that other spots stay good. */
-void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t hash, struct spot *spot,
-                 enum remove_reason reason);
+void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
+                 struct spot *spot, enum remove_reason reason);
 
 /* Takes the entry out and frees its block only: what hung from it hangs elsewhere now. */
 void spot_drop_shell(const struct key *key, struct spot *spot);

@@ -7,14 +7,18 @@
 
 /* Chains that chance does not make.
  *
- * In a table of load a, homes get Poisson(7a) keys, and the overflow behind a group is a queue that serves
- * seven a step: its tail falls by e^-t a key, with (e^t - 1) / t = 1 / a. At 0.9, fuller than any table that
- * has got its array, t is 0.207, so 134 keys behind one group have a chance of e^-27.7 = 2^-40.
- * A chain of L full groups needs Poisson(7aL) >= 7L, a chance of e^-(7L (-ln a - (1 - a))), which at 0.9 falls
- * to 2^-40 at L = 740. So either number says that somebody knows our hash; whoever fills group after group
- * just to the brim, to stay below the first, meets the second.
- * Fuller tables, which only stand when memory was refused, are not judged; an array that is being left fills
- * up to 0.96 at its end, where t is 0.082, and is judged by what a count can hold at all. */
+ * In a table of load a, homes get Poisson(7a) keys, and the overflow behind a group is a queue that
+ * serves seven a step: its tail falls by e^-t a key, with (e^t - 1) / t = 1 / a. At 0.9, fuller
+ * than any table that has got its array, t is 0.207, so 134 keys behind one group have a chance of
+ * e^-27.7 = 2^-40.
+ *
+ * A chain of L full groups needs Poisson(7aL) >= 7L, a chance of e^-(7L (-ln a - (1 - a))), which
+ * at 0.9 falls to 2^-40 at L = 740. So either number says that somebody knows our hash; whoever
+ * fills group after group just to the brim, to stay below the first, meets the second.
+ *
+ * Fuller tables, which only stand when memory was refused, are not judged. An array that is being
+ * left fills up to 0.93 at its end, where t is 0.148 and 187 keys are chance's limit; it is judged
+ * by what a count can hold at all. */
 #define FLOOD_OVERFLOW 134
 #define FLOOD_STEPS 740
 #define FLOOD_OVERFLOW_OLD (OVERFLOW_STUCK - 1)
@@ -53,8 +57,10 @@ struct walk table_walk_moving(const struct table *table, uint64_t hash, struct b
         uint32_t home = place_home(was, table->old_count);
 
         if (home >= table->moved) {
-            walk = (struct walk){
-                .groups = table->old, .count = table->old_count, .home = home, .tag = place_tag(was)};
+            walk = (struct walk){.groups = table->old,
+                                 .count = table->old_count,
+                                 .home = home,
+                                 .tag = place_tag(was)};
         }
     }
     return walk;
@@ -83,14 +89,16 @@ struct entry *table_find_on(const struct walk *walk, struct bytes name, struct s
     }
 }
 
-struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name, struct spot *spot)
+struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name,
+                                struct spot *spot)
 {
     struct walk walk = table_walk_moving(table, hash, name);
 
     return table_find_on(&walk, name, spot);
 }
 
-uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow)
+uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps,
+                    unsigned *overflow)
 {
     uint32_t at = walk->home;
     uint32_t empty;
@@ -120,8 +128,8 @@ void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
 
     must(at < walk->count);
     *slot = 0;
-    group->frequency &= (uint16_t)~(3u << (2 * number));
-    group->probation &= (uint8_t)~(1u << number);
+    group->frequency &= (uint16_t) ~(3u << (2 * number));
+    group->probation &= (uint8_t) ~(1u << number);
     for (uint32_t passed = walk->home; passed != at;) {
         struct group *full = &walk->groups[passed];
 
@@ -132,7 +140,8 @@ void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
 }
 
 /* Reads the key only when its hash is not enough. */
-static inline struct walk table_walk_of(const struct table *table, uint64_t hash, const struct entry *entry)
+static inline struct walk table_walk_of(const struct table *table, uint64_t hash,
+                                        const struct entry *entry)
 {
     if (table_is_plain(table)) return table_walk_plain(table, hash);
     return table_walk_moving(table, hash, entry_key(entry));
@@ -151,8 +160,8 @@ static enum status table_begin(struct shard *shard, struct table *table)
     return OK;
 }
 
-/* The table is (nearly) full although it has asked for more: nobody has left the shard since, or memory was
- * refused. Try here and now, as the last means. */
+/* The table is (nearly) full although it has asked for more: nobody has left the shard since, or
+ * memory was refused. Try here and now, as the last means. */
 static enum status table_make_room(struct shard *shard, unsigned db, struct table *table)
 {
     struct growth growth;
@@ -177,19 +186,22 @@ static bool table_is_brimming(const struct table *table)
     return table->live >= slots || (table->live >= slots - slots / 16 && table->live % 64 == 0);
 }
 
-/* Whatever has to come before an insert, when it is not usual: a first array, a move on, more room. */
-static __attribute__((noinline)) enum status table_prepare(struct shard *shard, unsigned db, struct table *table)
+/* Whatever has to come before an insert now and then: a first array, a move on, more room. */
+static __attribute__((noinline)) enum status table_prepare(struct shard *shard, unsigned db,
+                                                           struct table *table)
 {
     if (!table->groups && table_begin(shard, table) != OK) return NO_MEMORY;
     if (table->live == UINT32_MAX) return NO_MEMORY;
-    if (table->live >= table->limit && table_is_brimming(table) && table_make_room(shard, db, table) != OK) {
+    if (table->live >= table->limit && table_is_brimming(table) &&
+        table_make_room(shard, db, table) != OK) {
         return NO_MEMORY;
     }
     if (table->old) table_move(shard, table, HOMES_A_WRITE);
     return OK;
 }
 
-static bool chain_is_flood(const struct table *table, const struct walk *walk, unsigned overflow, uint32_t steps)
+static bool chain_is_flood(const struct table *table, const struct walk *walk, unsigned overflow,
+                           uint32_t steps)
 {
     uint64_t slots = (uint64_t)table->count * GROUP_SLOTS;
 
@@ -198,9 +210,10 @@ static bool chain_is_flood(const struct table *table, const struct walk *walk, u
 }
 
 /* A slot behind the home group, which is full. */
-static __attribute__((noinline)) uint64_t *put_in_chain(struct shard *shard, unsigned db, struct table *table,
-                                                        struct walk *walk, uint64_t hash,
-                                                        const struct entry *entry, struct group **group)
+static __attribute__((noinline)) uint64_t *put_in_chain(struct shard *shard, unsigned db,
+                                                        struct table *table, struct walk *walk,
+                                                        uint64_t hash, const struct entry *entry,
+                                                        struct group **group)
 {
     uint32_t steps;
     unsigned overflow;
@@ -230,7 +243,8 @@ enum status table_insert(struct shard *shard, unsigned db, struct table *table, 
     uint32_t empty;
 
     /* A table without an array has a limit of 0. */
-    if (unlikely(table->live >= table->limit || table->old) && table_prepare(shard, db, table) != OK) {
+    if (unlikely(table->live >= table->limit || table->old) &&
+        table_prepare(shard, db, table) != OK) {
         return NO_MEMORY;
     }
     walk = table_walk_of(table, hash, entry);

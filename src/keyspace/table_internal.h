@@ -1,10 +1,13 @@
 /* table: the entries of one shard in one database, found by hash.
  *
- * Groups stand in the order of the hash: position = 32 bits of it, home group = position * groups >> 32,
- * with any number of groups. So growth is a walk from left to right, and a place in a SCAN is a position.
- * Always: an entry is in exactly one slot of exactly one array; its tag and home follow from its key; every
- * full group between its home and its own counts it in `overflow`.
- * While the table moves to another array, homes below `moved` live in `groups`, all others in `old`.
+ * Groups stand in the order of the hash: position = 32 bits of it, home = position * groups >> 32,
+ * with any number of groups. So growth is a walk from left to right, and a place in a SCAN is a
+ * position.
+ *
+ * Always: an entry is in exactly one slot of exactly one array; its tag and home follow from its
+ * key; every group from its home up to its own, that one left out, counts it in `overflow`.
+ * While the table moves, homes below `moved` live in `groups`, all others in `old`.
+ *
  * Callers have entered the shard. Nothing here frees an entry. */
 #ifndef COATCHECK_TABLE_INTERNAL_H
 #define COATCHECK_TABLE_INTERNAL_H
@@ -16,7 +19,8 @@
 #include "entry_internal.h"
 #include "group_internal.h"
 
-/* Behind its groups an array has a summary of soonest hints, one for each run of groups, and a foot. */
+/* Behind its groups an array has a summary of soonest hints, one for each run of groups, and a
+ * foot. */
 #define RUN_GROUPS 64
 
 struct array_foot {
@@ -31,11 +35,11 @@ struct table {
     struct group *old;    /* NULL: not moving */
     int64_t base;         /* the tick that hints count from (hint_internal.h) */
     uint32_t count, old_count;
-    uint32_t moved; /* old homes that live in `groups` already */
-    uint32_t live;  /* written inside, read by all */
+    uint32_t moved;  /* old homes that live in `groups` already */
+    uint32_t live;   /* written inside, read by all */
     uint32_t mortal; /* those with a deadline; as live */
-    uint32_t limit; /* from so many entries on it wants to grow */
-    uint32_t seed;  /* 0: the plain hash */
+    uint32_t limit;  /* from so many entries on it wants to grow */
+    uint32_t seed;   /* 0: the plain hash */
     uint16_t soonest;
     uint8_t flags;
     uint8_t generation; /* of seeds, for SCAN cursors */
@@ -104,8 +108,8 @@ static inline size_t array_bytes(uint32_t count)
     return array_foot_at(count) + sizeof(struct array_foot);
 }
 
-/* An array that no table reaches any more keeps its count in the header of its first group, so that a list
- * of such arrays can find their feet. */
+/* An array that no table reaches any more keeps its count in the header of its first group, so that
+ * a list of such arrays can find their feet. */
 static inline struct array_foot *array_detached_foot(struct group *groups)
 {
     uint32_t count;
@@ -174,12 +178,13 @@ static inline struct walk table_walk(const struct table *table, uint64_t hash, s
 
 /* Along the chain; and in a table that is on the move or has a seed. */
 struct entry *table_find_on(const struct walk *walk, struct bytes name, struct spot *spot);
-struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name, struct spot *spot);
+struct entry *table_find_moving(const struct table *table, uint64_t hash, struct bytes name,
+                                struct spot *spot);
 
-/* Fills the spot; spot->entry is NULL when there is none. Nearly always the first slot with the tag is the key's,
- * and a group without the tag the only one to be read. */
-static inline __attribute__((always_inline)) struct entry *table_find(const struct table *table, uint64_t hash,
-                                                                      struct bytes name, struct spot *spot)
+/* Fills the spot; spot->entry is NULL when there is none. Nearly always the first slot with the tag
+ * is the key's, and a group without the tag the only one to be read. */
+static inline __attribute__((always_inline)) struct entry *
+table_find(const struct table *table, uint64_t hash, struct bytes name, struct spot *spot)
 {
     struct walk walk;
     struct group *group;
@@ -212,8 +217,8 @@ static inline bool spot_holds(const struct spot *spot)
     return slot_entry(*spot->slot) == spot->entry;
 }
 
-/* Puts a new entry in; its key is not in the table. Fills the spot. NO_MEMORY: every slot is taken and
- * there is no larger array. May move others. */
+/* Puts a new entry in; its key is not in the table. Fills the spot. NO_MEMORY: every slot is taken
+ * and there is no larger array. May move others. */
 enum status table_insert(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
                          struct entry *entry, struct spot *spot);
 
@@ -249,8 +254,8 @@ void table_growth_refused(struct table *table);
 /* Is there far too much room? */
 bool table_is_lean(const struct table *table);
 
-/* How many homes a write moves on: a table of n groups is through after n / 4 of them, long before it would want
- * to grow again, and its old array has not filled up by more than 4 %. */
+/* How many homes a write moves on: a table of n groups is through after n / 4 of them, long before
+ * it would want to grow again, and its old array has not filled up by more than 4 %. */
 #define HOMES_A_WRITE 4
 
 /* Moves so many homes on. */
@@ -260,7 +265,8 @@ void table_move(struct shard *shard, struct table *table, uint32_t homes);
 void table_move_all(struct shard *shard, struct table *table);
 
 /* One slot for an entry that is not in the array. NULL: the array is full. */
-uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps, unsigned *overflow);
+uint64_t *array_put(const struct walk *walk, struct group **group, uint32_t *steps,
+                    unsigned *overflow);
 void array_take(const struct walk *walk, struct group *group, uint64_t *slot);
 
 /* Counters that others read without entering. */

@@ -1,9 +1,12 @@
 /* walk: over the keys of a database: SCAN, a random key, a sample.
  *
  * A cursor is a position in the fixed space of hash prefixes, so it means the same in any array:
- *     | generation 8 | shard 12 | position 32 |      52 bits: below 2^53, for clients that keep it in a double
- * Homes are scanned whole and in order, and an entry counts where its own position says, wherever in the
- * chain it has found room. The generation is that of the table's seed: a re-keyed shard begins again. */
+ *
+ *     | generation 8 | shard 12 | position 32 |
+ *
+ * 52 bits: below 2^53, for clients that keep it in a double. Homes are scanned whole and in order,
+ * and an entry counts where its own position says, wherever in the chain it has found room. The
+ * generation is that of the table's seed: a re-keyed shard begins again. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
 #include "keyspace_internal.h"
@@ -39,8 +42,8 @@ static uint64_t home_begins(uint64_t home, uint32_t count)
 }
 
 /* Sees those of a home's entries whose position is in [scan->position, end). */
-static void scan_home(struct scan *scan, const struct table *table, struct group *groups, uint32_t count,
-                      uint32_t home, uint64_t end)
+static void scan_home(struct scan *scan, const struct table *table, struct group *groups,
+                      uint32_t count, uint32_t home, uint64_t end)
 {
     uint64_t seen = scan->seen;
     uint32_t at = home;
@@ -96,7 +99,8 @@ static bool scan_shard(struct scan *scan, struct shard *shard, struct table *tab
 {
     if (!table->groups || table->live == 0) return true;
     if (unlikely(table->flags & TABLE_REKEYING)) {
-        /* Old homes are in the order of another seed. It does not happen by chance; get it over with. */
+        /* Old homes are in the order of another seed. It does not happen by chance; get it over
+         * with. */
         table_move(shard, table, MOVES_A_HOLD);
         return false;
     }
@@ -171,7 +175,8 @@ static struct entry *table_draw(const struct table *table, uint64_t *dice)
 }
 
 /* A shard drawn by how many keys it holds, as they stand at this moment. */
-static struct shard *draw_shard(struct keyspace *keyspace, unsigned db, uint64_t total, uint64_t *dice)
+static struct shard *draw_shard(struct keyspace *keyspace, unsigned db, uint64_t total,
+                                uint64_t *dice)
 {
     uint64_t left = random_below(dice, total);
 
@@ -219,8 +224,9 @@ static enum status first_key(struct keyspace *keyspace, unsigned db, struct byte
     return first.status;
 }
 
-#define DRAWS 64       /* shards */
-#define DRAWS_INSIDE 64 /* slots; one in three is taken in the emptiest table that does not shrink */
+#define DRAWS 64 /* shards */
+#define DRAWS_INSIDE                                                                               \
+    64 /* slots; one in three is taken in the emptiest table that does not shrink */
 
 enum status keyspace_random_key(struct keyspace *keyspace, unsigned db, struct bytes *into)
 {
@@ -259,8 +265,9 @@ struct ttl_sample {
     int64_t count;
 };
 
-/* Some groups that stand beside each other: neighbours in hash order have nothing else in common. */
-static void sample_table(const struct table *table, uint64_t *dice, int64_t now_ms, struct ttl_sample *sample)
+/* Some groups that stand side by side: neighbours in hash order have nothing else in common. */
+static void sample_table(const struct table *table, uint64_t *dice, int64_t now_ms,
+                         struct ttl_sample *sample)
 {
     uint64_t groups = table_group_count(table), at = groups > 0 ? random_below(dice, groups) : 0;
 

@@ -6,8 +6,8 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
-/* From here on giving the pages back takes the kernel so long (some 0.1 us a page) that whoever drops the
- * last reference should not wait for it. */
+/* From here on giving the pages back takes the kernel so long (some 0.1 us a page) that whoever
+ * drops the last reference should not wait for it. */
 #define BURY_FROM ((size_t)8 << 20)
 #define BURY_PIECE ((size_t)2 << 20)
 
@@ -49,8 +49,7 @@ static void blob_lay_out(struct blob *blob)
     dead->end = end;
     dead->next = atomic_load_explicit(&dead_list, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&dead_list, &dead->next, dead,
-                                                  memory_order_release, memory_order_relaxed)) {
-    }
+                                                  memory_order_release, memory_order_relaxed)) {}
 }
 
 void blob_release(struct blob **blob)
@@ -111,8 +110,8 @@ struct blob *blob_make_own(struct blob **blob, size_t room)
     struct blob *mine = *blob, *grown;
     size_t size;
 
-    /* Nobody can add a reference meanwhile: they come from other references or from an entry whose shard
-     * the caller has entered. */
+    /* Nobody can add a reference meanwhile: they come from other references or from an entry whose
+     * shard the caller has entered. */
     if (atomic_load_explicit(&mine->references, memory_order_acquire) == 1) {
         if (room <= mine->room) return mine;
         size = room < SIZE_MAX / 4 ? block_size(room + room / 4) : 0;

@@ -1,10 +1,11 @@
-/* table_bench: what the key space costs without a server round it. Not a test: it asserts nothing about time.
+/* table_bench: what the key space costs without a server round it. Not a test: it asserts nothing
+ * about time.
  *
  *     build/.../tests/table_bench [keys ...]          default 100000 5000000
  *
- * Prints nanoseconds per operation (one thread, locks taken) and bytes per key. Names are 16 bytes and values
- * 64; lookups are in random order. "ahead" prefetches as the server's turn does: groups of 32 lookups, first
- * their heads and groups, then their entries, then the reads. */
+ * Prints nanoseconds per operation (one thread, locks taken) and bytes per key. Names are 16 bytes
+ * and values 64; lookups are in random order. "ahead" prefetches as the server's turn does: groups
+ * of 32 lookups, first their heads and groups, then their entries, then the reads. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ static double ns_since(uint64_t began, uint64_t count)
     return (double)(cpu_ns() - began) / (double)count;
 }
 
-/* How long the slowest operations took: the 99.9th and 99.99th of a hundred, in ns, from a plain histogram. */
+/* How long the slowest operations took: the 99.9th and 99.99th of a hundred, in ns, from a plain
+ * histogram. */
 #define STEPS 4096
 #define STEP_NS 50
 static uint64_t histogram[STEPS];
@@ -94,8 +96,8 @@ static void put_all(int64_t deadline_ms, const char *what)
         from = now;
     }
     if (!what) return;
-    printf("  %-32s %7.1f ns   p99.9 %" PRIu64 " p99.99 %" PRIu64 " ns\n", what, ns_since(began, keys),
-           percentile_ns(0.999), percentile_ns(0.9999));
+    printf("  %-32s %7.1f ns   p99.9 %" PRIu64 " p99.99 %" PRIu64 " ns\n", what,
+           ns_since(began, keys), percentile_ns(0.999), percentile_ns(0.9999));
 }
 
 static uint64_t *orders; /* numbers of keys to look up, drawn beforehand */
@@ -185,7 +187,8 @@ static void expire_all(void)
         }
     }
     printf("  %-32s %7.1f ns   %" PRIu64 " slices of 50 us: p99 %" PRIu64 " p99.9 %" PRIu64 " ns\n",
-           "expire, a key", ns_since(began, left), slices, percentile_ns(0.99), percentile_ns(0.999));
+           "expire, a key", ns_since(began, left), slices, percentile_ns(0.99),
+           percentile_ns(0.999));
     clock_release();
 }
 
@@ -235,8 +238,8 @@ static void tell_bytes(size_t before)
     keyspace_read_shape(keyspace, 0, &shape);
     printf("  %-32s %7.1f      payload %d, table %.1f, load %.3f, longest chain %" PRIu64 "\n",
            "bytes a key", (double)(figures.allocated - before) / (double)keys, NAME_LEN + VALUE_LEN,
-           (double)shape.bytes_of_tables / (double)keys, (double)shape.live / (double)(shape.groups * 7),
-           shape.longest_chain);
+           (double)shape.bytes_of_tables / (double)keys,
+           (double)shape.live / (double)(shape.groups * 7), shape.longest_chain);
 }
 
 static void bench(void)

@@ -1,5 +1,5 @@
-/* box_help: a container as simple as can be, to see what the key space does with containers: it holds a
- * number of elements, and tells how many boxes are alive. */
+/* box_help: a container as simple as can be, to see what the key space does with containers: it
+ * holds a number of elements, and tells how many boxes are alive. */
 #ifndef COATCHECK_TESTS_BOX_HELP_H
 #define COATCHECK_TESTS_BOX_HELP_H
 

@@ -1,4 +1,5 @@
-/* keyspace_help: short words for tests that talk to a key space: each enters, does one thing, leaves. */
+/* keyspace_help: short words for tests that talk to a key space: each enters, does one thing,
+ * leaves. */
 #ifndef COATCHECK_TESTS_KEYSPACE_HELP_H
 #define COATCHECK_TESTS_KEYSPACE_HELP_H
 
@@ -26,8 +27,8 @@ static inline struct keyspace *new_keyspace(unsigned shards, unsigned databases)
     return keyspace;
 }
 
-static inline enum status put(struct keyspace *keyspace, unsigned db, struct bytes name, struct bytes value,
-                              int64_t deadline_ms)
+static inline enum status put(struct keyspace *keyspace, unsigned db, struct bytes name,
+                              struct bytes value, int64_t deadline_ms)
 {
     struct key key;
     struct spot spot;
@@ -68,8 +69,8 @@ static inline bool exists(struct keyspace *keyspace, unsigned db, struct bytes n
 }
 
 /* Is it there with this value and this deadline? */
-static inline bool holds(struct keyspace *keyspace, unsigned db, struct bytes name, struct bytes value,
-                         int64_t deadline_ms)
+static inline bool holds(struct keyspace *keyspace, unsigned db, struct bytes name,
+                         struct bytes value, int64_t deadline_ms)
 {
     char scratch[NUMBER_MAX_TEXT];
     struct entry *entry;
@@ -80,8 +81,8 @@ static inline bool holds(struct keyspace *keyspace, unsigned db, struct bytes na
     shard_enter(key.shard);
     entry = key_read(&key);
     if (entry) {
-        same = bytes_equal(entry_string(entry, scratch), value) && entry_deadline_ms(entry) == deadline_ms &&
-               bytes_equal(entry_key(entry), name);
+        same = bytes_equal(entry_string(entry, scratch), value) &&
+               entry_deadline_ms(entry) == deadline_ms && bytes_equal(entry_key(entry), name);
     }
     shard_leave(key.shard);
     return same;

@@ -74,7 +74,8 @@ static void the_drawings_in_the_header_are_true(void **state)
 
 static void a_deadline_takes_five_bytes_until_2054_and_eight_beyond(void **state)
 {
-    static const uint8_t five[] = {0x20, 0x01, 0x02, 0x01, 0x02, 0x03, 0x04, 0x05, 0x6b, 0x68, 0x69};
+    static const uint8_t five[] = {0x20, 0x01, 0x02, 0x01, 0x02, 0x03,
+                                   0x04, 0x05, 0x6b, 0x68, 0x69};
     int64_t last = ENTRY_EPOCH_MS + ((int64_t)1 << 40) - 1;
 
     (void)state;
@@ -106,7 +107,8 @@ static void lengths_keep_their_bytes_at_every_border(void **state)
     for (size_t i = 0; i < 200000; i++) text[i] = (char)(i * 31 + 'a');
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         for (size_t j = 0; j < sizeof lens / sizeof lens[0]; j++) {
-            struct bytes name = bytes_of(text, lens[i]), value = bytes_of(text + 1, lens[j] - (lens[j] == 200000));
+            struct bytes name = bytes_of(text, lens[i]),
+                         value = bytes_of(text + 1, lens[j] - (lens[j] == 200000));
 
             assert_int_equal(put(keyspace, 0, name, value, NEVER), OK);
             assert_true(holds(keyspace, 0, name, value, NEVER));
@@ -154,7 +156,8 @@ static void block_sizes_are_what_the_allocator_hands_out(void **state)
         assert_int_equal(entry_block_size(block), block);
         assert_int_equal(entry_block_below(block), block);
         if (size >= 2 * ENTRY_MIN_BLOCK) {
-            assert_true(entry_block_below(size) <= size && entry_block_below(size) + size / 4 + 16 > size);
+            assert_true(entry_block_below(size) <= size &&
+                        entry_block_below(size) + size / 4 + 16 > size);
             assert_int_equal(entry_block_size(entry_block_below(size)), entry_block_below(size));
         }
 #ifdef COATCHECK_JEMALLOC
@@ -190,9 +193,19 @@ static void encodings_are_those_that_redis_names(void **state)
 
 static void integers_are_kept_as_integers_when_they_print_the_same(void **state)
 {
-    static const char *const as_int[] = {"0", "-1", "9223372036854775807", "-9223372036854775808", "10000"};
-    static const char *const as_text[] = {"",   "-",   "+1", "01", "-0", "1 ", " 1", "9223372036854775808",
-                                          "1.0", "--1", "-9223372036854775809"};
+    static const char *const as_int[] = {"0", "-1", "9223372036854775807", "-9223372036854775808",
+                                         "10000"};
+    static const char *const as_text[] = {"",
+                                          "-",
+                                          "+1",
+                                          "01",
+                                          "-0",
+                                          "1 ",
+                                          " 1",
+                                          "9223372036854775808",
+                                          "1.0",
+                                          "--1",
+                                          "-9223372036854775809"};
 
     (void)state;
     for (size_t i = 0; i < sizeof as_int / sizeof as_int[0]; i++) {
@@ -223,7 +236,8 @@ static void a_value_of_much_the_same_size_is_written_over_in_place(void **state)
     assert_ptr_equal(entry_of(BYTES("0123456789abcdef")), was);
     set_deadline(BYTES("0123456789abcdef"), 1900000000000);
     assert_ptr_equal(entry_of(BYTES("0123456789abcdef")), was);
-    assert_true(holds(keyspace, 0, BYTES("0123456789abcdef"), BYTES("shorter by a few b"), 1900000000000));
+    assert_true(
+        holds(keyspace, 0, BYTES("0123456789abcdef"), BYTES("shorter by a few b"), 1900000000000));
     put(keyspace, 0, BYTES("0123456789abcdef"), BYTES("v"), NEVER);
     assert_true(holds(keyspace, 0, BYTES("0123456789abcdef"), BYTES("v"), NEVER));
     assert_int_equal(entry_used_bytes(entry_of(BYTES("0123456789abcdef"))),
@@ -253,7 +267,8 @@ static void a_string_grows_byte_by_byte_and_its_new_bytes_are_zero(void **state)
 
     (void)state;
     while (len < 100000) {
-        size_t more = 1 + random_below(&dice, len < 2000 ? 3 : 2000), gap = random_below(&dice, 2) * 3;
+        size_t more = 1 + random_below(&dice, len < 2000 ? 3 : 2000),
+               gap = random_below(&dice, 2) * 3;
         char tail[2048];
 
         memset(tail, 'a' + (int)random_below(&dice, 26), more);

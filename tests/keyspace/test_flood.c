@@ -1,5 +1,5 @@
-/* Somebody knows the hash and sends keys that fall together. Tests never draw the process's secret, so that the
- * hash is known here; what cannot be known is the seed of a re-keyed table. */
+/* Somebody knows the hash and sends keys that fall together. Tests never draw the process's secret,
+ * so that the hash is known here; what cannot be known is the seed of a re-keyed table. */
 #include "keyspace/keyspace_help.h"
 #include "../../src/keyspace/shard_internal.h"
 
@@ -37,7 +37,8 @@ static void find_flood(uint64_t *numbers, unsigned count)
     unsigned found = 0;
 
     for (uint64_t number = 0; found < count; number++) {
-        if (place_position(hash_bytes(flood_name(room, number))) >> 20 == 0) numbers[found++] = number;
+        if (place_position(hash_bytes(flood_name(room, number))) >> 20 == 0)
+            numbers[found++] = number;
     }
 }
 
@@ -70,7 +71,8 @@ static unsigned groups_read_when_absent(struct bytes name)
     shard_enter(key.shard);
     table = shard_table(key.shard, 0);
     walk = table_walk(table, key.hash, name);
-    for (at = walk.home; walk.groups[at].overflow != 0; groups++) at = at + 1 == walk.count ? 0 : at + 1;
+    for (at = walk.home; walk.groups[at].overflow != 0; groups++)
+        at = at + 1 == walk.count ? 0 : at + 1;
     shard_leave(key.shard);
     return groups;
 }
@@ -121,9 +123,11 @@ static void keys_that_fall_together_are_scattered_again(void **state)
         flooded += groups;
         if (groups > worst) worst = groups;
     }
-    for (uint64_t i = 0; i < 10000; i++) absent += groups_read_when_absent(flood_name(room, UINT64_MAX - i));
-    print_message("groups a lookup reads: calm %.2f, flooded %.2f, at worst %u, of an absent key %.2f\n",
-                  calm / ORDINARY, flooded / FLOOD, worst, absent / 10000);
+    for (uint64_t i = 0; i < 10000; i++)
+        absent += groups_read_when_absent(flood_name(room, UINT64_MAX - i));
+    print_message(
+        "groups a lookup reads: calm %.2f, flooded %.2f, at worst %u, of an absent key %.2f\n",
+        calm / ORDINARY, flooded / FLOOD, worst, absent / 10000);
     assert_true(flooded / FLOOD < 2 * calm / ORDINARY);
     /* The new seed is drawn, and so is the worst of its chains: some fifty groups, rarely more. */
     assert_true(worst < 250);
@@ -155,7 +159,8 @@ static void a_flood_while_the_table_moves_is_stopped_as_well(void **state)
     keyspace_check(keyspace);
     settle();
     assert_true(rekeyed() >= 1);
-    for (unsigned i = 0; i < FLOOD; i++) assert_true(groups_read(0, flood_name(room, numbers[i])) < 60);
+    for (unsigned i = 0; i < FLOOD; i++)
+        assert_true(groups_read(0, flood_name(room, numbers[i])) < 60);
 }
 
 static void filling_group_after_group_to_the_brim_is_noticed(void **state)
@@ -264,16 +269,21 @@ static void without_memory_for_a_new_seed_the_table_lives_on(void **state)
     }
     assert_int_equal(rekeyed(), 0);
     keyspace_check(keyspace);
-    for (unsigned i = 0; i < FLOOD; i++) assert_true(exists(keyspace, 0, flood_name(room, numbers[i])));
+    for (unsigned i = 0; i < FLOOD; i++)
+        assert_true(exists(keyspace, 0, flood_name(room, numbers[i])));
     /* And counts that stuck at their greatest do no harm when keys go. */
-    for (unsigned i = 0; i < FLOOD; i += 2) assert_true(drop(keyspace, 0, flood_name(room, numbers[i])));
+    for (unsigned i = 0; i < FLOOD; i += 2)
+        assert_true(drop(keyspace, 0, flood_name(room, numbers[i])));
     keyspace_check(keyspace);
     /* With memory again, the flood is met as soon as it goes on. */
-    for (unsigned i = 0; i < FLOOD; i += 2) put(keyspace, 0, flood_name(room, numbers[i]), BYTES("v"), NEVER);
+    for (unsigned i = 0; i < FLOOD; i += 2)
+        put(keyspace, 0, flood_name(room, numbers[i]), BYTES("v"), NEVER);
     settle();
     assert_int_equal(rekeyed(), 1);
-    for (unsigned i = 0; i < FLOOD; i++) assert_true(groups_read(0, flood_name(room, numbers[i])) < 60);
-    for (unsigned i = 1; i < FLOOD; i += 2) assert_true(exists(keyspace, 0, flood_name(room, numbers[i])));
+    for (unsigned i = 0; i < FLOOD; i++)
+        assert_true(groups_read(0, flood_name(room, numbers[i])) < 60);
+    for (unsigned i = 1; i < FLOOD; i += 2)
+        assert_true(exists(keyspace, 0, flood_name(room, numbers[i])));
 }
 
 int main(void)

@@ -49,7 +49,9 @@ static void fill(unsigned db, uint64_t count, int64_t deadline_ms)
     char room[32];
 
     for (uint64_t i = 0; i < count; i++) {
-        assert_int_equal(put(keyspace, db, numbered(room, i), BYTES("some value of some bytes"), deadline_ms), OK);
+        assert_int_equal(
+            put(keyspace, db, numbered(room, i), BYTES("some value of some bytes"), deadline_ms),
+            OK);
     }
 }
 
@@ -142,15 +144,15 @@ static void swapping_exchanges_two_databases_with_their_deadlines(void **state)
     assert_int_equal(swap(0, 1), OK);
     assert_int_equal(keyspace_count(keyspace, 0), 500);
     assert_int_equal(keyspace_count(keyspace, 1), 3000);
-    assert_true(holds(keyspace, 1, BYTES("key:7"), BYTES("some value of some bytes"), NOW_MS + 1000));
+    assert_true(
+        holds(keyspace, 1, BYTES("key:7"), BYTES("some value of some bytes"), NOW_MS + 1000));
     assert_int_equal(swap(1, 2), OK); /* the other was never written to */
     assert_int_equal(keyspace_count(keyspace, 1), 0);
     assert_int_equal(swap(2, 2), OK);
     assert_int_equal(keyspace_count_volatile(keyspace, 2), 3000);
     keyspace_check(keyspace);
     clock_set_ms(NOW_MS + 1300);
-    while (keyspace_housekeep(keyspace, 0, 1, 1000) == HOUSE_BEHIND) {
-    }
+    while (keyspace_housekeep(keyspace, 0, 1, 1000) == HOUSE_BEHIND) {}
     assert_int_equal(keyspace_count(keyspace, 2), 0);
     assert_int_equal(keyspace_count(keyspace, 0), 500);
 }

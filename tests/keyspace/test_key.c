@@ -283,11 +283,13 @@ static void a_spot_survives_what_other_keys_do_in_the_same_session(void **state)
         assert_int_equal(key_put_string(&key, &other, BYTES("x"), NEVER), OK);
     }
     assert_int_equal(key_put_string(&absent, &empty, BYTES("now there"), NEVER), OK);
-    assert_int_equal(key_put_string(&first, &spot, BYTES("a much longer value than before"), NEVER), OK);
+    assert_int_equal(key_put_string(&first, &spot, BYTES("a much longer value than before"), NEVER),
+                     OK);
     assert_int_equal(key_set_deadline(&first, &spot, NOW_MS + 99), OK);
     keyspace_check(keyspace);
     keyspace_leave_all(keyspace);
-    assert_true(holds(keyspace, 0, BYTES("first"), BYTES("a much longer value than before"), NOW_MS + 99));
+    assert_true(
+        holds(keyspace, 0, BYTES("first"), BYTES("a much longer value than before"), NOW_MS + 99));
     assert_true(holds(keyspace, 0, BYTES("absent"), BYTES("now there"), NEVER));
     assert_int_equal(keyspace_count(keyspace, 0), 20002);
 }
@@ -353,8 +355,8 @@ static void listen(const struct change *change)
     snprintf(heard_event, sizeof heard_event, "%s", change->event);
     snprintf(heard_key, sizeof heard_key, "%.*s", (int)change->key.len, change->key.at);
     assert_int_equal(change->effect_words, 2);
-    snprintf(heard_effect, sizeof heard_effect, "%.*s %.*s", (int)change->effect[0].len, change->effect[0].at,
-             (int)change->effect[1].len, change->effect[1].at);
+    snprintf(heard_effect, sizeof heard_effect, "%.*s %.*s", (int)change->effect[0].len,
+             change->effect[0].at, (int)change->effect[1].len, change->effect[1].at);
 }
 
 static void whoever_listens_hears_of_expired_and_evicted_keys(void **state)
@@ -391,7 +393,8 @@ static void whoever_listens_hears_of_expired_and_evicted_keys(void **state)
 
 static void hits_and_misses_are_counted_by_readers_only(void **state)
 {
-    int64_t hits = METRIC_SUM(keyspace, keyspace_hits), misses = METRIC_SUM(keyspace, keyspace_misses);
+    int64_t hits = METRIC_SUM(keyspace, keyspace_hits),
+            misses = METRIC_SUM(keyspace, keyspace_misses);
 
     (void)state;
     put(keyspace, 0, BYTES("k"), BYTES("v"), NEVER);
@@ -405,7 +408,8 @@ static void hits_and_misses_are_counted_by_readers_only(void **state)
     assert_int_equal(METRIC_SUM(keyspace, keyspace_misses), misses + 2);
 }
 
-/* One of everything that allocates. False: something answered NO_MEMORY, and then nothing may have changed. */
+/* One of everything that allocates. False: something answered NO_MEMORY, and then nothing may have
+ * changed. */
 static bool try_it(unsigned what)
 {
     static char large[70000];
@@ -427,7 +431,8 @@ static bool try_it(unsigned what)
     case 5:
     case 6:
         enter_both(0, "old", 2, "elsewhere");
-        done = what == 5 ? key_move(&from, &source, &to) == OK : key_copy(&from, &source, &to) == OK;
+        done =
+            what == 5 ? key_move(&from, &source, &to) == OK : key_copy(&from, &source, &to) == OK;
         leave_both();
         return done;
     case 7:
@@ -486,7 +491,8 @@ static void no_memory_at_any_point_loses_nothing(void **state)
             keyspace = new_keyspace(4, 3);
             assert_int_equal(put(keyspace, 0, BYTES("old"), BYTES("1234567890x"), NEVER), OK);
             assert_int_equal(put_box(0, BYTES("box"), 7, NEVER), OK);
-            assert_int_equal(put(keyspace, 0, BYTES("blob"), bytes_of(large, sizeof large), NEVER), OK);
+            assert_int_equal(put(keyspace, 0, BYTES("blob"), bytes_of(large, sizeof large), NEVER),
+                             OK);
             mem_fail_after(n);
             done = try_it(what);
             mem_fail_after(0);
@@ -504,7 +510,8 @@ static void no_memory_at_any_point_loses_nothing(void **state)
     assert_true(failures >= 12);
 }
 
-static void a_table_that_gets_no_memory_to_grow_fills_up_and_then_refuses_only_what_is_new(void **state)
+static void
+a_table_that_gets_no_memory_to_grow_fills_up_and_then_refuses_only_what_is_new(void **state)
 {
     uint64_t stored = 0, refused = 0;
     char room[32];
@@ -512,8 +519,10 @@ static void a_table_that_gets_no_memory_to_grow_fills_up_and_then_refuses_only_w
     (void)state;
     keyspace_free(&keyspace);
     keyspace = new_keyspace(1, 1);
-    /* Allocations of one put: the entry, and then perhaps an array. Let the arrays fail, by hand. */
-    for (uint64_t i = 0; i < 300; i++) assert_int_equal(put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER), OK);
+    /* Allocations of one put: the entry, and then perhaps an array. Let the arrays fail, by hand.
+     */
+    for (uint64_t i = 0; i < 300; i++)
+        assert_int_equal(put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER), OK);
     for (uint64_t i = 300; i < 5000 && refused < 3; i++) {
         enum status status;
 
@@ -534,7 +543,8 @@ static void a_table_that_gets_no_memory_to_grow_fills_up_and_then_refuses_only_w
     assert_int_equal(stored % 7, 0); /* to the last slot */
     assert_int_equal(put(keyspace, 0, numbered(room, 1), BYTES("w"), NEVER), OK);
     /* Once there is memory it goes on. */
-    for (uint64_t i = stored; i < 5000; i++) assert_int_equal(put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER), OK);
+    for (uint64_t i = stored; i < 5000; i++)
+        assert_int_equal(put(keyspace, 0, numbered(room, i), BYTES("v"), NEVER), OK);
     keyspace_check(keyspace);
     for (uint64_t i = 0; i < 5000; i++) assert_true(exists(keyspace, 0, numbered(room, i)));
 }

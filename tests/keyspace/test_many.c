@@ -13,8 +13,9 @@
 #define NAMES 24
 #define MOST 100
 
-static const char *const names[NAMES] = {"a", "b", "c",  "d",  "e",  "f",  "g",  "h",  "i",    "j",    "k",    "l",
-                                         "m", "n", "aa", "bb", "cc", "dd", "ee", "ff", "keys", "coat", "hat9", ""};
+static const char *const names[NAMES] = {"a",  "b",  "c",  "d",  "e",    "f",    "g",    "h",
+                                         "i",  "j",  "k",  "l",  "m",    "n",    "aa",   "bb",
+                                         "cc", "dd", "ee", "ff", "keys", "coat", "hat9", ""};
 static char letters[BLOB_FROM + 1];
 
 /* What the keys should hold; at NULL: nothing. */

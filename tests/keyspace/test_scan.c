@@ -222,7 +222,8 @@ static void expired_keys_are_not_shown(void **state)
 
     (void)state;
     put_steady();
-    for (uint64_t i = 0; i < 5000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), NOW_MS + 10);
+    for (uint64_t i = 0; i < 5000; i++)
+        put(keyspace, 0, numbered(room, i), BYTES("v"), NOW_MS + 10);
     clock_set_ms(NOW_MS + 10);
     memset(&seen, 0, sizeof seen);
     do {
@@ -276,7 +277,8 @@ static void a_random_key_is_found_among_expired_ones(void **state)
     char room[32];
 
     (void)state;
-    for (uint64_t i = 0; i < 20000; i++) put(keyspace, 0, numbered(room, i), BYTES("v"), NOW_MS + 10);
+    for (uint64_t i = 0; i < 20000; i++)
+        put(keyspace, 0, numbered(room, i), BYTES("v"), NOW_MS + 10);
     put(keyspace, 0, BYTES("alive"), BYTES("v"), NEVER);
     clock_set_ms(NOW_MS + 20);
     assert_int_equal(keyspace_random_key(keyspace, 0, &name), OK);

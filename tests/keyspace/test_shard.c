@@ -1,4 +1,5 @@
-/* Eight threads in few shards: what must hold between them. Short under a sanitizer, which looks harder. */
+/* Eight threads in few shards: what must hold between them. Short under a sanitizer, which looks
+ * harder. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include "keyspace/keyspace_help.h"
@@ -64,7 +65,9 @@ static void write_own_name(const struct key *key, uint64_t *dice)
     shard_enter(key->shard);
     key_find(key, &spot);
     expect(key_put_string(key, &spot, bytes_of(value, len),
-                          random_below(dice, 2) ? NEVER : clock_now_ms() + 1 + (int64_t)random_below(dice, 400)) == OK);
+                          random_below(dice, 2)
+                              ? NEVER
+                              : clock_now_ms() + 1 + (int64_t)random_below(dice, 400)) == OK);
     shard_leave(key->shard);
 }
 
@@ -224,7 +227,8 @@ static void pay(uint64_t *dice)
     struct spot spots[2];
     int64_t sum = (int64_t)random_below(dice, 100);
 
-    for (unsigned i = 0; i < 2; i++) key_init(&keys[i], keyspace, 0, account(rooms[i], random_below(dice, ACCOUNTS)));
+    for (unsigned i = 0; i < 2; i++)
+        key_init(&keys[i], keyspace, 0, account(rooms[i], random_below(dice, ACCOUNTS)));
     shards_enter(keys, 2);
     if (!bytes_equal(keys[0].name, keys[1].name)) {
         expect(key_put_int(&keys[0], &spots[0], balance(&keys[0], &spots[0]) - sum, NEVER) == OK);
@@ -305,7 +309,8 @@ static void entering_the_same_shard_through_many_keys_takes_it_once(void **state
 
     (void)state;
     for (unsigned count = 0; count <= 300; count++) {
-        for (unsigned i = 0; i < count; i++) key_init(&keys[i], keyspace, 0, numbered(rooms[i], count * 7 + i));
+        for (unsigned i = 0; i < count; i++)
+            key_init(&keys[i], keyspace, 0, numbered(rooms[i], count * 7 + i));
         shards_enter(keys, count);
         shards_leave(keys, count);
     }
@@ -321,7 +326,8 @@ static void tables_grow_as_well_when_shards_are_entered_by_twos(void **state)
 
     (void)state;
     for (uint64_t number = 0; number < 20000; number += 2) {
-        for (unsigned i = 0; i < 2; i++) key_init(&keys[i], keyspace, 0, numbered(rooms[i], number + i));
+        for (unsigned i = 0; i < 2; i++)
+            key_init(&keys[i], keyspace, 0, numbered(rooms[i], number + i));
         shards_enter(keys, 2);
         for (unsigned i = 0; i < 2; i++) {
             struct spot spot;
@@ -408,7 +414,8 @@ static void a_key_is_always_in_the_same_shard(void **state)
         struct keyspace *other = new_keyspace(shards[s], 1);
 
         assert_int_equal(keyspace_shards(other), shards[s]);
-        for (uint64_t i = 0; i < 5000; i++) assert_int_equal(put(other, 0, numbered(room, i), BYTES("v"), NEVER), OK);
+        for (uint64_t i = 0; i < 5000; i++)
+            assert_int_equal(put(other, 0, numbered(room, i), BYTES("v"), NEVER), OK);
         for (uint64_t i = 0; i < 5000; i++) assert_true(exists(other, 0, numbered(room, i)));
         keyspace_check(other);
         keyspace_free(&other);

@@ -207,7 +207,8 @@ static void tags_are_found_in_every_slot_and_nowhere_else(void **state)
         for (unsigned i = 0; i < GROUP_SLOTS; i++) {
             uint16_t other = (uint16_t)(1 + random_below(&dice, round % 2 ? 3 : 65535));
 
-            if (random_below(&dice, 3)) group.slots[i] = (uint64_t)other << POINTER_BITS | (0x1000 + i * 16);
+            if (random_below(&dice, 3))
+                group.slots[i] = (uint64_t)other << POINTER_BITS | (0x1000 + i * 16);
         }
         wanted = random_below(&dice, 4) ? tag : 0;
         slots = group_match(&group, wanted);

@@ -72,7 +72,8 @@ struct model_item *model_find(struct model *model, unsigned db, struct bytes key
     return item && item->deadline_ms > now_ms ? item : NULL;
 }
 
-void model_put(struct model *model, unsigned db, struct bytes key, struct bytes value, int64_t deadline_ms)
+void model_put(struct model *model, unsigned db, struct bytes key, struct bytes value,
+               int64_t deadline_ms)
 {
     struct model_item *item;
     struct bytes copy = bytes_copy(value);
@@ -165,9 +166,11 @@ uint64_t model_count(const struct model *model, unsigned db)
     return count;
 }
 
-void model_each(struct model *model, void (*see)(void *context, struct model_item *item), void *context)
+void model_each(struct model *model, void (*see)(void *context, struct model_item *item),
+                void *context)
 {
     for (unsigned i = 0; i < CHAINS; i++) {
-        for (struct model_item *item = model->chains[i]; item; item = item->next) see(context, item);
+        for (struct model_item *item = model->chains[i]; item; item = item->next)
+            see(context, item);
     }
 }

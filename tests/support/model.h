@@ -1,5 +1,5 @@
-/* model: a map as plain as it can be, to hold the key space against: chains from a fixed array, no hints,
- * no growth, nothing clever. Values are text; deadlines are compared when asked. */
+/* model: a map as plain as it can be, to hold the key space against: chains from a fixed array, no
+ * hints, no growth, nothing clever. Values are text; deadlines are compared when asked. */
 #ifndef COATCHECK_TESTS_MODEL_H
 #define COATCHECK_TESTS_MODEL_H
 
@@ -24,7 +24,8 @@ void model_free(struct model **model);
 struct model_item *model_find(struct model *model, unsigned db, struct bytes key, int64_t now_ms);
 
 /* Copies key and value; replaces what was there. */
-void model_put(struct model *model, unsigned db, struct bytes key, struct bytes value, int64_t deadline_ms);
+void model_put(struct model *model, unsigned db, struct bytes key, struct bytes value,
+               int64_t deadline_ms);
 bool model_remove(struct model *model, unsigned db, struct bytes key);
 
 /* Drops whatever is past its deadline; returns how many. */
@@ -33,6 +34,7 @@ void model_flush(struct model *model, unsigned db);
 void model_swap(struct model *model, unsigned a, unsigned b);
 
 uint64_t model_count(const struct model *model, unsigned db);
-void model_each(struct model *model, void (*see)(void *context, struct model_item *item), void *context);
+void model_each(struct model *model, void (*see)(void *context, struct model_item *item),
+                void *context);
 
 #endif

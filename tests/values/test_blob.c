@@ -197,8 +197,7 @@ static void several_threads_may_bury(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, bury_until_empty, NULL), 0);
     }
     for (unsigned i = 0; i < HOLDERS; i++) pthread_join(threads[i], NULL);
-    while (!blob_bury_some()) {
-    }
+    while (!blob_bury_some()) {}
     assert_true(blob_bury_some());
 }
 
