@@ -69,6 +69,14 @@ def same_kind(left, right, _):
     return left[:1] == right[:1]
 
 
+def same_shape(left, right, _):
+    """For what is drawn by chance: as many items of the same kinds."""
+    def shape(reply):
+        kind, value = reply
+        return kind, [shape(item) for item in value] if kind == "array" else None
+    return shape(wire.parse(left)[0]) == shape(wire.parse(right)[0])
+
+
 def weight(left, right, _):
     """redis-server still weighs a key whose deadline has passed until it has dropped it."""
     return left[:1] == right[:1] or (left[:1] == b":" and right in (b"$-1\r\n", b"_\r\n"))
@@ -97,11 +105,12 @@ RULES = {
     "CLIENT ID": same_kind,
     "CLIENT INFO": same_kind,
     "MEMORY USAGE": weight,
+    "ZRANDMEMBER": same_shape,      # which members those are is looked at in zsets.py
     # the texts of HELP are each server's own
     "OBJECT HELP": same_kind, "MEMORY HELP": same_kind, "CLIENT HELP": same_kind, "SLOWLOG HELP": same_kind,
     "LATENCY HELP": same_kind, "INFO": same_kind,
-    # cursors, orders and tables are each server's own; phases.WholeDatabase compares what an iteration finds
-    "SCAN": same_kind, "COMMAND": same_kind, "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
+    # cursors, orders and tables are each server's own; phases.WholeDatabase compares what an iteration finds, zsets.py what ZSCAN does
+    "SCAN": same_kind, "ZSCAN": same_kind, "COMMAND": same_kind, "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
     "COMMAND DOCS": same_kind, "COMMAND INFO": same_kind, "CLIENT LIST": same_kind, "SLOWLOG GET": same_kind, "SLOWLOG LEN": same_kind,
     "LATENCY HISTOGRAM": same_kind, "MEMORY DOCTOR": same_kind, "LOLWUT": same_kind,
 }

@@ -90,6 +90,7 @@ class Run:
         self.whole = {t: phases.WholeDatabase(seed, t.draw.index) for t in self.talkers if t.draw.owner}
         self.with_raw = any(f.__name__.endswith("connection") for f in families)
         self.with_short = any(f.__name__.endswith(("keys", "strings")) for f in families)
+        self.looks = [look for family in families for look in getattr(family, "LOOKS", [])]
         self.counts = {"commands": 0, "states": 0, "keys": 0, "raw": 0, "iterations": 0}
         self.tally = None           # command -> [times, errors], when asked for
 
@@ -107,6 +108,7 @@ class Run:
             if round_number % WHOLE_ROUNDS == 0:
                 for talker, whole in self.whole.items():
                     self.look_at_whole(talker, whole)
+                self.look_at_keys()
             if self.with_raw:
                 self.counts["raw"] += self.raw.turn()
             if self.with_short:
@@ -160,6 +162,16 @@ class Run:
         except state.Mismatch as found:
             raise Failure(found.why, talker, talker.log + found.probes) from found
         self.counts["iterations"] += 1
+
+    def look_at_keys(self):
+        """What a family compares as a whole, among the keys of one connection."""
+        for talker in self.talkers if self.looks else []:
+            for look in self.looks:
+                try:
+                    look(talker.pair, talker.draw)
+                except state.Mismatch as found:
+                    raise Failure(found.why, talker, talker.log + found.probes) from found
+            self.counts["iterations"] += 1
 
     def compare_states(self):
         for db in range(16):
