@@ -55,25 +55,29 @@ static void sweep_group(struct sweep *sweep, struct group *group)
     }
 }
 
-/* False: the hold is over before the run is. */
-static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t run)
+/* The rest of a run, from group *at on. False: the hold is over before the run is, and *at is where to go on:
+ * a deadline beyond the window leaves its group due until the whole table has been passed, so a pass that began
+ * again at what it has seen would never end. */
+static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t *at)
 {
-    struct group *first = &groups[(size_t)run * RUN_GROUPS];
-    uint32_t len = count - run * RUN_GROUPS < RUN_GROUPS ? count - run * RUN_GROUPS : RUN_GROUPS;
-    struct group *due[RUN_GROUPS];
-    uint32_t due_count = 0, soonest = HINT_NONE;
+    uint32_t run = *at / RUN_GROUPS, begin = run * RUN_GROUPS;
+    uint32_t end = count - begin < RUN_GROUPS ? count : begin + RUN_GROUPS;
+    uint32_t due[RUN_GROUPS], due_count = 0, soonest = HINT_NONE;
 
-    for (uint32_t i = 0; i < len; i++) {
-        if (hint_is_due(sweep, first[i].soonest)) due[due_count++] = &first[i];
+    for (uint32_t i = *at; i < end; i++) {
+        if (hint_is_due(sweep, groups[i].soonest)) due[due_count++] = i;
     }
-    if (due_count > 0) group_prefetch_entries(due[0]);
+    if (due_count > 0) group_prefetch_entries(&groups[due[0]]);
     for (uint32_t i = 0; i < due_count; i++) {
-        if (i + 1 < due_count) group_prefetch_entries(due[i + 1]);
-        sweep_group(sweep, due[i]);
-        if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) return false;
+        if (i + 1 < due_count) group_prefetch_entries(&groups[due[i + 1]]);
+        sweep_group(sweep, &groups[due[i]]);
+        if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) {
+            *at = due[i] + 1;
+            if (*at < end) return false;
+        }
     }
-    for (uint32_t i = 0; i < len; i++) {
-        uint32_t ahead = hint_ahead(sweep->table, first[i].soonest);
+    for (uint32_t i = begin; i < end; i++) {
+        uint32_t ahead = hint_ahead(sweep->table, groups[i].soonest);
 
         if (ahead < soonest) soonest = ahead;
     }
@@ -110,20 +114,18 @@ static void table_hint_again(struct sweep *sweep)
     if (raised > table->base) table_set_base(table, raised);
 }
 
-static bool sweep_array(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t *run)
+/* From group *at on; false: *at is where to go on. */
+static bool sweep_array(struct sweep *sweep, struct group *groups, uint32_t count, uint32_t *at)
 {
-    uint32_t runs = groups ? array_runs(count) : 0;
+    while (groups && *at < count) {
+        uint32_t run = *at / RUN_GROUPS;
+        bool due = hint_is_due(sweep, array_summary(groups, count)[run]);
 
-    while (*run < runs) {
-        if (hint_is_due(sweep, array_summary(groups, count)[*run])) {
-            if (!sweep_run(sweep, groups, count, *run)) return false;
-            ++*run;
-            if (clock_ticks() >= sweep->until_ticks) return false;
-        } else {
-            ++*run;
-        }
+        if (due && !sweep_run(sweep, groups, count, at)) return false;
+        *at = (run + 1) * RUN_GROUPS;
+        if (due && clock_ticks() >= sweep->until_ticks) return false;
     }
-    *run = 0;
+    *at = 0;
     return true;
 }
 
@@ -131,11 +133,13 @@ static bool sweep_array(struct sweep *sweep, struct group *groups, uint32_t coun
 static bool sweep_table(struct sweep *sweep)
 {
     struct table *table = sweep->table;
-    uint32_t run_of_old = 0;
+    struct shard *shard = sweep->shard;
 
     if (!hint_is_due(sweep, table->soonest)) return true;
-    if (!sweep_array(sweep, table->groups, table->count, &sweep->shard->sweep_run)) return false;
-    if (!sweep_array(sweep, table->old, table->old_count, &run_of_old)) return false;
+    if (!shard->sweep_in_old && !sweep_array(sweep, table->groups, table->count, &shard->sweep_at)) return false;
+    shard->sweep_in_old = true;
+    if (!sweep_array(sweep, table->old, table->old_count, &shard->sweep_at)) return false;
+    shard->sweep_in_old = false;
     table_hint_again(sweep);
     /* Keys may have fallen due behind us, when the pass began in the middle of the table. */
     return !hint_is_due(sweep, table->soonest);

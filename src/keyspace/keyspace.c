@@ -73,7 +73,8 @@ static uint32_t table_detach(struct keyspace *keyspace, struct shard *shard, str
     table->limit = 0;
     table->soonest = 0;
     table->flags = 0;
-    shard->sweep_run = 0;
+    shard->sweep_at = 0;
+    shard->sweep_in_old = false;
     return live;
 }
 
@@ -203,7 +204,8 @@ enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigne
 
         if (!one || !other) return NO_MEMORY; /* at the first shard, or never */
         table_swap(one, other);
-        keyspace->shards[i].sweep_run = 0;
+        keyspace->shards[i].sweep_at = 0;
+        keyspace->shards[i].sweep_in_old = false;
     }
     return OK;
 }

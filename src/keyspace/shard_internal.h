@@ -18,7 +18,8 @@ struct shard {
 
     /* The rest is of whoever has entered. */
     uint32_t growing_db; /* the last that asked for a larger array */
-    uint32_t sweep_run;  /* where the sweep goes on in a table that it could not finish */
+    uint32_t sweep_at;   /* the group where the sweep goes on in a table that it could not finish … */
+    bool sweep_in_old;   /* … or in the old array of that table */
 } __attribute__((aligned(128)));
 
 _Static_assert(sizeof(struct table) == 56, "lock, index and table share a cache line");

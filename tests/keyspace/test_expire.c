@@ -174,6 +174,25 @@ static void deadlines_beyond_the_window_are_found_in_time(void **state)
     assert_true(METRIC_SUM(keyspace, sweep_groups) - looked < 300 * 8);
 }
 
+/* Deadlines beyond the window leave their groups due until the whole table was passed: a slice that is over
+ * after a few groups must be followed by one that goes on there. */
+static void the_shortest_slices_come_to_an_end_too(void **state)
+{
+    char room[32];
+
+    (void)state;
+    for (uint64_t i = 0; i < 20000; i++) {
+        put(keyspace, i % 2, numbered(room, i), BYTES("v"), now_ms + WINDOW_MS * 3);
+    }
+    set_now(now_ms + WINDOW_MS * 3 / 2);
+    for (unsigned i = 0; keyspace_housekeep(keyspace, 0, 1, 0) != HOUSE_CLEAN; i++) assert_true(i < 20000);
+    assert_int_equal(left(), 20000);
+    keyspace_check(keyspace);
+    set_now(NOW_MS + WINDOW_MS * 3 + 300);
+    for (unsigned i = 0; keyspace_housekeep(keyspace, 0, 1, 0) != HOUSE_CLEAN; i++) assert_true(i < 100000);
+    assert_int_equal(left(), 0);
+}
+
 static void a_sweep_that_slept_for_days_still_finds_all(void **state)
 {
     static const int64_t naps_ms[] = {1000,          3600000,         WINDOW_MS, WINDOW_MS * 3 / 2,
@@ -391,6 +410,7 @@ int main(void)
         TEST(the_sweep_finds_every_key_within_a_quarter_of_a_second),
         TEST(nothing_is_looked_at_before_it_is_due),
         TEST(deadlines_beyond_the_window_are_found_in_time),
+        TEST(the_shortest_slices_come_to_an_end_too),
         TEST(a_sweep_that_slept_for_days_still_finds_all),
         TEST(a_clock_that_is_set_back_delays_nothing_once_it_catches_up),
         TEST(a_clock_that_runs_wild_loses_no_deadline),
