@@ -25,16 +25,17 @@ static const char usage[] =
     "                                     runs from when they were due (0: replies are waited "
     "for)\n"
     "  --keys N                           how many keys {k} is drawn from (1000000)\n"
-    "  --distribution D                   uniform, zipf[:THETA] (0.99) or sequential (uniform)\n"
-    "  --first-key N                      where sequential keys begin (0)\n"
+    "  --distribution D                   uniform, zipf[:THETA] (0.99), sequential or shuffled\n"
+    "                                     (uniform)\n"
+    "  --first-key N                      where sequential or shuffled keys begin (0)\n"
     "  --value-size N                     bytes of {v} (64)\n"
-    "  --expect E                         any, ok, pong, integer, value or values (what the\n"
-    "                                     command's name promises)\n"
+    "  --expect E                         any, ok, pong, integer, value, values, bulk or\n"
+    "                                     items:N (what the command's name promises)\n"
     "  --churn                            a new connection for each batch of requests\n"
     "  --seed N                           of the dice (1)\n"
     "  --timeout S                        give up when no reply comes for so long (30)\n"
     "  --server-pid PID                   measure the processor time of this process too\n"
-    "Holes of a command: {k} {k:DIGITS} {v} {r:LOW-HIGH} {d:FIRST+SPAN}\n";
+    "Holes of a command: {k} {k:DIGITS} {v} {r:LOW-HIGH} {n:STEP} {d:FIRST+SPAN} {s:SPAN+JITTER}\n";
 
 enum { THREADS_MOST = 64 };
 
@@ -45,6 +46,7 @@ struct settings {
     enum distribution distribution;
     double theta;
     int expect; /* -1: by the command's name */
+    unsigned items;
     bool churn;
 
     /* whole ones too: a double holds them all */
@@ -106,17 +108,22 @@ static enum distribution distribution_read(const char *text, double *theta)
 {
     if (strcmp(text, "uniform") == 0) return KEYS_UNIFORM;
     if (strcmp(text, "sequential") == 0) return KEYS_SEQUENTIAL;
+    if (strcmp(text, "shuffled") == 0) return KEYS_SHUFFLED;
     if (strncmp(text, "zipf", 4)) give_up("no such distribution", text);
     if (text[4] == ':') *theta = number_or_give_up(text + 5, 0.01, 10);
     return KEYS_ZIPF;
 }
 
-static int expect_read(const char *text)
+static int expect_read(const char *text, unsigned *items)
 {
-    static const char *const names[] = {"any", "ok", "pong", "integer", "value", "values"};
+    static const char *const names[] = {"any", "ok", "pong", "integer", "value", "values", "bulk"};
 
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++)
         if (strcmp(text, names[i]) == 0) return i;
+    if (strncmp(text, "items:", 6) == 0) {
+        *items = (unsigned)number_or_give_up(text + 6, 0, 1e9);
+        return EXPECT_ITEMS;
+    }
     give_up("no such kind of reply", text);
     return -1;
 }
@@ -137,7 +144,7 @@ static void settings_word(struct settings *set, int option, const char *word)
         set->distribution = distribution_read(word, &set->theta);
         return;
     case 'e':
-        set->expect = expect_read(word);
+        set->expect = expect_read(word, &set->items);
         return;
     case 'C':
         set->churn = true;
@@ -309,7 +316,9 @@ static void workload_prepare(struct workload *load, const struct settings *set)
     for (unsigned i = 0; i < set->n_commands; i++) {
         const char *wrong = workload_command(load, set->commands[i]);
         if (wrong) give_up(wrong, set->commands[i]);
-        if (set->expect >= 0) load->shapes[i].expected = (enum expected)set->expect;
+        if (set->expect < 0) continue;
+        load->shapes[i].expected = (enum expected)set->expect;
+        load->shapes[i].n_items = set->items;
     }
 }
 

@@ -134,6 +134,16 @@ static enum verdict values_judge(const struct workload *load, const struct shape
     return all;
 }
 
+static enum verdict items_judge(const struct shape *shape, const char *at, size_t len, size_t *used)
+{
+    struct head head;
+    enum verdict verdict = reply_skip(at, len, used, 0);
+
+    if (verdict != REPLY_RIGHT) return verdict;
+    head_read(at, len, &head);
+    return head.kind == '*' && head.number == shape->n_items ? REPLY_RIGHT : REPLY_WRONG;
+}
+
 static enum verdict line_judge(const char *wanted, size_t wanted_len, const char *at, size_t len,
                                size_t *used)
 {
@@ -158,6 +168,12 @@ enum verdict reply_judge(const struct workload *load, const struct shape *shape,
     case EXPECT_INTEGER:
         verdict = reply_skip(at, len, used, 0);
         return verdict == REPLY_RIGHT && at[0] != ':' ? REPLY_WRONG : verdict;
+    case EXPECT_BULK: /* a double of RESP3 counts as one */
+        verdict = reply_skip(at, len, used, 0);
+        if (verdict != REPLY_RIGHT || at[0] == ',') return verdict;
+        return at[0] == '$' && at[1] != '-' ? REPLY_RIGHT : REPLY_WRONG;
+    case EXPECT_ITEMS:
+        return items_judge(shape, at, len, used);
     case EXPECT_VALUE:
         return value_judge(load, keys[0], at, len, used);
     case EXPECT_VALUES:

@@ -10,13 +10,16 @@
 /* Windows start at 4,096 places: enough that neighbours differ, few enough to stay in the cache. */
 enum { WINDOW_BITS = 12, WORDS_MOST = 2048 };
 
-static uint64_t draw(struct draws *draws)
+static uint64_t scatter(uint64_t x)
 {
-    uint64_t x = draws->state += 0x9e3779b97f4a7c15u;
-
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
+}
+
+static uint64_t draw(struct draws *draws)
+{
+    return scatter(draws->state += 0x9e3779b97f4a7c15u);
 }
 
 static uint64_t draw_below(struct draws *draws, uint64_t limit)
@@ -67,6 +70,25 @@ static uint64_t zipf_draw(const struct workload *load, struct draws *draws)
     }
 }
 
+/* A permutation of 0 .. keys-1 without a table: four rounds of a Feistel network permute the
+ * numbers below a power of four, and one that falls beyond the keys goes round again. */
+static uint64_t shuffled(const struct workload *load, uint64_t number)
+{
+    unsigned bits = load->shuffle_bits;
+    uint64_t mask = ((uint64_t)1 << bits) - 1;
+
+    do {
+        uint64_t high = number >> bits, low = number & mask;
+        for (uint64_t round = 1; round <= 4; round++) {
+            uint64_t mixed = high ^ (scatter(low + (round << 40)) & mask);
+            high = low;
+            low = mixed;
+        }
+        number = high << bits | low;
+    } while (number >= load->keys);
+    return number;
+}
+
 static uint64_t draw_key(const struct workload *load, struct draws *draws)
 {
     uint64_t key;
@@ -77,9 +99,10 @@ static uint64_t draw_key(const struct workload *load, struct draws *draws)
          * the other: a step by a prime scatters the ranks over all keys. */
         return zipf_draw(load, draws) * 2654435761u % load->keys;
     case KEYS_SEQUENTIAL:
+    case KEYS_SHUFFLED:
         key = draws->next_key % load->keys;
         draws->next_key += draws->step;
-        return key;
+        return load->distribution == KEYS_SHUFFLED ? shuffled(load, key) : key;
     default:
         return draw_below(draws, load->keys);
     }
@@ -118,6 +141,11 @@ static size_t write_number_word(char *out, uint64_t number)
     return (size_t)(at - out);
 }
 
+static uint64_t score_of(uint64_t key, uint64_t span)
+{
+    return (uint64_t)(((unsigned __int128)scatter(key + 0x5851f42d4c957f2du) * span) >> 64);
+}
+
 static uint64_t share_of_span(const struct workload *load, uint64_t key, uint64_t span)
 {
     return (uint64_t)((unsigned __int128)key * span / load->keys);
@@ -127,7 +155,8 @@ size_t workload_write(const struct workload *load, const struct shape *shape, st
                       char *out, uint32_t *keys)
 {
     char *at = out;
-    uint64_t key = 0;
+    uint64_t key = 0, number = 0;
+    bool drawn = false; /* by a score that came before its key */
 
     for (unsigned i = 0; i < shape->n_pieces; i++) {
         const struct piece *piece = &shape->pieces[i];
@@ -138,7 +167,8 @@ size_t workload_write(const struct workload *load, const struct shape *shape, st
             at += piece->len;
             break;
         case PIECE_KEY:
-            key = draw_key(load, draws);
+            if (!drawn) key = draw_key(load, draws);
+            drawn = false;
             *keys++ = (uint32_t)key;
             at += write_digits(at, key, piece->width);
             break;
@@ -147,7 +177,18 @@ size_t workload_write(const struct workload *load, const struct shape *shape, st
             at += load->value_size;
             break;
         case PIECE_NUMBER:
-            at += write_number_word(at, piece->from + draw_below(draws, piece->span + 1));
+            number = piece->from + draw_below(draws, piece->span + 1);
+            at += write_number_word(at, number);
+            break;
+        case PIECE_STEP:
+            number += piece->from;
+            at += write_number_word(at, number);
+            break;
+        case PIECE_SCORE:
+            key = draw_key(load, draws);
+            drawn = true;
+            number = score_of(key, piece->span) + draw_below(draws, piece->from + 1);
+            at += write_number_word(at, number);
             break;
         case PIECE_DEADLINE:
             at += write_number_word(at, piece->from + share_of_span(load, key, piece->span));
@@ -259,6 +300,14 @@ static bool word_add_number(struct builder *to, const char *word)
         piece = piece_new(to, PIECE_DEADLINE);
         piece->from = low;
         piece->span = high;
+    } else if (sscanf(word, "{s:%llu+%llu}%n", &low, &high, &end) == 2 && end && !word[end]) {
+        bytes_close(to);
+        piece = piece_new(to, PIECE_SCORE);
+        piece->span = low;
+        piece->from = high;
+    } else if (sscanf(word, "{n:%llu}%n", &low, &end) == 1 && end && !word[end]) {
+        bytes_close(to);
+        piece_new(to, PIECE_STEP)->from = low;
     } else {
         return false;
     }
@@ -298,9 +347,11 @@ static enum expected expected_of(const char *name, const struct shape *shape)
         const char *name;
         enum expected expected;
     } known[] = {
-        {"PING", EXPECT_PONG},   {"SET", EXPECT_OK},         {"MSET", EXPECT_OK},
-        {"GET", EXPECT_VALUE},   {"MGET", EXPECT_VALUES},    {"INCR", EXPECT_INTEGER},
-        {"DEL", EXPECT_INTEGER}, {"EXISTS", EXPECT_INTEGER}, {"EXPIRE", EXPECT_INTEGER},
+        {"PING", EXPECT_PONG},    {"SET", EXPECT_OK},         {"MSET", EXPECT_OK},
+        {"GET", EXPECT_VALUE},    {"MGET", EXPECT_VALUES},    {"INCR", EXPECT_INTEGER},
+        {"DEL", EXPECT_INTEGER},  {"EXISTS", EXPECT_INTEGER}, {"EXPIRE", EXPECT_INTEGER},
+        {"ZADD", EXPECT_INTEGER}, {"ZREM", EXPECT_INTEGER},   {"ZRANK", EXPECT_INTEGER},
+        {"ZSCORE", EXPECT_BULK},  {"ZINCRBY", EXPECT_BULK},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -355,6 +406,8 @@ bool workload_open(struct workload *load, uint64_t keys, enum distribution distr
     for (size_t i = 0; i < size; i++)
         load->letters[i] = alphabet[draw_below(&draws, sizeof alphabet - 1)];
     if (distribution == KEYS_ZIPF) zipf_open(load);
+    while (load->shuffle_bits < 31 && (uint64_t)1 << 2 * load->shuffle_bits < keys)
+        load->shuffle_bits++;
     return true;
 }
 

@@ -5,6 +5,9 @@
  *   {v}               the value that belongs to the key drawn last: --value-size letters and digits
  *   {r:LOW-HIGH}      a number drawn evenly, both ends included; must be a word of its own
  *   {d:FIRST+SPAN}    FIRST plus the last key's even share of SPAN: deadlines spread exactly
+ *   {s:SPAN+JITTER}   the score that belongs to the key drawn next, below SPAN, plus a number
+ *                     drawn from 0 to JITTER: a jitter above 0 moves a member a little
+ *   {n:STEP}          the number written last, plus STEP: the other end of a page
  *
  * A value follows from its key alone, so any reader can tell a right answer from a wrong one.
  *
@@ -17,7 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum distribution { KEYS_UNIFORM, KEYS_ZIPF, KEYS_SEQUENTIAL };
+/* Shuffled: each key once, in an order in which neighbours have nothing to do with each other; the
+ * same order in every run. */
+enum distribution { KEYS_UNIFORM, KEYS_ZIPF, KEYS_SEQUENTIAL, KEYS_SHUFFLED };
 
 /* What a reply must look like to count as answered. */
 enum expected {
@@ -26,19 +31,30 @@ enum expected {
     EXPECT_PONG,    /* +PONG */
     EXPECT_INTEGER, /* :N */
     EXPECT_VALUE,   /* the value of the key asked for, or nil, which counts as a miss */
-    EXPECT_VALUES   /* an array with the value of each key asked for, in their order */
+    EXPECT_VALUES,  /* an array with the value of each key asked for, in their order */
+    EXPECT_BULK,    /* a string, and there */
+    EXPECT_ITEMS    /* an array of n_items */
 };
 
 enum { WORKLOAD_COMMANDS = 16, WORKLOAD_KEYS_A_COMMAND = 1024 };
 
-enum piece_kind { PIECE_BYTES, PIECE_KEY, PIECE_VALUE, PIECE_NUMBER, PIECE_DEADLINE };
+enum piece_kind {
+    PIECE_BYTES,
+    PIECE_KEY,
+    PIECE_VALUE,
+    PIECE_NUMBER,
+    PIECE_DEADLINE,
+    PIECE_SCORE,
+    PIECE_STEP
+};
 
 struct piece {
     enum piece_kind kind;
     const char *at; /* PIECE_BYTES: len bytes of RESP that never change */
     size_t len;
     unsigned width;      /* PIECE_KEY: digits */
-    uint64_t from, span; /* PIECE_NUMBER: from .. from + span; PIECE_DEADLINE: share of it */
+    uint64_t from, span; /* PIECE_NUMBER: from .. from + span; PIECE_DEADLINE: share of it;
+                          * PIECE_SCORE: below span, from is the jitter; PIECE_STEP: from */
 };
 
 struct shape {
@@ -48,6 +64,7 @@ struct shape {
     unsigned n_keys;
     size_t most_bytes; /* no request of this shape is longer */
     enum expected expected;
+    unsigned n_items; /* EXPECT_ITEMS */
 };
 
 struct workload {
@@ -60,6 +77,7 @@ struct workload {
     unsigned n_shapes;
 
     double zipf_low, zipf_high, zipf_skip; /* worked out once, for rejection-inversion */
+    unsigned shuffle_bits;                 /* of half a number in the shuffle: see shuffled() */
 };
 
 /* One thread's dice. first_key and step deal the sequential keys out over the threads. */
