@@ -1,0 +1,46 @@
+/* zset_internal: the two forms of a sorted set behind one pointer.
+ *
+ *   | root 8 |      the block of a packed one, 0 when nothing was ever put; or the tree of a large one, with bit 0 set
+ *
+ * These eight bytes stay where they are while blocks move: who holds a set need not be told. */
+#ifndef COATCHECK_ZSET_INTERNAL_H
+#define COATCHECK_ZSET_INTERNAL_H
+
+#include "coatcheck/base/must.h"
+#include "coatcheck/values/zset.h"
+
+struct zset {
+    uintptr_t root;
+};
+
+struct zset_large;
+
+#define ROOT_LARGE 1u
+
+static inline bool zset_is_large(const struct zset *zset)
+{
+    return (zset->root & ROOT_LARGE) != 0;
+}
+
+static inline struct zset_large *zset_large_of(const struct zset *zset)
+{
+    return (struct zset_large *)(zset->root & ~(uintptr_t)ROOT_LARGE);
+}
+
+/* NULL: nothing was ever put. */
+static inline struct scoreblock *zset_block_of(const struct zset *zset)
+{
+    return (struct scoreblock *)zset->root;
+}
+
+/* --- packed: zset_packed.c --- */
+
+enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change);
+uint64_t packed_rank_of_first(const struct scoreblock *block, const struct zset_bound *bound);
+uint64_t packed_rank_of_end(const struct scoreblock *block, const struct zset_bound *bound);
+
+/* May one more member of this length stand in the block by the operator's rules, and by ours? */
+bool packed_is_allowed(uint64_t count, struct bytes member);
+bool packed_has_room(const struct scoreblock *block, const struct scoreitem *item);
+
+#endif
