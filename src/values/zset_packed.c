@@ -52,6 +52,10 @@ enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit
         return OK;
     }
     if (scoreitem_init(&item, score, member, 0) != OK) return NO_MEMORY;
+    if (block && scoreblock_size_with(block, &item) > SCOREBLOCK_SIZE_MAX) {
+        scoreitem_drop(&item);
+        return NO_MEMORY;
+    }
     if (!block) {
         block = scoreblock_new(SCOREBLOCK_PLAIN, 0);
         if (block) zset->root = (uintptr_t)block;
