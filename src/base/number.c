@@ -63,12 +63,48 @@ static char *zero_ended(struct bytes text, char small[SHORT_FLOAT])
     return copy;
 }
 
+/* Up to 15 digits with a point somewhere, as most are written. Their digits and the power of ten below are
+ * exact as doubles, and so is the rounding of one division: what strtod() says (Clinger 1990), without its
+ * price. */
+#define EXACT_DIGITS 15
+
+static bool read_plain_double(struct bytes text, double *number)
+{
+    static const double powers[EXACT_DIGITS + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    size_t i = text.len > 0 && text.at[0] == '-', digits = 0, after = 0;
+    bool point = false;
+    uint64_t value = 0;
+    double exact;
+
+    if (text.len > EXACT_DIGITS + 2) return false;
+    for (; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.at[i] - '0';
+
+        if (digit <= 9) {
+            value = value * 10 + digit;
+            digits++;
+            after += point;
+        } else if (text.at[i] == '.' && !point) {
+            point = true;
+        } else {
+            return false;
+        }
+    }
+    if (digits == 0 || digits > EXACT_DIGITS) return false;
+    exact = (double)value;
+    if (after > 0) exact /= powers[after];
+    *number = text.at[0] == '-' ? -exact : exact;
+    return true;
+}
+
 bool number_read_double(struct bytes text, double *number)
 {
     char small[SHORT_FLOAT], *copy, *end;
     double value;
     bool good;
 
+    if (read_plain_double(text, number)) return true;
     if (text.len == 0 || isspace((unsigned char)text.at[0])) return false;
     if (!(copy = zero_ended(text, small))) return false;
     errno = 0;
@@ -77,6 +113,21 @@ bool number_read_double(struct bytes text, double *number)
      * refused. */
     good = end == copy + text.len && !isnan(value) &&
            !(errno == ERANGE && (isinf(value) || value == 0));
+    if (copy != small) mem_free(copy);
+    if (good) *number = value;
+    return good;
+}
+
+bool number_read_double_leniently(struct bytes text, double *number)
+{
+    char small[SHORT_FLOAT], *copy, *end;
+    double value;
+    bool good;
+
+    if (read_plain_double(text, number)) return true;
+    if (!(copy = zero_ended(text, small))) return false;
+    value = strtod(copy, &end);
+    good = *end == 0 && !isnan(value);
     if (copy != small) mem_free(copy);
     if (good) *number = value;
     return good;

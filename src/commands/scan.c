@@ -3,6 +3,7 @@
  * outside, since a pattern may take its time. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/text.h"
+#include "coatcheck/commands/scan.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/structs/glob.h"
 
@@ -102,9 +103,7 @@ static void search_for(struct search *search, struct bytes pattern)
     search->pattern = bytes_is(pattern, "*") ? (struct bytes){NULL, 0} : pattern;
 }
 
-/* As strtoul() reads a cursor for Redis: a sign, leading zeros and nothing at all will do; what follows a zero
- * byte is not looked at. */
-static bool read_cursor(struct bytes text, uint64_t *cursor)
+bool scan_read_cursor(struct bytes text, uint64_t *cursor)
 {
     size_t i = 0, digits;
     bool negative = text.len > 0 && text.at[0] == '-';
@@ -150,7 +149,7 @@ static void cmd_scan(struct call *call)
     uint64_t cursor;
     int64_t count = 10;
 
-    if (!read_cursor(call_arg(call, 1), &cursor)) {
+    if (!scan_read_cursor(call_arg(call, 1), &cursor)) {
         reply_error(call->reply, ERR_NO_CURSOR);
         return;
     }

@@ -202,10 +202,8 @@ static const struct foreign_row rows[] = {
     HARMLESS("set-max-listpack-value", NULL, NOT_TUNED)
     HARMLESS("stream-node-max-bytes", NULL, NOT_TUNED)
     HARMLESS("stream-node-max-entries", NULL, NOT_TUNED)
-    HARMLESS("zset-max-listpack-entries", NULL, NOT_TUNED)
-    HARMLESS("zset-max-listpack-value", NULL, NOT_TUNED)
-    HARMLESS("zset-max-ziplist-entries", NULL, NOT_TUNED)
-    HARMLESS("zset-max-ziplist-value", NULL, NOT_TUNED)
+    HARMLESS("zset-max-ziplist-entries", NULL, "it is called zset-max-listpack-entries now")
+    HARMLESS("zset-max-ziplist-value", NULL, "it is called zset-max-listpack-value now")
 
     /* the process */
     HARMLESS("daemonize", "no", "the server stays in the foreground")

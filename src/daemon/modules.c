@@ -31,6 +31,7 @@
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/footprint.h"
 #include "coatcheck/serve/client_door.h"
+#include "coatcheck/values/zset.h"
 #include "coatcheck/wire/request.h"
 #include "server_internal.h"
 
@@ -171,6 +172,13 @@ static bool commands_setup(struct text *why)
     stats_setup(parts.worker_count);
     slowlog_setup();
     gates_set(all_gates);
+    return true;
+}
+
+static bool values_setup(struct text *why)
+{
+    (void)why;
+    zset_setup();
     return true;
 }
 
@@ -319,6 +327,7 @@ const struct module modules[] = {
     {"base", base_setup, NULL},
     {"threads", threads_setup, NULL},
     {"commands", commands_setup, NULL},
+    {"values", values_setup, NULL},
     {"keyspace", keyspace_setup, keyspace_teardown},
     {"loop", loop_setup, loop_teardown},
     {"descriptors", descriptors_setup, NULL},

@@ -15,6 +15,7 @@
 #include "coatcheck/daemon/notify.h"
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/signals.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/session.h"
@@ -22,6 +23,7 @@
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/registry.h"
+#include "coatcheck/values/zset.h"
 #include "coatcheck/version.h"
 #include "server_internal.h"
 
@@ -35,10 +37,12 @@ void server_declare(void)
     config_add(&daemon_option_set);
     config_add(&net_option_set);
     config_add(&engine_option_set);
+    config_add(&zset_option_set);
     stats_declare();
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);
     observe_add(&session_metric_set);
+    observe_add(&blocking_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */

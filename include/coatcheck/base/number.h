@@ -23,6 +23,10 @@ bool number_read_uint(struct bytes text, uint64_t *number);
 bool number_read_double(struct bytes text, double *number);
 bool number_read_long_double(struct bytes text, long double *number);
 
+/* As strtod() alone judges, but not NaN: leading blanks and nothing at all (0) will do, what is too large is
+ * infinite, what follows a zero byte is not looked at. So redis-server reads the ends of ranges. */
+bool number_read_double_leniently(struct bytes text, double *number);
+
 /* Writes decimal digits without a zero at the end; returns how many bytes (at most 20). */
 size_t number_print_int(char *into, int64_t number);
 size_t number_print_uint(char *into, uint64_t number);

@@ -1,0 +1,271 @@
+/* zset_combine: ZUNION, ZINTER, ZDIFF, their STORE forms and ZINTERCARD: the words around zset_merge. */
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/number.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/commands/zset.h"
+#include "coatcheck/commands/zset_keys.h"
+#include "coatcheck/commands/zset_merge.h"
+
+/* Sources that need no memory of their own to be listed. */
+#define FEW 16
+
+/* How the result is used. */
+enum use { ANSWERED, STORED, COUNTED };
+
+struct combination {
+    struct zset_merge merge;
+    enum use use;
+    bool with_scores;
+    int64_t limit;
+    struct zset_source few[FEW];
+};
+
+/* ---- words ---- */
+
+/* The number of sources, which is word `at`. False: answered. */
+static bool read_source_count(struct call *call, unsigned at, unsigned *count)
+{
+    int64_t wanted;
+
+    if (!call_read_int(call, at, &wanted)) return false;
+    if (wanted < 1) {
+        reply_errorf(call->reply, "ERR at least 1 input key is needed for '%s' command", call->command->full_name);
+        return false;
+    }
+    if (wanted >= call_argc(call) - at) {
+        call_syntax_error(call);
+        return false;
+    }
+    *count = (unsigned)wanted;
+    return true;
+}
+
+static bool read_weights(struct call *call, unsigned at, struct zset_merge *merge)
+{
+    for (unsigned i = 0; i < merge->source_count; i++) {
+        if (number_read_double(call_arg(call, at + i), &merge->sources[i].weight)) continue;
+        reply_errorf(call->reply, "ERR weight value is not a float");
+        return false;
+    }
+    return true;
+}
+
+static bool read_aggregate(struct call *call, unsigned at, struct zset_merge *merge)
+{
+    if (call_arg_is(call, at, "SUM")) {
+        merge->aggregate = ZSET_SUM;
+    } else if (call_arg_is(call, at, "MIN")) {
+        merge->aggregate = ZSET_MIN;
+    } else if (call_arg_is(call, at, "MAX")) {
+        merge->aggregate = ZSET_MAX;
+    } else {
+        call_syntax_error(call);
+        return false;
+    }
+    return true;
+}
+
+/* The option at word `i`; its last word is *last afterwards. False: answered. */
+static bool read_option(struct call *call, unsigned i, struct combination *combination, unsigned *last)
+{
+    struct zset_merge *merge = &combination->merge;
+    unsigned after = call_argc(call) - i - 1;
+    bool counts = combination->use == COUNTED, weighs = merge->merging != ZSET_DIFFERENCE && !counts;
+
+    *last = i;
+    if (weighs && after >= merge->source_count && call_arg_is(call, i, "WEIGHTS")) {
+        *last = i + merge->source_count;
+        return read_weights(call, i + 1, merge);
+    }
+    if (weighs && after >= 1 && call_arg_is(call, i, "AGGREGATE")) {
+        *last = i + 1;
+        return read_aggregate(call, i + 1, merge);
+    }
+    if (counts && after >= 1 && call_arg_is(call, i, "LIMIT")) {
+        *last = i + 1;
+        return call_read_int_between(call, i + 1, 0, INT64_MAX, &combination->limit, "LIMIT can't be negative");
+    }
+    if (combination->use == ANSWERED && call_arg_is(call, i, "WITHSCORES")) {
+        combination->with_scores = true;
+        return true;
+    }
+    call_syntax_error(call);
+    return false;
+}
+
+static bool read_options(struct call *call, unsigned from, struct combination *combination)
+{
+    unsigned last;
+
+    for (unsigned i = from; i < call_argc(call); i = last + 1) {
+        if (!read_option(call, i, combination, &last)) return false;
+    }
+    return true;
+}
+
+/* ---- sources ---- */
+
+/* What is at key `k`. A plain set will be a source too, when there are such. False: answered. */
+static bool open_source(struct call *call, unsigned k, struct zset_source *source)
+{
+    *source = (struct zset_source){.weight = 1};
+    return call_read_zset(call, k, &source->zset);
+}
+
+/* The sources come after their number, which is word `at`; options after them. False: answered. */
+static bool begin(struct call *call, unsigned at, struct combination *combination)
+{
+    struct zset_merge *merge = &combination->merge;
+    unsigned first_key = combination->use == STORED;
+
+    merge->sources = combination->few;
+    if (!read_source_count(call, at, &merge->source_count)) return false;
+    if (merge->source_count > FEW) merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
+    if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) return false;
+    for (unsigned i = 0; i < merge->source_count; i++) {
+        if (!open_source(call, first_key + i, &merge->sources[i])) return false;
+    }
+    return read_options(call, at + 1 + merge->source_count, combination);
+}
+
+static void end(struct combination *combination)
+{
+    if (combination->merge.sources != combination->few) mem_free(combination->merge.sources);
+}
+
+/* ---- results ---- */
+
+/* NULL: no memory. */
+static struct zset *make_zset(const struct zset_merged *merged)
+{
+    struct zset *zset = zset_new();
+    enum zset_change change;
+
+    for (size_t i = 0; zset && i < merged->count; i++) {
+        if (zset_put(zset, merged->of[i].member, merged->of[i].score, &change) != OK) zset_free(&zset);
+    }
+    return zset;
+}
+
+static void store(struct call *call, enum zset_merging merging, const struct zset_merged *merged)
+{
+    static const char *const events[] = {
+        [ZSET_UNION] = "zunionstore", [ZSET_INTERSECTION] = "zinterstore", [ZSET_DIFFERENCE] = "zdiffstore"};
+    struct zset *zset = make_zset(merged);
+
+    if (!call_ok(call, zset ? OK : NO_MEMORY)) return;
+    if (call_put_zset(call, &call->keys[0], &zset, events[merging])) reply_int(call->reply, (int64_t)merged->count);
+}
+
+static void answer(struct call *call, const struct zset_merged *merged, bool with_scores)
+{
+    reply_members(call->reply, merged->count, with_scores);
+    for (size_t i = 0; i < merged->count; i++) {
+        reply_member(call->reply, merged->of[i].member, merged->of[i].score, with_scores);
+    }
+}
+
+static void combine(struct call *call, enum zset_merging merging, enum use use)
+{
+    struct combination combination = {.merge = {.merging = merging}, .use = use};
+    struct zset_merged merged;
+
+    if (!begin(call, use == STORED ? 2 : 1, &combination)) {
+        end(&combination);
+        return;
+    }
+    if (use == COUNTED) {
+        reply_int(call->reply, (int64_t)zset_merge_count(&combination.merge, (uint64_t)combination.limit));
+    } else if (call_ok(call, zset_merge_run(&combination.merge, &merged))) {
+        if (use == STORED) {
+            store(call, merging, &merged);
+        } else {
+            answer(call, &merged, combination.with_scores);
+        }
+        zset_merged_fini(&merged);
+    }
+    end(&combination);
+}
+
+static void cmd_zunion(struct call *call)
+{
+    combine(call, ZSET_UNION, ANSWERED);
+}
+
+static void cmd_zinter(struct call *call)
+{
+    combine(call, ZSET_INTERSECTION, ANSWERED);
+}
+
+static void cmd_zdiff(struct call *call)
+{
+    combine(call, ZSET_DIFFERENCE, ANSWERED);
+}
+
+static void cmd_zunionstore(struct call *call)
+{
+    combine(call, ZSET_UNION, STORED);
+}
+
+static void cmd_zinterstore(struct call *call)
+{
+    combine(call, ZSET_INTERSECTION, STORED);
+}
+
+static void cmd_zdiffstore(struct call *call)
+{
+    combine(call, ZSET_DIFFERENCE, STORED);
+}
+
+static void cmd_zintercard(struct call *call)
+{
+    combine(call, ZSET_INTERSECTION, COUNTED);
+}
+
+static const struct command_key_spec answer_specs[] = {
+    {.access = KEY_RO | KEY_ACCESS, .index = 1, .counted = true, .first = 1, .step = 1},
+    {0},
+};
+static const struct command_key_spec store_specs[] = {
+    {.access = KEY_OW | KEY_UPDATE, .index = 1, .step = 1},
+    {.access = KEY_RO | KEY_ACCESS, .index = 2, .counted = true, .first = 1, .step = 1},
+    {0},
+};
+
+#define ANSWERS                                                                                    \
+    .arity = -3, .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS, .find_keys = zset_find_counted_keys,\
+    .key_specs = answer_specs
+#define STORES                                                                                     \
+    .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS, .keys = KEYS_ONE,\
+    .find_keys = zset_find_store_keys, .key_specs = store_specs
+#define WEIGHTS "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
+#define UNION_COST "O(N+M*log(M)) where N is the number of members of all sets and M that of the result"
+#define INTER_COST "O(N*K+M*log(M)) where N is the size of the smallest of K sets and M that of the result"
+#define DIFF_COST "O(N*K) where N is the size of the first of K sets"
+
+static const struct command_row rows[] = {
+    {.name = "zunion", .run = cmd_zunion, ANSWERS, .since = "6.2.0", .cost = UNION_COST,
+     .syntax = "numkeys key [key ...] " WEIGHTS " [WITHSCORES]",
+     .summary = "Answers the members of any of several sorted sets."},
+    {.name = "zinter", .run = cmd_zinter, ANSWERS, .since = "6.2.0", .cost = INTER_COST,
+     .syntax = "numkeys key [key ...] " WEIGHTS " [WITHSCORES]",
+     .summary = "Answers the members that all of several sorted sets have."},
+    {.name = "zdiff", .run = cmd_zdiff, ANSWERS, .since = "6.2.0", .cost = DIFF_COST,
+     .syntax = "numkeys key [key ...] [WITHSCORES]",
+     .summary = "Answers the members of a sorted set that several others do not have."},
+    {.name = "zunionstore", .run = cmd_zunionstore, STORES, .since = "2.0.0", .cost = UNION_COST,
+     .syntax = "destination numkeys key [key ...] " WEIGHTS,
+     .summary = "Stores the members of any of several sorted sets as another one."},
+    {.name = "zinterstore", .run = cmd_zinterstore, STORES, .since = "2.0.0", .cost = INTER_COST,
+     .syntax = "destination numkeys key [key ...] " WEIGHTS,
+     .summary = "Stores the members that all of several sorted sets have as another one."},
+    {.name = "zdiffstore", .run = cmd_zdiffstore, STORES, .since = "6.2.0", .cost = DIFF_COST,
+     .syntax = "destination numkeys key [key ...]",
+     .summary = "Stores the members of a sorted set that several others do not have as another one."},
+    {.name = "zintercard", .run = cmd_zintercard, ANSWERS, .since = "7.0.0",
+     .cost = "O(N*K) where N is the size of the smallest of K sets",
+     .syntax = "numkeys key [key ...] [LIMIT limit]",
+     .summary = "Counts the members that all of several sorted sets have."},
+};
+
+const struct command_family zset_combine_commands = COMMAND_FAMILY("sorted-set", rows);

@@ -1,0 +1,74 @@
+/* zset_scan: ZSCAN, page by page through a sorted set that may change meanwhile. */
+#include "coatcheck/base/number.h"
+#include "coatcheck/commands/scan.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/commands/zset.h"
+#include "coatcheck/structs/glob.h"
+
+struct page {
+    struct bytes pattern; /* at NULL: any */
+    struct reply_nested found;
+    uint64_t count;
+};
+
+/* Scores are texts here, in RESP3 too. */
+static void show(void *context, struct bytes member, double score)
+{
+    struct page *page = context;
+    char digits[64];
+
+    if (page->pattern.at && !glob_match(page->pattern, member)) return;
+    reply_bulk(&page->found.reply, member);
+    reply_bulk(&page->found.reply, bytes_of(digits, number_print_double(digits, sizeof digits, score)));
+    page->count++;
+}
+
+/* False: answered. */
+static bool read_options(struct call *call, struct bytes *pattern, int64_t *count)
+{
+    for (unsigned i = 3; i < call_argc(call); i += 2) {
+        bool has_word = i + 1 < call_argc(call);
+
+        if (has_word && call_arg_is(call, i, "COUNT")) {
+            if (!call_read_int(call, i + 1, count)) return false;
+            if (*count >= 1) continue;
+        } else if (has_word && call_arg_is(call, i, "MATCH")) {
+            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0} : call_arg(call, i + 1);
+            continue;
+        }
+        call_syntax_error(call);
+        return false;
+    }
+    return true;
+}
+
+static void cmd_zscan(struct call *call)
+{
+    struct page page = {.count = 0};
+    const struct zset *zset;
+    char digits[NUMBER_MAX_TEXT];
+    uint64_t cursor;
+    int64_t count = 10;
+
+    if (!scan_read_cursor(call_arg(call, 2), &cursor)) {
+        reply_error(call->reply, ERR_NO_CURSOR);
+        return;
+    }
+    if (!call_read_zset(call, 0, &zset)) return;
+    /* redis-server does not look at the options where there is nothing to scan. */
+    if (zset && !read_options(call, &page.pattern, &count)) return;
+    reply_nest(call->reply, &page.found);
+    cursor = zset ? zset_scan(zset, cursor, (uint64_t)count, show, &page) : 0;
+    reply_array(call->reply, 2);
+    reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, cursor)));
+    reply_unnest(call->reply, &page.found, reply_array, 2 * page.count);
+}
+
+static const struct command_row rows[] = {
+    {.name = "zscan", .run = cmd_zscan, .arity = -3, .flags = COMMAND_READ, .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS, .since = "2.8.0", .cost = "O(COUNT) a call, O(N) for the whole of N members",
+     .syntax = "key cursor [MATCH pattern] [COUNT count]", .tips = "nondeterministic_output",
+     .summary = "Answers some members of a sorted set with their scores, and a cursor to go on with."},
+};
+
+const struct command_family zset_scan_commands = COMMAND_FAMILY("sorted-set", rows);
