@@ -1,5 +1,6 @@
 /* client: what a client says and asks about its own connection and those of others: CLIENT. */
 #include "client_internal.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/pause.h"
 
 void client_refuse(struct call *call, const char *text, struct bytes word)
@@ -168,21 +169,24 @@ static void cmd_client_no_touch(struct call *call)
     set_by_word(call, SESSION_NO_TOUCH);
 }
 
-/* No command blocks yet, so there is never one to unblock. */
 static void cmd_client_unblock(struct call *call)
 {
+    bool with_error = false;
     int64_t id;
 
     if (call_argc(call) > 4) {
         call_wrong_count(call);
         return;
     }
-    if (call_argc(call) == 4 && !call_arg_is(call, 3, "TIMEOUT") &&
-        !call_arg_is(call, 3, "ERROR")) {
-        reply_errorf(call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-        return;
+    if (call_argc(call) == 4) {
+        with_error = call_arg_is(call, 3, "ERROR");
+        if (!with_error && !call_arg_is(call, 3, "TIMEOUT")) {
+            reply_errorf(call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+            return;
+        }
     }
-    if (call_read_int(call, 2, &id)) reply_int(call->reply, 0);
+    if (!call_read_int(call, 2, &id)) return;
+    reply_int(call->reply, blocking_unblock((uint64_t)id, with_error));
 }
 
 /* ---- client-side caching: not there yet, so it is off ---- */
@@ -407,10 +411,9 @@ static const struct command_row subs[] = {
      .arity = -3,
      .flags = ADMINISTERS,
      .since = "5.0.0",
-     .cost = "O(1)",
+     .cost = "O(N) where N is the number of connections",
      .syntax = "client-id [TIMEOUT | ERROR]",
-     .summary = "Ends another connection's wait in a blocking command; there is none yet, so it "
-                "answers 0."},
+     .summary = "Ends another connection's wait in a blocking command."},
     {.name = "unpause",
      .run = cmd_client_unpause,
      .arity = 2,

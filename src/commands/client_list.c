@@ -37,11 +37,11 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
         unsigned flags;
         char letter;
     } letters[] = {
-        {SESSION_MONITOR, 'O'},  {SESSION_BLOCKED | SESSION_POSTPONED, 'b'},
+        {SESSION_MONITOR, 'O'},  {SESSION_POSTPONED, 'b'},
         {SESSION_CLOSING, 'c'},  {0, 'U'},
         {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
     };
-    unsigned flags = session_flags(session);
+    unsigned flags = session_flags(session) | (session_is_waiting(session) ? SESSION_POSTPONED : 0);
     size_t before = into->len;
 
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {

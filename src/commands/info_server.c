@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "coatcheck/base/number.h"
 #include "coatcheck/config/file.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/keyspace/weight.h"
@@ -44,7 +45,7 @@ void info_server(struct call *call, struct text *into)
 /* ---- memory, of the clients and of all ---- */
 
 struct client_sums {
-    size_t count, bytes, longest_input, longest_output, postponed;
+    size_t count, bytes, longest_input, longest_output, blocked;
 };
 
 static void weigh_client(struct session *session, void *context)
@@ -55,7 +56,7 @@ static void weigh_client(struct session *session, void *context)
     session_host->weigh(session, &facts);
     sums->count++;
     sums->bytes += facts.memory_bytes;
-    sums->postponed += (session_flags(session) & (SESSION_BLOCKED | SESSION_POSTPONED)) != 0;
+    sums->blocked += session_is_waiting(session) || session_flags(session) & SESSION_POSTPONED;
     if (facts.input_bytes > sums->longest_input) sums->longest_input = facts.input_bytes;
     if (facts.output_bytes > sums->longest_output) sums->longest_output = facts.output_bytes;
 }
@@ -71,9 +72,10 @@ void info_clients(struct call *call, struct text *into)
     text_addf(into, "maxclients:%lld\r\n", (long long)option_int(&net_options.maxclients));
     text_addf(into, "client_recent_max_input_buffer:%zu\r\n", sums.longest_input);
     text_addf(into, "client_recent_max_output_buffer:%zu\r\n", sums.longest_output);
-    text_addf(into, "blocked_clients:%zu\r\n", sums.postponed);
+    text_addf(into, "blocked_clients:%zu\r\n", sums.blocked);
     text_addf(into, "tracking_clients:0\r\n");
-    text_addf(into, "clients_in_timeout_table:0\r\n");
+    text_addf(into, "clients_in_timeout_table:%lld\r\n",
+              (long long)METRIC_SUM(blocking, clients_in_timeout_table));
 }
 
 double memory_ratio(size_t a, size_t b)

@@ -16,7 +16,8 @@
 /* Counters that have a place of their own below, in redis-server's order. */
 static const char told[] = " total_connections_received rejected_connections connected_clients "
                            "total_net_input_bytes total_net_output_bytes total_reads_processed "
-                           "total_writes_processed keyspace_hits keyspace_misses expired_keys ";
+                           "total_writes_processed keyspace_hits keyspace_misses expired_keys "
+                           "clients_in_timeout_table ";
 
 static void add_count(struct text *into, const char *name, int64_t count)
 {

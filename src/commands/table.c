@@ -14,6 +14,7 @@ const struct command_family *const command_families[] = {
     &zset_rank_commands,
     &zset_range_commands,
     &zset_pop_commands,
+    &zset_blocking_commands,
     &zset_random_commands,
     &zset_combine_commands,
     &zset_scan_commands,

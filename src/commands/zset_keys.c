@@ -1,21 +1,44 @@
 #include "coatcheck/commands/zset_keys.h"
 
-#include "coatcheck/base/number.h"
+#include <ctype.h>
+#include <stdint.h>
 
-/* The keys after the number at word `at`, behind `count` places that are known. A number that makes no sense is
- * for the command to answer. */
+/* As atoi(): with these redis-server looks for keys. Whether it is a number at all is for the command to say. */
+static int32_t read_number(struct bytes word)
+{
+    bool negative;
+    int64_t number = 0;
+    size_t i = 0;
+
+    while (i < word.len && isspace((unsigned char)word.at[i])) i++;
+    negative = i < word.len && word.at[i] == '-';
+    if (i < word.len && (word.at[i] == '-' || word.at[i] == '+')) i++;
+    for (; i < word.len && isdigit((unsigned char)word.at[i]); i++) {
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, word.at[i] - '0', &number)) {
+            return negative ? 0 : -1;
+        }
+    }
+    return (int32_t)(negative ? -number : number);
+}
+
+/* The keys after the number at word `at`, behind `count` places that are known. */
 static int find_counted(const struct args *args, unsigned at, unsigned *places, int count)
 {
-    int64_t wanted;
+    int32_t wanted = at < args->n ? read_number(args->of[at]) : 0;
 
-    if (at >= args->n || !number_read_int(args->of[at], &wanted) || wanted < 1 || wanted >= args->n - at) return -1;
-    for (unsigned i = 1; i <= wanted; i++) places[count++] = at + i;
+    if (wanted < 1 || (uint32_t)wanted >= args->n - at) return -1;
+    for (unsigned i = 1; i <= (uint32_t)wanted; i++) places[count++] = at + i;
     return count;
 }
 
 int zset_find_counted_keys(const struct args *args, unsigned *places)
 {
     return find_counted(args, 1, places, 0);
+}
+
+int zset_find_timed_keys(const struct args *args, unsigned *places)
+{
+    return find_counted(args, 2, places, 0);
 }
 
 int zset_find_store_keys(const struct args *args, unsigned *places)

@@ -15,6 +15,7 @@
 #include "coatcheck/daemon/notify.h"
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/signals.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/session.h"
@@ -41,6 +42,7 @@ void server_declare(void)
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);
     observe_add(&session_metric_set);
+    observe_add(&blocking_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */

@@ -6,6 +6,7 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/gate.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
@@ -159,25 +160,36 @@ static bool find_keys(struct call *call, struct key_room *room)
     return true;
 }
 
+/* What the command has brought, to those who wait for it. True: to somebody, who is to be told. */
+static inline bool hand_out(void)
+{
+    return unlikely(blocking_came != NULL) && blocking_serve();
+}
+
 static inline void run_inside(struct call *call)
 {
     const struct command_row *row = call->command->row;
+    bool served = false;
 
     if (likely(call->key_count == 1)) {
         shard_enter(call->keys[0].shard);
         row->run(call);
+        served = hand_out();
         shard_leave(call->keys[0].shard);
     } else if (call->key_count > 1) {
         shards_enter(call->keys, call->key_count);
         row->run(call);
+        served = hand_out();
         shards_leave(call->keys, call->key_count);
     } else if (row->flags & COMMAND_EVERY_SHARD) {
         keyspace_enter_all(call->keyspace);
         row->run(call);
+        served = hand_out();
         keyspace_leave_all(call->keyspace);
     } else {
         row->run(call);
     }
+    if (unlikely(served)) blocking_send();
 }
 
 static void count_rejection(struct call *call, unsigned errors_before)

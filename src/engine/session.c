@@ -4,6 +4,7 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "half_internal.h"
@@ -72,6 +73,7 @@ void session_fini(struct session *session)
 
     if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
     half_free(&session->half);
+    blocking_leave(session);
     lock_take(&extras_lock, EXTRAS_RANK, 0);
     extras = session->extras;
     session->extras = NULL;

@@ -3,6 +3,7 @@
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "dispatch_internal.h"
@@ -222,6 +223,7 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->start = start;
     call->args = (struct args){.n = request->n, .of = request->args};
     call->is_inline = request->is_inline;
+    call->may_not_block = false;
     call->half = half;
     call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;
     call->unquoted = !half ? request->unquoted : NULL;
@@ -298,12 +300,28 @@ static bool take_filled_half(struct turn *turn, struct feed *feed)
     return true;
 }
 
+/* A session that waits in a command: what else it has sent stays unread until it is answered. False: that is
+ * not yet. */
+static bool answer_waiting(struct turn *turn, struct feed *feed)
+{
+    if (!blocking_has_ended(feed->session)) {
+        if (feed->filled) half_filled(feed->session->half);
+        feed->wants = SIZE_MAX;
+        return false;
+    }
+    run_batch(turn);
+    open_feed(turn, feed);
+    blocking_answer(feed->session, &turn->reply);
+    return true;
+}
+
 static void read_feed(struct turn *turn, struct feed *feed)
 {
     struct session *session = feed->session;
     struct request_limits limits = {.max_bulk = option_int(&engine_options.proto_max_bulk_len)};
     size_t offset = 0;
 
+    if (unlikely(session_flags(session) & SESSION_BLOCKED) && !answer_waiting(turn, feed)) return;
     if (unlikely(session->half && session->half->blob) && !take_filled_half(turn, feed)) return;
     for (;;) {
         struct request fresh, *request = &fresh;
@@ -379,6 +397,7 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
     run_batch(turn);
     close_open_feed(turn);
     for (unsigned i = 0; i < count; i++) {
+        if (unlikely(session_flags(feeds[i].session) & SESSION_BLOCKED)) feeds[i].wants = SIZE_MAX;
         if (session_flags(feeds[i].session) & SESSION_CLOSING) {
             feeds[i].close = true;
             feeds[i].used = feeds[i].input.len;

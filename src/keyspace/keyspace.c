@@ -2,6 +2,7 @@
 
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
+#include "await_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 
@@ -206,6 +207,9 @@ enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigne
         table_swap(one, other);
         keyspace->shards[i].sweep_at = 0;
         keyspace->shards[i].sweep_in_old = false;
+        if (unlikely(keyspace->shards[i].waits != NULL)) {
+            await_hooks.swapped(&keyspace->shards[i], a, b);
+        }
     }
     return OK;
 }

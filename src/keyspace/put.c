@@ -1,6 +1,7 @@
 /* put: what changes a key. Each builds the new entry first, so that a failed allocation changes
  * nothing. */
 #include "coatcheck/base/mem.h"
+#include "await_internal.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
 
@@ -223,8 +224,10 @@ enum status key_put_container(const struct key *key, struct spot *spot, enum val
 
     must(type != VALUE_STRING && value_kind_of(type));
     status = put_far(key, spot, type, *container, deadline_ms);
-    if (status == OK) *container = NULL;
-    return status;
+    if (status != OK) return status;
+    *container = NULL;
+    await_came(key);
+    return OK;
 }
 
 /* --- editing --- */
@@ -363,7 +366,9 @@ static enum status put_same_value(const struct key *to, const struct entry *from
 
     if (entry_form(from) == ENTRY_FAR) value = bytes_of(&far, sizeof far);
     key_find(to, &target);
-    return spot_put(to, &target, &plan, value, 0);
+    if (spot_put(to, &target, &plan, value, 0) != OK) return NO_MEMORY;
+    if (plan.type != VALUE_STRING) await_came(to);
+    return OK;
 }
 
 static bool same_key(const struct key *a, const struct key *b)

@@ -35,6 +35,9 @@ OPTION_DEFINE(net, NET_OPTIONS)
 
 #define TURN_CONNS (INPUT_AREA / WINDOW_MIN)
 
+/* The chores are done so much too late at the most because an alarm stands already. */
+#define ALARM_SLACK_US 200
+
 /* Linked by their next_ready; each conn is in one list at the most (CONN_LISTED). */
 struct conn_list {
     struct conn *first, *last;
@@ -49,6 +52,7 @@ struct worker {
     struct event_base *base;
     struct event *mail_event, *chores_event;
     bool chores_armed;
+    int64_t chores_at_us; /* while armed */
 
     /* the turn */
     struct conn_list ready; /* for the rounds to come */
@@ -319,6 +323,11 @@ static void open_adoption(struct worker *worker, struct mail *mail)
 {
     struct adoption *adoption = (struct adoption *)mail;
 
+    if (!worker) {
+        close(adoption->fd);
+        mem_free(adoption);
+        return;
+    }
     conn_open(worker, adoption->fd, adoption->unix_socket);
     mem_free(adoption);
 }
@@ -578,13 +587,16 @@ static void on_chores(evutil_socket_t fd, short what, void *context)
     ((struct worker *)context)->chores_armed = false;
 }
 
-/* The loop wakes for the chores at the latest when the door wants it; armed again only once it has fired. */
+/* The loop wakes for the chores at the latest when the door wants it. An alarm that is early enough stays:
+ * each move of it costs the loop a search. */
 static void arm_chores(struct worker *worker, int64_t wait_us)
 {
     struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
+    int64_t at_us = clock_steady_us() + wait_us;
 
-    if (worker->chores_armed && wait_us >= 10000) return;
+    if (worker->chores_armed && worker->chores_at_us <= at_us + ALARM_SLACK_US) return;
     worker->chores_armed = true;
+    worker->chores_at_us = at_us;
     event_add(worker->chores_event, &wait);
 }
 
@@ -699,8 +711,10 @@ struct stop_order {
 
 static void open_stop(struct worker *worker, struct mail *mail)
 {
-    worker->stopping = true;
-    worker->stop_at_us = clock_steady_us() + ((struct stop_order *)mail)->grace_ms * 1000;
+    if (worker) {
+        worker->stopping = true;
+        worker->stop_at_us = clock_steady_us() + ((struct stop_order *)mail)->grace_ms * 1000;
+    }
     mem_free(mail);
 }
 
@@ -726,8 +740,7 @@ void worker_free(struct worker **worker_taken)
         struct mail *mail = worker->mail_first;
 
         worker->mail_first = mail->next;
-        if (mail->open == open_adoption) close(((struct adoption *)mail)->fd);
-        mem_free(mail);
+        mail->open(NULL, mail);
     }
     if (worker->mail_event) event_free(worker->mail_event);
     if (worker->chores_event) event_free(worker->chores_event);

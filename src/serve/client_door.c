@@ -5,6 +5,7 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pause.h"
@@ -187,14 +188,16 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us(), for_pause_us, for_keyspace_us;
+    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_keyspace_us;
 
     monitor_flush();
-    for_pause_us = pause_look_after();
+    for_sessions_us = pause_look_after();
+    for_waiters_us = blocking_look_after(now_us);
+    if (for_waiters_us < for_sessions_us) for_sessions_us = for_waiters_us;
     close_idle(worker, post, now_us);
     if (worker_index(worker) == 0) pulse_beat(now_us);
     for_keyspace_us = keyspace_slice(worker, post, now_us);
-    return for_pause_us < for_keyspace_us ? for_pause_us : for_keyspace_us;
+    return for_sessions_us < for_keyspace_us ? for_sessions_us : for_keyspace_us;
 }
 
 static void door_started(struct worker *worker)
@@ -321,8 +324,7 @@ static void open_text_mail(struct worker *worker, struct mail *mail)
 {
     struct text_mail *text_mail = (struct text_mail *)mail;
 
-    (void)worker;
-    text_mail->run(bytes_of(text_mail->text, text_mail->len));
+    if (worker) text_mail->run(bytes_of(text_mail->text, text_mail->len));
     mem_free(text_mail);
 }
 
@@ -344,6 +346,11 @@ static bool host_post(unsigned worker, void (*run)(struct bytes text), struct by
     return true;
 }
 
+static void host_mail(unsigned worker, struct mail *mail)
+{
+    worker_post(the_workers[worker], mail);
+}
+
 static void host_shut_down(void)
 {
     shut_down_hook();
@@ -361,6 +368,7 @@ static const struct session_host host = {
     .set_class = host_set_class,
     .workers = host_workers,
     .post = host_post,
+    .mail = host_mail,
     .is_local = host_is_local,
     .shut_down = host_shut_down,
 };
@@ -373,4 +381,5 @@ void client_door_setup(struct keyspace *keyspace, struct worker **workers, unsig
     worker_count = count;
     shut_down_hook = shut_down;
     session_host = &host;
+    blocking_setup();
 }

@@ -22,6 +22,7 @@ extern const struct command_family zset_commands;
 extern const struct command_family zset_rank_commands;
 extern const struct command_family zset_range_commands;
 extern const struct command_family zset_pop_commands;
+extern const struct command_family zset_blocking_commands;
 extern const struct command_family zset_random_commands;
 extern const struct command_family zset_combine_commands;
 extern const struct command_family zset_scan_commands;

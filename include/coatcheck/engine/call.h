@@ -24,6 +24,7 @@ struct call {
     unsigned key_count;
     struct key *keys; /* key_count of them, in the order of the words */
     bool is_inline;
+    bool may_not_block; /* part of a transaction or a script: call_may_block() */
 
     /* dispatch's own */
     struct key first_key;

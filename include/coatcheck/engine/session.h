@@ -13,6 +13,8 @@
 #include "coatcheck/base/text.h"
 
 struct half;
+struct mail;
+struct waiter;
 
 enum session_flags {
     SESSION_AUTHENTICATED = 1,
@@ -47,11 +49,13 @@ struct session {
 
     struct half *half;                    /* a request whose end has not come yet, or NULL */
     struct session_extras *extras;        /* or NULL; other threads: session_add_text() */
+    struct waiter *waiter;                /* while SESSION_BLOCKED; others: who has claimed it */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
     _Atomic uint16_t last;  /* command's number + 1; 0: none, or an unknown one; any thread */
     _Atomic uint16_t flags; /* the owner's, but for KILLED and CLOSING; any thread may look */
     _Atomic uint8_t resp;   /* 2 or 3 */
     _Atomic uint8_t db;
+    _Atomic uint8_t wait; /* who ends its wait claims it: blocking.c; any thread */
 };
 
 /* A new client. Ids count up from 1. */
@@ -75,6 +79,9 @@ static inline unsigned session_db(const struct session *session)
 {
     return atomic_load_explicit(&session->db, memory_order_relaxed);
 }
+
+/* Does it wait in a blocking command, and has nobody ended that yet? Any thread. */
+bool session_is_waiting(const struct session *session);
 
 /* May it run what asks for a password? It has given one, or none is asked for (any more). */
 bool session_is_trusted(const struct session *session);
@@ -139,6 +146,9 @@ struct session_host {
      * of `text`. False: no memory. */
     unsigned (*workers)(void);
     bool (*post)(unsigned worker, void (*run)(struct bytes text), struct bytes text);
+
+    /* Any thread, outside of shards: to be opened on the thread of that worker. Takes the mail. */
+    void (*mail)(unsigned worker, struct mail *mail);
 
     bool (*is_local)(struct session *session);
 

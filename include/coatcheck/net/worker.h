@@ -81,7 +81,8 @@ unsigned worker_load(const struct worker *worker);
 void worker_adopt(struct worker *worker, int fd, bool unix_socket);
 
 /* Mail: something to run on the worker's thread between two turns. Owned by the worker once posted, until
- * `open` is called, which frees it. Any thread posts; many posts wake the worker once. */
+ * `open` is called, which frees it; with NULL for a worker that came to its end before, and then it only
+ * frees. Any thread posts; many posts wake the worker once. */
 struct mail {
     struct mail *next;
     void (*open)(struct worker *worker, struct mail *mail);
