@@ -45,6 +45,8 @@ enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit
 
     *change = ZSET_SAME;
     if (!edit->decide(edit, at >= 0, &score)) return OK;
+    /* As in redis-server, whose small form knows no -0. */
+    score += 0.0;
     if (at >= 0) {
         if (score == was) return OK;
         if (packed_move(zset, (unsigned)at, member, score) != OK) return NO_MEMORY;
