@@ -172,6 +172,27 @@ static bool sweep_shard(struct keyspace *keyspace, struct shard *shard, uint64_t
     return done;
 }
 
+static bool is_switched_off(const struct keyspace *keyspace)
+{
+    return !atomic_load_explicit(&keyspace->sweeps, memory_order_relaxed) ||
+           atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed);
+}
+
+int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes)
+{
+    int64_t soonest = INT64_MAX, wait_ms;
+
+    if (is_switched_off(keyspace)) return INT64_MAX;
+    for (unsigned i = lane; i < keyspace->shard_count; i += lanes) {
+        int64_t due = atomic_load_explicit(&keyspace->due[i], memory_order_relaxed);
+
+        if (due < soonest) soonest = due;
+    }
+    if (soonest == INT64_MAX) return INT64_MAX;
+    wait_ms = ((soonest + 1) << TICK_SHIFT) - clock_now_ms();
+    return wait_ms > 0 ? wait_ms : 1;
+}
+
 bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks)
 {
     struct lane *own = &keyspace->lanes[lane];
@@ -180,8 +201,7 @@ bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64
     uint64_t began = 0;
     bool done = true;
 
-    if (!atomic_load_explicit(&keyspace->sweeps, memory_order_relaxed)) return true;
-    if (atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed)) return true;
+    if (is_switched_off(keyspace)) return true;
     for (unsigned i = 0; i < mine && done; i++, own->sweep_next++) {
         unsigned index;
 

@@ -22,6 +22,9 @@
 #define CHORES_PAUSE_US 1000
 #define CREDIT_MOST_US 1000
 
+/* Keys that fall due one after the other are swept so far apart at the least. */
+#define SWEEP_PAUSE_US 5000
+
 #define FEEDS_MAX 64
 
 /* What the door keeps for a worker. */
@@ -162,10 +165,21 @@ static void earn_credit(struct post *post, int64_t now_us)
     post->credit_since_us = now_us;
 }
 
+/* How long until the next slice, when there is nothing left to do now: `hz` times a second, and sooner when a
+ * key falls due. */
+static int64_t slice_wait_us(struct worker *worker)
+{
+    int64_t wait_us = 1000000 / option_int(&engine_options.hz);
+    int64_t due_ms = keyspace_due_in_ms(the_keyspace, worker_index(worker), worker_count);
+
+    if (due_ms >= wait_us / 1000) return wait_us;
+    return due_ms * 1000 > SWEEP_PAUSE_US ? due_ms * 1000 : SWEEP_PAUSE_US;
+}
+
 /* One slice when it is due. Returns how long the loop may sleep: 0 looks at the sockets and comes back. */
 static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t now_us)
 {
-    int64_t wait_us = 1000000 / option_int(&engine_options.hz), took_us;
+    int64_t took_us, wait_us;
 
     if (post->behind) {
         earn_credit(post, now_us);
@@ -180,6 +194,7 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
                    HOUSE_BEHIND;
     took_us = clock_steady_us() - now_us;
     post->credit_us -= took_us;
+    wait_us = slice_wait_us(worker);
     post->chores_at_us = now_us + wait_us;
     if (!post->behind) return wait_us;
     return post->credit_us >= CHORES_SLICE_US ? 0 : CHORES_PAUSE_US;

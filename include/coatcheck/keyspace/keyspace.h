@@ -71,6 +71,10 @@ enum house_state { HOUSE_CLEAN, HOUSE_BEHIND };
 enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, unsigned lanes,
                                     int64_t budget_us);
 
+/* In how many ms the sweep of `lane` will find something due, at least 1; INT64_MAX: nothing that anyone knows
+ * of, or the sweep is switched off. */
+int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes);
+
 /* DEBUG SET-ACTIVE-EXPIRE: false leaves expired keys to their readers. */
 void keyspace_sweep(struct keyspace *keyspace, bool on);
 
