@@ -158,10 +158,12 @@ BY_SCORE_REV = shuffled([one_of("BYSCORE", "byscore")], ["REV"], [LIMIT], [WITHS
 BY_LEX = shuffled([one_of("BYLEX", "bylex")], [maybe(0.4, "REV")], [LIMIT], [maybe(0.03, "WITHSCORES")], [JUNK])
 STORED_BY_RANK = shuffled([maybe(0.35, "REV")], [JUNK])
 OLD_OPTIONS = shuffled([WITHSCORES], [LIMIT], [JUNK])
+# How many keys is always a number here: of anything else redis-server makes what atoi() makes of it, without flags.
+some_keys = one_of(["1", board], ["2", board, board], ["3", board, board, board], ["2", board], ["0", board], ["-1"], ["1000000", board])
 NEEDED = {
-    "zadd": ["ZADD", board, "1", member], "zunion": ["ZUNION", popped_keys], "store": ["ZUNIONSTORE", board, popped_keys],
-    "card": ["ZINTERCARD", popped_keys], "mpop": ["ZMPOP", popped_keys, "MIN"], "range": ["ZRANGESTORE", board, board, "0", "1"],
-    "blocking": ["BZPOPMIN", some(1, 3, board), "0"], "bzmpop": ["BZMPOP", "0", popped_keys, "MAX"], "diff": ["ZDIFF", popped_keys],
+    "zadd": ["ZADD", board, "1", member], "zunion": ["ZUNION", some_keys], "store": ["ZUNIONSTORE", board, some_keys],
+    "card": ["ZINTERCARD", some_keys], "mpop": ["ZMPOP", some_keys, "MIN"], "range": ["ZRANGESTORE", board, board, "0", "1"],
+    "blocking": ["BZPOPMIN", some(1, 3, board), "0"], "bzmpop": ["BZMPOP", "0", some_keys, "MAX"], "diff": ["ZDIFF", some_keys],
 }
 NAMES = ["ZADD", "ZINCRBY", "ZSCORE", "ZMSCORE", "ZCARD", "ZCOUNT", "ZLEXCOUNT", "ZRANK", "ZREVRANK", "ZRANGE", "ZRANGESTORE",
          "ZREVRANGE", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZREM", "ZREMRANGEBYRANK",
