@@ -1,4 +1,5 @@
 /* zset_scan: ZSCAN, page by page through a sorted set that may change meanwhile. */
+#include <math.h>
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/scan.h"
 #include "coatcheck/commands/table.h"
@@ -9,7 +10,19 @@ struct page {
     struct bytes pattern; /* at NULL: any */
     struct reply_nested found;
     uint64_t count;
+    bool packed;
 };
+
+/* redis-server keeps whole scores of small sets up to this as integers, and shows them so here. */
+#define WHOLE_MAX 0x1p62
+
+static size_t print_score(char *into, size_t room, double score, bool packed)
+{
+    if (packed && fabs(score) <= WHOLE_MAX && score == (double)(int64_t)score) {
+        return number_print_int(into, (int64_t)score);
+    }
+    return number_print_double(into, room, score);
+}
 
 /* Scores are texts here, in RESP3 too. */
 static void show(void *context, struct bytes member, double score)
@@ -19,7 +32,7 @@ static void show(void *context, struct bytes member, double score)
 
     if (page->pattern.at && !glob_match(page->pattern, member)) return;
     reply_bulk(&page->found.reply, member);
-    reply_bulk(&page->found.reply, bytes_of(digits, number_print_double(digits, sizeof digits, score)));
+    reply_bulk(&page->found.reply, bytes_of(digits, print_score(digits, sizeof digits, score, page->packed)));
     page->count++;
 }
 
@@ -57,6 +70,7 @@ static void cmd_zscan(struct call *call)
     if (!call_read_zset(call, 0, &zset)) return;
     /* redis-server does not look at the options where there is nothing to scan. */
     if (zset && !read_options(call, &page.pattern, &count)) return;
+    page.packed = zset && zset_is_packed(zset);
     reply_nest(call->reply, &page.found);
     cursor = zset ? zset_scan(zset, cursor, (uint64_t)count, show, &page) : 0;
     reply_array(call->reply, 2);

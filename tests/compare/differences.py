@@ -15,6 +15,6 @@ ROWS = [
     ("OBJECT IDLETIME *", ":*\r\n", ":*\r\n",
      "use is noted for a group of up to seven keys, in units of eight seconds, so that what is told is a lower bound; "
      "redis-server notes it for each value, and for all small numbers of the same value together"),
-    ("COMMAND GETKEYSANDFLAGS Z*", "*[*]0\r\n*", "*+RO\r\n+access\r\n*",
-     "where the number of keys is none, as in 1.5, redis-server goes by the digits in front and then tells no flags"),
+    ("Z*RANK *", "-ERR wrong number of arguments for 'z*rank' command\r\n", "*",
+     "WITHSCORE came with Redis 7.2, TIES is ours: words after the member are looked at"),
 ]
