@@ -65,6 +65,24 @@ void scoreblock_free(struct scoreblock **block)
     *block = NULL;
 }
 
+bool scoreblock_free_some(struct scoreblock **block, size_t *steps)
+{
+    const uint8_t *lengths = lengths_of(*block);
+    char *raw = members_of(*block);
+    struct scorefar *none = NULL;
+
+    for (unsigned i = 0; (*block)->shape & SHAPE_FAR && i < (*block)->count; raw += width_of_length(lengths[i++])) {
+        if (lengths[i] != LENGTH_FAR || !far_of(raw)) continue;
+        if (*steps == 0) return false;
+        --*steps;
+        far_free(far_of(raw));
+        memcpy(raw, &none, sizeof none);
+    }
+    mem_free_sized(*block, room_of((*block)->size));
+    *block = NULL;
+    return true;
+}
+
 unsigned scoreblock_count(const struct scoreblock *block)
 {
     return block->count;
@@ -153,6 +171,11 @@ void scoreitem_drop(struct scoreitem *item)
 size_t scoreitem_far_bytes(const struct scoreitem *item)
 {
     return item->far ? mem_good_size(sizeof *item->far + item->far->len) : 0;
+}
+
+struct bytes scoreitem_member(const struct scoreitem *item)
+{
+    return item->far ? bytes_of(item->far->at, item->far->len) : bytes_of(item->at, item->length);
 }
 
 void scoreblock_item(const struct scoreblock *block, unsigned at, struct scoreitem *item)

@@ -2,7 +2,7 @@
 
 #include "coatcheck/base/mem.h"
 #include "coatcheck/values/kind.h"
-#include "zset_internal.h"
+#include "zset_large_internal.h"
 
 #define OPTIONS_HERE zset_options
 #define OPTION_HOOKS_HERE zset_option_hooks
@@ -15,27 +15,22 @@ struct zset *zset_new(void)
 
 void zset_free(struct zset **zset)
 {
-    struct scoreblock *block;
-
-    if (!*zset) return;
-    block = zset_block_of(*zset);
-    scoreblock_free(&block);
-    mem_free_sized(*zset, sizeof **zset);
-    *zset = NULL;
+    while (*zset && !zset_free_some(zset, SIZE_MAX)) {}
 }
 
 uint64_t zset_count(const struct zset *zset)
 {
-    const struct scoreblock *block = zset_block_of(zset);
-
-    return block ? scoreblock_count(block) : 0;
+    if (zset_is_large(zset)) return zset_large_of(zset)->tree.count;
+    return zset_block_of(zset) ? scoreblock_count(zset_block_of(zset)) : 0;
 }
 
 bool zset_rank(const struct zset *zset, struct bytes member, uint64_t *rank, double *score)
 {
     const struct scoreblock *block = zset_block_of(zset);
-    int at = block ? scoreblock_find(block, member, 0) : -1;
+    int at;
 
+    if (zset_is_large(zset)) return large_rank(zset_large_of(zset), member, rank, score);
+    at = block ? scoreblock_find(block, member, 0) : -1;
     if (at < 0) return false;
     *rank = (uint64_t)at;
     *score = scoreblock_score(block, (unsigned)at);
@@ -46,6 +41,7 @@ bool zset_score(const struct zset *zset, struct bytes member, double *score)
 {
     uint64_t rank;
 
+    if (zset_is_large(zset)) return large_score(zset_large_of(zset), member, score);
     return zset_rank(zset, member, &rank, score);
 }
 
@@ -72,7 +68,25 @@ enum status zset_put(struct zset *zset, struct bytes member, double score, enum 
 
 enum status zset_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change)
 {
+    if (zset_is_large(zset)) return large_edit(zset_large_of(zset), member, edit, change);
     return packed_edit(zset, member, edit, change);
+}
+
+enum status zset_enlarge(struct zset *zset)
+{
+    struct scoreblock *block = zset_block_of(zset);
+    struct zset_large *large = large_new();
+    unsigned count = block ? scoreblock_count(block) : 0;
+
+    if (!large) return NO_MEMORY;
+    for (unsigned i = 0; i < count; i++) {
+        if (large_add(large, scoreblock_member(block, i), scoreblock_score(block, i)) == OK) continue;
+        while (!large_free_some(&large, SIZE_MAX)) {}
+        return NO_MEMORY;
+    }
+    scoreblock_free(&block);
+    zset->root = (uintptr_t)large | ROOT_LARGE;
+    return OK;
 }
 
 bool zset_remove(struct zset *zset, struct bytes member)
@@ -80,6 +94,7 @@ bool zset_remove(struct zset *zset, struct bytes member)
     uint64_t rank;
     double score;
 
+    if (zset_is_large(zset)) return large_remove(zset_large_of(zset), member);
     if (!zset_rank(zset, member, &rank, &score)) return false;
     zset_remove_range(zset, rank, rank + 1, NULL, NULL);
     return true;
@@ -92,6 +107,10 @@ void zset_remove_range(struct zset *zset, uint64_t first, uint64_t end,
 
     if (end > zset_count(zset)) end = zset_count(zset);
     if (first >= end) return;
+    if (zset_is_large(zset)) {
+        large_remove_range(zset_large_of(zset), first, end, see, context);
+        return;
+    }
     for (uint64_t i = first; see && i < end; i++) {
         see(context, scoreblock_member(block, (unsigned)i), scoreblock_score(block, (unsigned)i));
     }
@@ -100,88 +119,60 @@ void zset_remove_range(struct zset *zset, uint64_t first, uint64_t end,
     zset->root = (uintptr_t)block;
 }
 
-/* --- ranges and walks --- */
-
-uint64_t zset_rank_of_first(const struct zset *zset, const struct zset_bound *bound)
-{
-    const struct scoreblock *block = zset_block_of(zset);
-
-    return block ? packed_rank_of_first(block, bound) : 0;
-}
-
-uint64_t zset_rank_of_end(const struct zset *zset, const struct zset_bound *bound)
-{
-    const struct scoreblock *block = zset_block_of(zset);
-
-    return block ? packed_rank_of_end(block, bound) : 0;
-}
-
-void zset_walk_from(struct zset_walk *walk, const struct zset *zset, uint64_t rank, bool backwards)
-{
-    walk->backwards = backwards;
-    walk->over = rank >= zset_count(zset);
-    if (!walk->over) scorewalk_begin(&walk->next, zset_block_of(zset), (unsigned)rank);
-}
-
-bool zset_walk_next(struct zset_walk *walk)
-{
-    if (walk->over) return false;
-    scorewalk_read(&walk->next, &walk->member, &walk->score);
-    if (!walk->backwards) {
-        scorewalk_forth(&walk->next);
-        walk->over = walk->next.at == scoreblock_count(walk->next.block);
-    } else if (walk->next.at > 0) {
-        scorewalk_back(&walk->next);
-    } else {
-        walk->over = true;
-    }
-    return true;
-}
-
-uint64_t zset_scan(const struct zset *zset, uint64_t cursor, uint64_t budget,
-                   void (*see)(void *context, struct bytes member, double score), void *context)
-{
-    struct zset_walk walk;
-
-    (void)cursor, (void)budget;
-    zset_walk_from(&walk, zset, 0, false);
-    while (zset_walk_next(&walk)) see(context, walk.member, walk.score);
-    return 0;
-}
-
 /* --- as a kind --- */
 
 bool zset_is_packed(const struct zset *zset)
 {
-    (void)zset;
-    return true;
+    return !zset_is_large(zset) || zset_large_of(zset)->is_packed;
 }
 
 void zset_check(const struct zset *zset)
 {
-    if (zset_block_of(zset)) scoreblock_check(zset_block_of(zset));
+    if (zset_is_large(zset)) {
+        large_check(zset_large_of(zset));
+    } else if (zset_block_of(zset)) {
+        scoreblock_check(zset_block_of(zset));
+    }
+}
+
+bool zset_free_some(struct zset **zset, size_t steps)
+{
+    struct scoreblock *block = zset_block_of(*zset);
+    struct zset_large *large;
+
+    if (zset_is_large(*zset)) {
+        large = zset_large_of(*zset);
+        if (!large_free_some(&large, steps)) return false;
+    } else if (block && !scoreblock_free_some(&block, &steps)) {
+        return false;
+    }
+    mem_free_sized(*zset, sizeof **zset);
+    *zset = NULL;
+    return true;
 }
 
 static bool kind_free_some(void **container, size_t steps)
 {
     struct zset *zset = *container;
+    bool done = zset_free_some(&zset, steps);
 
-    (void)steps;
-    zset_free(&zset);
-    *container = NULL;
-    return true;
+    *container = zset;
+    return done;
 }
 
 static void *kind_copy(const void *container)
 {
     const struct zset *zset = container;
     struct zset *copy = zset_new();
-    struct scoreblock *block;
 
-    if (!copy || !zset_block_of(zset)) return copy;
-    block = scoreblock_copy(zset_block_of(zset));
-    if (!block) zset_free(&copy);
-    if (copy) copy->root = (uintptr_t)block;
+    if (!copy || !zset->root) return copy;
+    if (zset_is_large(zset)) {
+        copy->root = (uintptr_t)large_copy(zset_large_of(zset));
+        if (copy->root) copy->root |= ROOT_LARGE;
+    } else {
+        copy->root = (uintptr_t)scoreblock_copy(zset_block_of(zset));
+    }
+    if (!copy->root) zset_free(&copy);
     return copy;
 }
 
@@ -197,9 +188,11 @@ static const char *kind_encoding(const void *container)
 
 static size_t kind_used_bytes(const void *container)
 {
-    const struct scoreblock *block = zset_block_of(container);
-    size_t used = mem_usable(container);
+    const struct zset *zset = container;
+    const struct scoreblock *block = zset_block_of(zset);
+    size_t used = mem_good_size(sizeof *zset);
 
+    if (zset_is_large(zset)) return used + large_used_bytes(zset_large_of(zset));
     if (!block) return used;
     return used + scoreblock_room(block) + scoreblock_far_bytes(block, 0, scoreblock_count(block));
 }

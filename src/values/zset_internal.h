@@ -36,11 +36,13 @@ static inline struct scoreblock *zset_block_of(const struct zset *zset)
 /* --- packed: zset_packed.c --- */
 
 enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change);
-uint64_t packed_rank_of_first(const struct scoreblock *block, const struct zset_bound *bound);
-uint64_t packed_rank_of_end(const struct scoreblock *block, const struct zset_bound *bound);
 
-/* May one more member of this length stand in the block by the operator's rules, and by ours? */
+/* By the operator's rules: may a packed set have this many members, and this one? */
 bool packed_is_allowed(uint64_t count, struct bytes member);
-bool packed_has_room(const struct scoreblock *block, const struct scoreitem *item);
+
+/* --- from one to the other: zset.c --- */
+
+/* Makes a packed one large. NO_MEMORY: nothing has changed. */
+enum status zset_enlarge(struct zset *zset);
 
 #endif

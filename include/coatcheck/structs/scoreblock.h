@@ -38,6 +38,10 @@ struct scoreblock *scoreblock_new(enum scoreblock_form form, size_t size);
 /* Frees the block with the members that stand elsewhere. NULL is allowed. */
 void scoreblock_free(struct scoreblock **block);
 
+/* As scoreblock_free, with a step of *steps for each member that stands elsewhere; false: the steps were used
+ * up, and only this call may follow. */
+bool scoreblock_free_some(struct scoreblock **block, size_t *steps);
+
 unsigned scoreblock_count(const struct scoreblock *block);
 double scoreblock_score(const struct scoreblock *block, unsigned at);
 uint8_t scoreblock_tag(const struct scoreblock *block, unsigned at);
@@ -85,6 +89,7 @@ void scoreitem_drop(struct scoreitem *item);
 /* As it stands at a place; who inserts it elsewhere cuts it here without freeing. */
 void scoreblock_item(const struct scoreblock *block, unsigned at, struct scoreitem *item);
 size_t scoreitem_far_bytes(const struct scoreitem *item);
+struct bytes scoreitem_member(const struct scoreitem *item);
 
 /* How large the block would be with the item. */
 size_t scoreblock_size_with(const struct scoreblock *block, const struct scoreitem *item);
@@ -108,8 +113,7 @@ void scoreblock_tidy(struct scoreblock **block);
 size_t scoreblock_size_moved(const struct scoreblock *block, double score);
 enum status scoreblock_move(struct scoreblock **block, unsigned at, unsigned to, double score);
 
-/* Copies items from … to-1 to the end of another block that has the room for them (scoreblock_size_of) and
- * is of the same form or a leaf that was given none of the tags. */
+/* How large a block of the items from … to-1 would be. */
 size_t scoreblock_size_of(const struct scoreblock *block, unsigned from, unsigned to);
 
 /* A new block with the items from … to-1, as `form`; the old one still has them, and members elsewhere are

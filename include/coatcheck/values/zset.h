@@ -21,6 +21,9 @@ struct zset *zset_new(void);
 /* Frees all of it now; *zset is NULL afterwards. Those of keys are freed in slices, by their kind. */
 void zset_free(struct zset **zset);
 
+/* Frees some `steps` blocks of it; true once all is gone. The first call ends the set's use. */
+bool zset_free_some(struct zset **zset, size_t steps);
+
 uint64_t zset_count(const struct zset *zset);
 
 /* False: there is no such member. */
@@ -64,6 +67,7 @@ struct zset_walk {
     double score;
 
     /* of values/ */
+    const struct zset *zset;
     struct scorewalk next;
     struct ranknode *node;
     unsigned slot;

@@ -1,0 +1,33 @@
+/* zset_large_internal: the large form and its verbs; each does what the one of zset.h does. */
+#ifndef COATCHECK_ZSET_LARGE_INTERNAL_H
+#define COATCHECK_ZSET_LARGE_INTERNAL_H
+
+#include "coatcheck/structs/memberindex.h"
+#include "coatcheck/structs/ranktree.h"
+#include "zset_internal.h"
+
+struct zset_large {
+    struct memberindex index;
+    struct ranktree tree;
+    bool is_packed; /* by the options it still is: OBJECT ENCODING says so */
+};
+
+struct zset_large *large_new(void);
+bool large_free_some(struct zset_large **large, size_t steps);
+struct zset_large *large_copy(const struct zset_large *large);
+size_t large_used_bytes(const struct zset_large *large);
+
+bool large_score(const struct zset_large *large, struct bytes member, double *score);
+bool large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank, double *score);
+/* The member is not there. */
+enum status large_add(struct zset_large *large, struct bytes member, double score);
+enum status large_edit(struct zset_large *large, struct bytes member, struct zset_edit *edit,
+                       enum zset_change *change);
+bool large_remove(struct zset_large *large, struct bytes member);
+void large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
+                        void (*see)(void *context, struct bytes member, double score), void *context);
+uint64_t large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
+                    void (*see)(void *context, struct bytes member, double score), void *context);
+void large_check(const struct zset_large *large);
+
+#endif
