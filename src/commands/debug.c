@@ -12,6 +12,7 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/structs/glob.h"
+#include "coatcheck/values/zset.h"
 
 struct debug_row {
     const char *name;
@@ -76,11 +77,26 @@ struct entry *debug_enter(struct call *call, unsigned i, struct key *key)
     return NULL;
 }
 
+static size_t serialized_text(size_t len)
+{
+    return len + (len < 64 ? 1 : len < 16384 ? 2 : len <= UINT32_MAX ? 5 : 9);
+}
+
+/* Each member's text and the eight bytes of its score. */
+static size_t serialized_zset(const struct zset *zset)
+{
+    size_t len = serialized_text(zset_count(zset)) - zset_count(zset);
+    struct zset_walk walk;
+
+    zset_walk_from(&walk, zset, 0, false);
+    while (zset_walk_next(&walk)) len += serialized_text(walk.member.len) + sizeof walk.score;
+    return len;
+}
+
 /* As many bytes as the value would take in an RDB file without compression. */
 static size_t serialized_length(const struct entry *entry)
 {
-    size_t len;
-
+    if (entry_type(entry) == VALUE_ZSET) return serialized_zset(entry_container(entry));
     if (entry_type(entry) != VALUE_STRING) return 0;
     if (entry_form(entry) == ENTRY_INT) {
         int64_t number = entry_int(entry);
@@ -89,8 +105,7 @@ static size_t serialized_length(const struct entry *entry)
         if (number >= INT16_MIN && number <= INT16_MAX) return 3;
         if (number >= INT32_MIN && number <= INT32_MAX) return 5;
     }
-    len = entry_string_len(entry);
-    return len + (len < 64 ? 1 : len < 16384 ? 2 : len <= UINT32_MAX ? 5 : 9);
+    return serialized_text(entry_string_len(entry));
 }
 
 static void debug_object(struct call *call)

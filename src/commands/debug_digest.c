@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <xxhash.h>
+#include "coatcheck/values/zset.h"
 
 struct digest {
     uint64_t high, middle;
@@ -17,18 +18,45 @@ struct digesting {
     unsigned db;
 };
 
-static struct digest digest_of(const struct entry *entry, uint64_t seed)
+static struct digest digest_of_bytes(struct bytes value, uint64_t salt)
 {
-    char scratch[NUMBER_MAX_TEXT];
-    struct bytes value =
-        entry_type(entry) == VALUE_STRING ? entry_string(entry, scratch) : bytes_of("", 0);
-    uint64_t salt =
-        seed ^ (uint64_t)entry_type(entry) << 56 ^ (entry_deadline_ms(entry) != NEVER ? 1 : 0);
     XXH128_hash_t wide = XXH3_128bits_withSeed(value.at, value.len, salt);
 
     return (struct digest){.high = wide.high64,
                            .middle = wide.low64,
                            .low = (uint32_t)XXH3_64bits_withSeed(value.at, value.len, ~salt)};
+}
+
+/* Members in their order, each salted with its score and with what came before it. */
+static struct digest digest_of_zset(const struct zset *zset, uint64_t salt)
+{
+    struct digest sum = digest_of_bytes(bytes_of("", 0), salt);
+    struct zset_walk walk;
+
+    zset_walk_from(&walk, zset, 0, false);
+    while (zset_walk_next(&walk)) {
+        uint64_t score;
+
+        memcpy(&score, &walk.score, sizeof score);
+        sum = digest_of_bytes(walk.member, sum.high ^ XXH3_64bits_withSeed(&score, sizeof score, sum.middle));
+    }
+    return sum;
+}
+
+static struct digest digest_of(const struct entry *entry, uint64_t seed)
+{
+    char scratch[NUMBER_MAX_TEXT];
+    uint64_t salt =
+        seed ^ (uint64_t)entry_type(entry) << 56 ^ (entry_deadline_ms(entry) != NEVER ? 1 : 0);
+
+    switch (entry_type(entry)) {
+    case VALUE_STRING:
+        return digest_of_bytes(entry_string(entry, scratch), salt);
+    case VALUE_ZSET:
+        return digest_of_zset(entry_container(entry), salt);
+    default:
+        return digest_of_bytes(bytes_of("", 0), salt);
+    }
 }
 
 static void digest_print(const struct digest *digest, char into[DIGEST_TEXT])
