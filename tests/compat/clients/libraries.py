@@ -20,18 +20,22 @@ def hiredis(check):
     expect(r"^all is well$", said, "the C client")
 
 
-def python_redis(check):
+def python(check, name, *words):
     """Debian's module is seen by Debian's interpreter alone, which need not be the one we run in."""
-    for python in ("/usr/bin/python3", sys.executable):
+    for interpreter in ("/usr/bin/python3", sys.executable):
         try:
-            found = subprocess.run([python, "-c", "import redis"], capture_output=True, timeout=20)
+            found = subprocess.run([interpreter, "-c", "import redis"], capture_output=True, timeout=20)
         except OSError:
             continue
         if found.returncode == 0:
-            said = run([python, "-B", HERE / "python_client.py", check.port, check.socket], timeout_s=30)
-            expect(r"^all is well$", said, "the Python client")
+            said = run([interpreter, "-B", HERE / name, check.port, *words], timeout_s=60)
+            expect(r"^all is well$", said, name)
             return
     raise Failed("the Python module redis is not installed (Debian: python3-redis)")
 
 
-CLIENTS = {"hiredis": hiredis, "python3-redis": python_redis}
+CLIENTS = {
+    "hiredis": hiredis,
+    "python3-redis": lambda check: python(check, "python_client.py", check.socket),
+    "python3-leaderboard": lambda check: python(check, "leaderboard.py"),
+}

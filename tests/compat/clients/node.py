@@ -39,5 +39,6 @@ def script(check, name, timeout_s):
 CLIENTS = {
     "node-redis": lambda check: script(check, "redis.js", 30),
     "ioredis": lambda check: script(check, "ioredis.js", 30),
+    "ioredis-leaderboard": lambda check: script(check, "leaderboard.js", 60),
     "express-session": lambda check: script(check, "express.js", 40),
 }
