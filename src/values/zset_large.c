@@ -220,6 +220,7 @@ enum status large_edit(struct zset_large *large, struct bytes member, struct zse
 
     *change = ZSET_SAME;
     if (!edit->decide(edit, there, &score) || (there && score == was)) return OK;
+    if (unlikely(large->is_packed)) score += 0.0; /* as in a packed set: -0 is 0 there */
     status = there ? move(large, member, hash, &found, score) : add(large, member, hash, score);
     if (status == OK) *change = there ? ZSET_MOVED : ZSET_ADDED;
     return status;

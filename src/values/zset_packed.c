@@ -12,6 +12,12 @@ bool packed_is_allowed(uint64_t count, struct bytes member)
            member.len <= (uint64_t)option_int(&zset_options.zset_max_listpack_value);
 }
 
+/* In redis-server's small form a score of -0 is 0, in its large one -0 stays; clients can see that. */
+static double without_sign(double score)
+{
+    return score + 0.0;
+}
+
 /* The place of a (score, member) that stands at `at` now, counted without it. */
 static unsigned place_moved(const struct scoreblock *block, unsigned at, double score, struct bytes member)
 {
@@ -61,7 +67,7 @@ static enum status add(struct zset *zset, struct bytes member, double score)
         zset_large_of(zset)->is_packed = allowed;
         return large_add(zset_large_of(zset), member, score);
     }
-    if (scoreitem_init(&item, score, member, 0) != OK) return NO_MEMORY;
+    if (scoreitem_init(&item, without_sign(score), member, 0) != OK) return NO_MEMORY;
     status = packed_add(zset, &item, member);
     if (status != OK) scoreitem_drop(&item);
     return status;
@@ -76,7 +82,7 @@ enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit
 
     *change = ZSET_SAME;
     if (!edit->decide(edit, at >= 0, &score) || (at >= 0 && score == was)) return OK;
-    status = at >= 0 ? packed_move(zset, (unsigned)at, member, score) : add(zset, member, score);
+    status = at >= 0 ? packed_move(zset, (unsigned)at, member, without_sign(score)) : add(zset, member, score);
     if (status == OK) *change = at >= 0 ? ZSET_MOVED : ZSET_ADDED;
     return status;
 }
