@@ -76,6 +76,7 @@ static inline size_t model_find(const struct pair *pair, uint32_t number)
 
 static inline void model_remove(struct pair *pair, size_t from, size_t to)
 {
+    if (from == to) return;
     for (size_t i = from; i < to; i++) free(pair->items[i].at);
     memmove(&pair->items[from], &pair->items[to], (pair->count - to) * sizeof *pair->items);
     pair->count -= to - from;
