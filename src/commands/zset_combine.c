@@ -138,9 +138,14 @@ static void end(struct combination *combination)
 /* NULL: no memory. */
 static struct zset *make_zset(const struct zset_merged *merged)
 {
-    struct zset *zset = zset_new();
+    size_t longest = 0;
     enum zset_change change;
+    struct zset *zset;
 
+    for (size_t i = 0; i < merged->count; i++) {
+        if (merged->of[i].member.len > longest) longest = merged->of[i].member.len;
+    }
+    zset = zset_new_for(merged->count, longest);
     for (size_t i = 0; zset && i < merged->count; i++) {
         if (zset_put(zset, merged->of[i].member, merged->of[i].score, &change) != OK) zset_free(&zset);
     }

@@ -153,15 +153,17 @@ static void cmd_zrevrangebylex(struct call *call)
 
 /* ---- stored ---- */
 
-/* NULL: no memory. */
-static struct zset *copy_range(const struct zset *zset, uint64_t first, uint64_t end)
+/* In the order in which they would be answered, and only of ranks is their number known beforehand: so it is in
+ * redis-server, and what is a small set meanwhile keeps no -0. NULL: no memory. */
+static struct zset *copy_range(const struct zset *zset, const struct range_options *options, uint64_t first,
+                               uint64_t end)
 {
-    struct zset *copy = zset_new();
+    struct zset *copy = zset_new_for(options->kind == ZSET_RANGE_OF_RANKS ? end - first : 0, 0);
     enum zset_change change;
     struct zset_walk walk;
 
     if (!copy || first == end) return copy;
-    zset_walk_from(&walk, zset, first, false);
+    zset_walk_from(&walk, zset, options->backwards ? end - 1 : first, options->backwards);
     for (uint64_t left = end - first; left > 0 && zset_walk_next(&walk); left--) {
         if (zset_put(copy, walk.member, walk.score, &change) == OK) continue;
         zset_free(&copy);
@@ -181,7 +183,7 @@ static void cmd_zrangestore(struct call *call)
     if (!read_range(call, 3, &options, &range) || !call_read_zset(call, 1, &zset)) return;
     zset_range_find(zset, &range, options.backwards, &first, &end);
     limit_ranks(&options, &first, &end);
-    copy = copy_range(zset, first, end);
+    copy = copy_range(zset, &options, first, end);
     if (!call_ok(call, copy ? OK : NO_MEMORY)) return;
     if (call_put_zset(call, &call->keys[0], &copy, "zrangestore")) reply_int(call->reply, (int64_t)(end - first));
 }

@@ -13,6 +13,14 @@ struct zset *zset_new(void)
     return mem_alloc_zeroed(sizeof(struct zset));
 }
 
+struct zset *zset_new_for(uint64_t count, size_t longest)
+{
+    struct zset *zset = zset_new();
+
+    if (zset && !packed_is_allowed(count, bytes_of(NULL, longest)) && zset_enlarge(zset) != OK) zset_free(&zset);
+    return zset;
+}
+
 void zset_free(struct zset **zset)
 {
     while (*zset && !zset_free_some(zset, SIZE_MAX)) {}

@@ -18,6 +18,10 @@ struct zset;
 /* Empty. NULL: no memory. */
 struct zset *zset_new(void);
 
+/* Empty as well, to be filled with `count` members of at most `longest` bytes: where those make a large one, it is
+ * one from the start. */
+struct zset *zset_new_for(uint64_t count, size_t longest);
+
 /* Frees all of it now; *zset is NULL afterwards. Those of keys are freed in slices, by their kind. */
 void zset_free(struct zset **zset);
 
