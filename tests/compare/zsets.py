@@ -281,7 +281,8 @@ ROWS = [
     row(1, "APPEND", board, "x"),
     row(1, "INCR", board),
     row(1, "EXISTS", some(1, 3, board)),
-] + [row(0.15, name, some(0, 2, board), whole=name.startswith("B")) for name in NAMES if name not in ("ZRANDMEMBER", "ZPOPMIN", "ZPOPMAX")]
+] + [row(0.15, name, some(0, 2, board), whole=name.startswith("B") or name in ("ZRANK", "ZREVRANK"))
+     for name in NAMES if name not in ("ZRANDMEMBER", "ZPOPMIN", "ZPOPMAX")]
 
 
 def scanned(pair, side, words):
