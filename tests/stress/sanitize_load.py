@@ -12,6 +12,7 @@ one, that the server lived, ended with 0 when it was told to, and that no saniti
 import argparse
 import multiprocessing
 import os
+import queue
 import re
 import signal
 import sys
@@ -25,7 +26,8 @@ CLIENTS_A_PROCESS = 13
 PROCESSES = 4
 
 # Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
-# s a key whose value w is always short: LCS takes time by the product of two lengths.
+# s a key whose value w is always short: LCS takes time by the product of two lengths; z a sorted set, m a member of it;
+# b a sorted set that grows large, since little takes all of it away; * forty scores and members.
 SENSIBLE = """
 SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
 PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
@@ -39,7 +41,19 @@ LATENCY LATEST|LATENCY HISTOGRAM|TIME|ECHO v|PING v|SELECT 0|SELECT 1|SELECT 1|S
 LPUSH k v v|RPUSH k v|LPOP k|RPOP k n|LRANGE k n n|LSET k n v|LINSERT k BEFORE v v|LMOVE k k LEFT RIGHT|LREM k n v
 HSET k v v v v|HGET k v|HGETALL k|HDEL k v|HINCRBY k v n|HSCAN k 0|SADD k v v|SREM k v|SMEMBERS k|SPOP k|SINTER k k
 SUNIONSTORE k k k|SSCAN k 0|ZADD k g v g v|ZINCRBY k g v|ZRANGE k n n|ZRANK k v|ZREM k v|ZPOPMIN k|ZSCAN k 0
-ZUNIONSTORE k 2 k k|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
+ZUNIONSTORE k 2 k k|ZADD z g m g m g m g m|ZADD z g m n m g v|ZADD z NX CH g m|ZADD z GT g m|ZADD z n m n m n m n m n m n m
+ZADD z INCR g m|ZINCRBY z g m|ZINCRBY z n m|ZINCRBY z g m|ZSCORE z m|ZMSCORE z m m m|ZCARD z|ZCOUNT z n n|ZRANK z m|ZREVRANK z m WITHSCORE TIES
+ZAROUND z m 5 WITHSCORES|ZAROUND z m n REV|ZRANGE z 0 20 WITHSCORES|ZRANGE z n n REV|ZRANGE z 0 -1|ZRANGE z g +inf BYSCORE LIMIT 0 9
+ZRANGEBYSCORE z n n|ZREVRANGEBYSCORE z +inf -inf LIMIT n n|ZRANGEBYLEX z - + LIMIT 0 5|ZLEXCOUNT z - +|ZREM z m m m m|ZREM z m v
+ZREMRANGEBYRANK z n n|ZREMRANGEBYSCORE z 10 20|ZPOPMIN z|ZPOPMAX z n|ZMPOP 2 z z MIN COUNT 3|ZRANDMEMBER z n|ZRANDMEMBER z
+ZUNION 2 z z|ZINTER 2 z z WITHSCORES|ZDIFF 2 z z|ZINTERCARD 2 z z|ZUNIONSTORE z 3 z z z AGGREGATE MIN|ZINTERSTORE z 2 z z WEIGHTS g n
+ZDIFFSTORE z 2 z z|ZRANGESTORE z z 0 50|ZSCAN z 0 COUNT n|ZSCAN z n|COPY z z REPLACE|RENAME z z|DEL z|UNLINK z|PEXPIRE z t|PERSIST z
+SET z v|MEMORY USAGE z|OBJECT ENCODING z|DEBUG OBJECT z|MOVE z 1|BZPOPMIN z z 0.01|BZPOPMAX z 0.02|BZMPOP 0.01 2 z z MAX COUNT 4
+ZADD b *|ZADD b *|ZADD b *|ZADD b CH n m n m n m n m g m g v g m|ZADD b NX n v n m n m n m g m g v g m
+ZINCRBY b g m|ZINCRBY b n m|ZRANK b m|ZSCORE b m|ZAROUND b m 10 WITHSCORES|ZRANGE b n n|ZREVRANGE b 0 50 WITHSCORES|ZREM b m m m m m m
+ZRANGE b g g BYSCORE LIMIT n n|ZPOPMIN b 3|ZREMRANGEBYRANK b 5 15|ZREMRANGEBYSCORE b 50 51|ZSCAN b 0 COUNT 100|ZSCAN b n|COPY b z REPLACE
+ZUNIONSTORE z 2 b z|ZINTERSTORE z 2 b b|ZDIFF 2 b z|ZRANDMEMBER b -20|ZRANGESTORE z b 100 300|ZRANGE b 0 -1 WITHSCORES|RENAME b b|ZCOUNT b g g
+MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
 PUBLISH v v|FLUSHDB ASYNC|FLUSHALL
 """
 RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
@@ -49,6 +63,7 @@ NEVER = {"SHUTDOWN", "DEBUG", "MONITOR", "SYNC", "PSYNC", "REPLICAOF", "SLAVEOF"
          "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "CLIENT", "WAIT",
          "CONFIG", "QUIT", "REPLCONF", "ACL", "MODULE", "CLUSTER", "BGREWRITEAOF", "BGSAVE", "SAVE", "AUTH",
          "RESTORE", "RESTORE-ASKING", "MIGRATE", "HELLO", "LCS", "PFSELFTEST", "PFDEBUG"}
+WAITING = {"BZPOPMIN", "BZPOPMAX", "BZMPOP"}      # sensible only with a short patience
 REPORTS = re.compile(r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w*Sanitizer")
 
 
@@ -58,7 +73,7 @@ class Dice:
     def __init__(self, seed, listed):
         self.dice = common.dice(seed)
         self.sensible = [shape.split() for shape in SENSIBLE.replace("\n", "|").split("|") if shape]
-        self.sensible = [words for words in self.sensible if words[0] in listed]
+        self.sensible = [words for words in self.sensible if words[0] in listed or words[0] in WAITING]
         self.listed = sorted(name for name in listed if name not in NEVER)
 
     def value(self):
@@ -86,21 +101,30 @@ class Dice:
             return b"short:%d" % dice.randrange(4)
         if letter == "w":
             return bytes(dice.choices(b"coat", k=dice.randrange(100)))
+        if letter == "z":
+            return b"zset:%d" % (dice.randrange(6) if dice.random() < 0.8 else dice.randrange(300))
+        if letter == "b":
+            return b"board:%d" % dice.randrange(2)
+        if letter == "m":
+            return b"member:%d" % dice.randrange(40 if dice.random() < 0.2 else 6000)
         if letter == "p":
             return dice.choice((b"*", b"key:1*", b"[a-k]*:?", b"\\*", b"max*"))
         return letter.encode()
+
+    def pairs(self):
+        return [self.word(letter) for letter in "gm" * 40]
 
     def command(self):
         dice = self.dice
         if dice.random() < 0.5:
             words = dice.choice(self.sensible)
-            while words[0] in RARELY and dice.random() < 0.9:
+            while words[0] in RARELY and dice.random() < (0.99 if words[0].startswith("FLUSH") else 0.9):
                 words = dice.choice(self.sensible)
-            return [self.word(word) for word in words]
+            return [drawn for word in words for drawn in (self.pairs() if word == "*" else [self.word(word)])]
         name = dice.choice(self.listed)
-        while name in RARELY and dice.random() < 0.95:
+        while name in RARELY and dice.random() < (0.999 if name.startswith("FLUSH") else 0.95):
             name = dice.choice(self.listed)
-        return [name.encode()] + [self.word(dice.choice("kkvngtp")) for _ in range(dice.randrange(6))]
+        return [name.encode()] + [self.word(dice.choice("kkvngtpzzm")) for _ in range(dice.randrange(6))]
 
 
 class Client:
@@ -169,6 +193,29 @@ def listed_commands(server):
             if not any(flag[1] in (b"blocking", b"no_multi") for flag in row[1][2][1])}
 
 
+def gather(server, workers, results, patience_s, has_boards):
+    """What the workers tell; and how many members the largest board had, for trees are only seen in large ones."""
+    told, largest, limit = [], 0, time.monotonic() + patience_s
+    while len(told) < len(workers) and time.monotonic() < limit:
+        try:
+            told.append(results.get(timeout=0.25))
+        except queue.Empty:
+            if has_boards and server.alive():
+                largest = max(largest, look_at_boards(server))
+    return told, largest
+
+
+def look_at_boards(server):
+    connection = connect(server, PATIENCE_S)
+    try:
+        sizes = [connection.ask("ZCARD", "board:%d" % n)[1] for db in (0, 1) if connection.ask("SELECT", str(db)) for n in (0, 1)]
+        return max(size for size in sizes if isinstance(size, int))
+    except (OSError, ValueError, wire.Closed, wire.Silent):     # killed, like any other client; or they hold other types
+        return 0
+    finally:
+        connection.close()
+
+
 def end(server):
     """Tells it to end, and says what was wrong with how it did."""
     if not server.alive():
@@ -198,20 +245,22 @@ def main():
                    for n in range(PROCESSES)]
         for worker in workers:
             worker.start()
-        told = [results.get(timeout=options.seconds + 180) for _ in workers]
+        told, largest = gather(server, workers, results, options.seconds + 180, "ZCARD" in listed)
         for worker in workers:
             worker.join()
         ended = end(server)
         with open(server.log, encoding="utf-8", errors="replace") as log:
             said = log.read()
     wrong = [text for _, text in told if text] + ([ended] if ended else [])
+    if len(told) < len(workers):
+        wrong.append("%d of %d processes of clients came to no end" % (len(workers) - len(told), len(workers)))
     found = REPORTS.search(said)
     if found:
         wrong.append("a sanitizer has reported:\n" + said[max(0, found.start() - 200):][:8000])
     elif ended:
         wrong.append("its log ends:\n" + said[-3000:])
-    print("seed %d: %d replies to %d clients, %d kinds of command" % (
-        options.seed, sum(asked for asked, _ in told), PROCESSES * CLIENTS_A_PROCESS, len(listed - NEVER)))
+    print("seed %d: %d replies to %d clients, %d kinds of command, sorted sets of up to %d members" % (
+        options.seed, sum(asked for asked, _ in told), PROCESSES * CLIENTS_A_PROCESS, len(listed - NEVER), largest))
     print("\n".join(wrong) if wrong else "all is well")
     return 1 if wrong else 0
 
