@@ -191,6 +191,7 @@ void ranktree_find(const struct ranktree *tree, double score, struct bytes membe
     if (tree->root->fill == 0) return;
     place->node = descend(tree, &target, &place->slot, NULL);
     place->leaf = place->node->leaves[place->slot];
+    scoreblock_prefetch(ranktree_leaf(tree, place->leaf));
     place->at = scoreblock_place(ranktree_leaf(tree, place->leaf), score, member);
 }
 
@@ -292,7 +293,9 @@ struct scoreblock *ranktree_leaf_of(const struct ranktree *tree, const struct ra
     return node_leaf(tree, node, slot);
 }
 
-uint32_t ranktree_number_of(const struct ranknode *node, unsigned slot)
+struct scoreblock *ranktree_leaf_beside(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
+                                        bool at_left)
 {
-    return node->leaves[slot];
+    if (at_left ? slot == 0 : slot + 1u >= node->fill) return NULL;
+    return node_leaf(tree, node, at_left ? slot - 1 : slot + 1);
 }

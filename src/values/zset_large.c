@@ -121,8 +121,11 @@ static bool find(const struct zset_large *large, struct bytes member, uint32_t h
 
     memberindex_begin(&large->index, hash, &probe);
     while (memberindex_next(&probe)) {
-        int at = scoreblock_find(ranktree_leaf(&large->tree, probe.leaf), member, tag_of(hash));
+        const struct scoreblock *leaf = ranktree_leaf(&large->tree, probe.leaf);
+        int at;
 
+        scoreblock_prefetch(leaf);
+        at = scoreblock_find(leaf, member, tag_of(hash));
         if (at < 0) continue;
         *found = (struct found){probe.leaf, (unsigned)at};
         return true;

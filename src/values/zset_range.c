@@ -30,6 +30,15 @@ uint64_t zset_rank_of_end(const struct zset *zset, const struct zset_bound *boun
 
 /* --- walks --- */
 
+/* The leaf that comes next, if its node is the same. */
+static void fetch_ahead(const struct zset_walk *walk)
+{
+    const struct scoreblock *leaf = ranktree_leaf_beside(&zset_large_of(walk->zset)->tree, walk->node, walk->slot,
+                                                         walk->backwards);
+
+    if (leaf) scoreblock_prefetch(leaf);
+}
+
 void zset_walk_from(struct zset_walk *walk, const struct zset *zset, uint64_t rank, bool backwards)
 {
     struct rankplace place;
@@ -44,8 +53,10 @@ void zset_walk_from(struct zset_walk *walk, const struct zset *zset, uint64_t ra
         return;
     }
     ranktree_at(&zset_large_of(zset)->tree, rank, &place);
+    scoreblock_prefetch(ranktree_leaf(&zset_large_of(zset)->tree, place.leaf));
     walk->node = place.node;
     walk->slot = place.slot;
+    fetch_ahead(walk);
     scorewalk_begin(&walk->next, ranktree_leaf(&zset_large_of(zset)->tree, place.leaf), place.at);
 }
 
@@ -60,6 +71,7 @@ static void leave_block(struct zset_walk *walk)
     tree = &zset_large_of(walk->zset)->tree;
     if (!(walk->backwards ? ranktree_back : ranktree_forth)(tree, &walk->node, &walk->slot)) return;
     leaf = ranktree_leaf_of(tree, walk->node, walk->slot);
+    fetch_ahead(walk);
     scorewalk_begin(&walk->next, leaf, walk->backwards ? scoreblock_count(leaf) - 1 : 0);
     walk->over = false;
 }

@@ -78,8 +78,10 @@ uint64_t ranktree_before(const struct ranktree *tree, struct bytes member, bool 
 /* The neighbouring leaf; false: there is none. */
 bool ranktree_forth(const struct ranktree *tree, struct ranknode **node, unsigned *slot);
 bool ranktree_back(const struct ranktree *tree, struct ranknode **node, unsigned *slot);
+/* The neighbour under the same node, NULL: there is none. */
+struct scoreblock *ranktree_leaf_beside(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
+                                        bool at_left);
 struct scoreblock *ranktree_leaf_of(const struct ranktree *tree, const struct ranknode *node, unsigned slot);
-uint32_t ranktree_number_of(const struct ranknode *node, unsigned slot);
 
 /* Makes it so that ranktree_insert() of this item at this place cannot fail; the place may become another one.
  * NO_MEMORY: no member has changed its place. */

@@ -63,6 +63,13 @@ void scoreblock_set_owner(struct scoreblock *block, void *owner);
 /* Where the member is, -1 when it is not here; a leaf looks at members of this tag only. */
 int scoreblock_find(const struct scoreblock *block, struct bytes member, uint8_t tag);
 
+/* A hint to the processor: most of a leaf's lines at once, since each that is waited for alone costs as much as
+ * all together. */
+static inline void scoreblock_prefetch(const struct scoreblock *block)
+{
+    for (unsigned i = 0; i < 14; i++) __builtin_prefetch((const char *)block + 64 * (size_t)i);
+}
+
 /* The next one from `at` on with this tag, -1: none. Leaves only. */
 int scoreblock_find_tag(const struct scoreblock *block, unsigned at, uint8_t tag);
 
