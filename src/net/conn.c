@@ -16,9 +16,6 @@
 /* A client that leaves so much unread is read from no more, until it has taken half of it. */
 #define CHOKE_BYTES (1024 * 1024)
 
-/* As wire/ wants it: input may be looked at in steps of 16 bytes. */
-#define INPUT_PADDING 16
-
 #define LITTLE_INPUT 4096
 
 #define SEND_PIECES 64

@@ -10,6 +10,9 @@
  * kernel at one call for tens of milliseconds, and everybody else waiting. */
 #define CONN_SHARE ((size_t)512 * 1024)
 
+/* As wire/ wants it: input may be looked at in steps of 16 bytes. */
+#define INPUT_PADDING 16
+
 /* Input that waits for more, or for its turn. */
 struct saved_input {
     size_t start, len, room; /* the unused bytes are at[start … start+len-1] */

@@ -1,0 +1,139 @@
+/* conn_input: what a connection brings to a turn: fresh bytes, those that it saved, or none. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include "coatcheck/base/log.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "worker_internal.h"
+
+/* Room behind the saved bytes for what is still to come, and for some of what comes after it; but never more than
+ * doubles at a time: a header alone that announces much makes nothing large. */
+static bool saved_make_room(struct conn *conn)
+{
+    struct saved_input *saved = conn->work->saved;
+    size_t more = saved->len + (saved->len < WINDOW_MAX ? WINDOW_MIN : WINDOW_MAX);
+    size_t goal = saved->wants > more ? saved->wants : more;
+    size_t most = saved->len + (saved->len > WINDOW_MAX ? saved->len : WINDOW_MAX);
+    struct saved_input *grown;
+
+    if (goal > most) goal = most;
+    if (saved->start > 0) {
+        memmove(saved->at, saved->at + saved->start, saved->len);
+        saved->start = 0;
+    }
+    if (saved->room >= goal) return true;
+    grown = mem_resize(saved, sizeof *saved + goal + INPUT_PADDING);
+    if (!grown) return false;
+    grown->room = goal;
+    conn->work->saved = grown;
+    return true;
+}
+
+static bool over_query_limit(struct conn *conn)
+{
+    size_t len = conn_saved(conn)->len;
+    char peer[CONN_NAME_MAX];
+
+    if ((int64_t)len <= option_int(&net_options.client_query_buffer_limit)) return false;
+    conn_print_peer(conn, peer);
+    log_warning("closing %s: its request has %zu bytes and no end, over client-query-buffer-limit", peer, len);
+    METRIC_ADD(net, client_query_buffer_limit_disconnections, 1);
+    return true;
+}
+
+/* What a read came to. False: nothing came. */
+static bool count_read(struct conn *conn, ssize_t n)
+{
+    if (likely(n > 0)) {
+        METRIC_ADD(net, total_net_input_bytes, n);
+        METRIC_ADD(net, total_reads_processed, 1);
+        conn->flags |= CONN_MOVED;
+        return true;
+    }
+    if (n == 0) {
+        conn->flags |= CONN_PEER_GONE | CONN_ENDING;
+    } else if (errno != EAGAIN) {
+        conn->flags |= CONN_DEAD;
+    }
+    return false;
+}
+
+/* One recv. False: nothing came. */
+static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *got)
+{
+    ssize_t n;
+
+    do {
+        n = recv(conn_fd(conn), into, room < CONN_SHARE ? room : CONN_SHARE, 0);
+    } while (n < 0 && errno == EINTR);
+    *got = bytes_of(into, n > 0 ? (size_t)n : 0);
+    return count_read(conn, n);
+}
+
+/* Reads on into the door's own memory, and what comes after it into `window`. True: it is full. */
+static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes *input)
+{
+    struct saved_input *saved = conn->work->saved;
+    struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    ssize_t n;
+
+    if (saved->direct_left > CONN_SHARE) {
+        pieces[0].iov_len = CONN_SHARE;
+        message.msg_iovlen = 1;
+    }
+
+    do {
+        n = recvmsg(conn_fd(conn), &message, 0);
+    } while (n < 0 && errno == EINTR);
+    if (!count_read(conn, n)) return false;
+    if ((size_t)n < saved->direct_left) {
+        saved->direct += n;
+        saved->direct_left -= (size_t)n;
+        return false;
+    }
+    *input = bytes_of(window, (size_t)n - saved->direct_left);
+    mem_free(saved);
+    conn->work->saved = NULL;
+    return true;
+}
+
+bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input, bool *filled)
+{
+    struct saved_input *saved = conn_saved(conn);
+    bool resumed = conn->flags & CONN_RESUMED;
+    bool readable = conn->flags & CONN_READABLE;
+    struct bytes got;
+
+    *filled = false;
+    conn->flags &= ~CONN_READABLE;
+    /* One that does not read its replies stays resumed until it does. */
+    if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_CHOKED)) return false;
+    conn->flags &= ~CONN_RESUMED;
+    if (likely(!saved)) {
+        if (likely(!resumed)) return readable && conn_read(conn, window, room, input);
+        *input = bytes_of(window, 0);
+        return true;
+    }
+    if (saved->direct) return readable && (*filled = conn_fill(conn, window, room, input));
+
+    if (readable && !resumed) {
+        if (!saved_make_room(conn)) {
+            conn->flags |= CONN_DEAD;
+            return false;
+        }
+        saved = conn->work->saved;
+        if (!conn_read(conn, saved->at + saved->len, saved->room - saved->len, &got)) return false;
+        saved->len += got.len;
+        if (over_query_limit(conn)) {
+            conn->flags |= CONN_DEAD;
+            return false;
+        }
+        if (saved->len < saved->wants) return false;
+    } else if (!resumed) {
+        return false;
+    }
+    *input = bytes_of(saved->at + saved->start, saved->len);
+    return true;
+}
