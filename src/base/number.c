@@ -63,21 +63,22 @@ static char *zero_ended(struct bytes text, char small[SHORT_FLOAT])
     return copy;
 }
 
-/* Up to 15 digits with a point somewhere, as most are written. Their digits and the power of ten below are
- * exact as doubles, and so is the rounding of one division: what strtod() says (Clinger 1990), without its
- * price. */
-#define EXACT_DIGITS 15
+/* Digits with a point somewhere, as most are written. Up to 2^53 they are exact as a double, as the power of ten
+ * below them is, and the rounding of one division is what strtod() says (Clinger 1990), without its price. */
+#define PLAIN_DIGITS 18
+#define EXACT_MAX (UINT64_C(1) << 53)
 
 static bool read_plain_double(struct bytes text, double *number)
 {
-    static const double powers[EXACT_DIGITS + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double powers[PLAIN_DIGITS + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
+                                                    1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
+                                                    1e14, 1e15, 1e16, 1e17, 1e18};
     size_t i = text.len > 0 && text.at[0] == '-', digits = 0, after = 0;
     bool point = false;
     uint64_t value = 0;
     double exact;
 
-    if (text.len > EXACT_DIGITS + 2) return false;
+    if (text.len > PLAIN_DIGITS + 2) return false;
     for (; i < text.len; i++) {
         unsigned digit = (unsigned char)text.at[i] - '0';
 
@@ -91,7 +92,7 @@ static bool read_plain_double(struct bytes text, double *number)
             return false;
         }
     }
-    if (digits == 0 || digits > EXACT_DIGITS) return false;
+    if (digits == 0 || digits > PLAIN_DIGITS || value > EXACT_MAX) return false;
     exact = (double)value;
     if (after > 0) exact /= powers[after];
     *number = text.at[0] == '-' ? -exact : exact;
@@ -156,18 +157,19 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
                                   "50515253545556575859606162636465666768697071727374"
                                   "75767778798081828384858687888990919293949596979899";
 
+/* clang-format off */
+static const uint64_t powers_of_ten[] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+    100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+    10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+/* clang-format on */
+
 static size_t count_digits(uint64_t number)
 {
-    /* clang-format off */
-    static const uint64_t powers[] = {
-        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
-        100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
-        10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
-    /* clang-format on */
     /* A bit is worth log10(2) = 1233/4096 digits; the guess is right or one too low. */
     size_t guess = ((64 - (size_t)__builtin_clzll(number | 1)) * 1233) >> 12;
 
-    return guess + (guess == 0 || number >= powers[guess]);
+    return guess + (guess == 0 || number >= powers_of_ten[guess]);
 }
 
 size_t number_print_uint(char *into, uint64_t number)
@@ -204,18 +206,67 @@ static size_t print_word(char *into, const char *word)
     return len;
 }
 
+/* What "%.17g" prints of a number from 0.0001 to 2^52: 17 digits, correctly rounded, without
+ * the zeros at their end. Such a number is mantissa / 2^shift, and 128 bits hold what its digits come from
+ * exactly, so nothing is guessed. Returns 0 for one that rounds up to another power of ten, which is rare. */
+#define G_DIGITS 17
+
+static size_t print_fraction(char *into, double number)
+{
+    uint64_t bits, whole, digits, rest;
+    unsigned shift, places, zeros = 0;
+    unsigned __int128 scaled;
+    char *at = into;
+    size_t len;
+
+    memcpy(&bits, &number, sizeof bits);
+    shift = 1075 - (unsigned)(bits >> 52);
+    bits = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;
+    whole = shift < 64 ? bits >> shift : 0;
+    while (whole == 0 && zeros < 3 && number < 1 / (double)powers_of_ten[zeros + 1]) zeros++;
+    places = whole > 0 ? G_DIGITS - (unsigned)count_digits(whole) : G_DIGITS + zeros;
+    /* 53 bits of mantissa and, for 20 places, 67 of a power of ten. */
+    scaled = bits * (unsigned __int128)powers_of_ten[places < 10 ? places : 10] *
+             powers_of_ten[places < 10 ? 0 : places - 10];
+    digits = (uint64_t)(scaled >> shift);
+    scaled &= ((unsigned __int128)1 << shift) - 1;
+    if (scaled > (unsigned __int128)1 << (shift - 1) ||
+        (scaled == (unsigned __int128)1 << (shift - 1) && digits % 2 != 0)) {
+        digits++;
+    }
+    if (digits >= powers_of_ten[G_DIGITS]) return 0;
+
+    at += number_print_uint(at, whole > 0 ? digits / powers_of_ten[places] : 0);
+    *at++ = '.';
+    rest = whole > 0 ? digits % powers_of_ten[places] : digits;
+    len = count_digits(rest);
+    memset(at, '0', places - len);
+    number_print_uint(at + places - len, rest);
+    at += places;
+    while (at[-1] == '0') at--;
+    if (at[-1] == '.') at--;
+    *at = 0;
+    return (size_t)(at - into);
+}
+
 size_t number_print_double(char *into, size_t room, double number)
 {
     if (isnan(number)) return print_word(into, "nan");
     if (isinf(number)) return print_word(into, number > 0 ? "inf" : "-inf");
-    /* Counts and scores are mostly whole, and printf is twenty times slower. Below 1e15 both print
+    /* Counts and scores are mostly whole, and printf is twenty times slower. Below 1e17 both print
      * the same digits; a negative zero keeps its sign. */
-    if (number == (double)(int64_t)(fabs(number) < 1e15 ? number : 0.5) &&
+    if (number == (double)(int64_t)(fabs(number) < 1e17 ? number : 0.5) &&
         !(number == 0 && signbit(number))) {
         size_t len = number_print_int(into, (int64_t)number);
 
         into[len] = 0;
         return len;
+    }
+    if (fabs(number) >= 1e-4 && fabs(number) < 0x1p52 && room >= NUMBER_MAX_TEXT) {
+        size_t sign = number < 0, len = print_fraction(into + sign, fabs(number));
+
+        if (sign) *into = '-';
+        if (len > 0) return sign + len;
     }
     return (size_t)snprintf(into, room, "%.17g", number);
 }

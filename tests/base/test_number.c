@@ -149,6 +149,58 @@ static void doubles_follow_strtod_but_refuse_blanks_nan_and_overflow(void **stat
     assert_false(number_read_double(BYTES("1\0002"), &number));
 }
 
+/* Short decimal texts do not go through strtod(): they have to come out as if they did, to the last bit. */
+static void short_decimal_texts_are_read_as_strtod_reads_them(void **state)
+{
+    static const char digits[] = "00123456789..--";
+    uint64_t seed = 17;
+    unsigned accepted = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 300000; i++) {
+        char text[24] = {0}, *end;
+        size_t len = 1 + random_below(&seed, 21);
+        double right, number = 7;
+
+        for (size_t c = 0; c < len; c++) {
+            /* Mostly numbers: a sign in front, one point. */
+            text[c] = digits[random_below(&seed, c == 0 ? sizeof digits - 1 : i % 4 == 0 ? 13 : 11)];
+        }
+        right = strtod(text, &end);
+        if (*end != 0 || end == text) {
+            assert_false(number_read_double(bytes_of(text, len), &number));
+            assert_true(number == 7);
+            continue;
+        }
+        assert_true(number_read_double(bytes_of(text, len), &number));
+        assert_memory_equal(&number, &right, sizeof number);
+        assert_true(number_read_double_leniently(bytes_of(text, len), &number));
+        assert_memory_equal(&number, &right, sizeof number);
+        accepted++;
+    }
+    assert_true(accepted > 100000);
+}
+
+static void lenient_readers_take_what_strtod_takes(void **state)
+{
+    double number = 9;
+
+    (void)state;
+    assert_true(number_read_double_leniently(BYTES(""), &number) && number == 0);
+    assert_true(number_read_double_leniently(BYTES(" \t12"), &number) && number == 12);
+    assert_true(number_read_double_leniently(BYTES("1e999"), &number) && number == INFINITY);
+    assert_true(number_read_double_leniently(BYTES("-1e999"), &number) && number == -INFINITY);
+    assert_true(number_read_double_leniently(BYTES("1e-999"), &number) && number == 0);
+    assert_true(number_read_double_leniently(BYTES("5\0x"), &number) && number == 5);
+    assert_true(number_read_double_leniently(BYTES("-inf"), &number) && number == -INFINITY);
+    number = 9;
+    assert_false(number_read_double_leniently(BYTES("nan"), &number));
+    assert_false(number_read_double_leniently(BYTES("1 "), &number));
+    assert_false(number_read_double_leniently(BYTES("x"), &number));
+    assert_false(number_read_double_leniently(BYTES("-"), &number));
+    assert_true(number == 9);
+}
+
 static void long_texts_of_doubles_are_read_whole(void **state)
 {
     char zeros[5000];
@@ -229,6 +281,41 @@ static void doubles_print_as_printf_does_and_read_back(void **state)
         assert_string_equal(ours, theirs);
         assert_true(number_read_double(bytes_of_text(ours), &again));
         assert_true(again == drawn.number);
+    }
+}
+
+static void assert_prints_as_printf(double number)
+{
+    char theirs[64], ours[NUMBER_MAX_TEXT];
+
+    snprintf(theirs, sizeof theirs, "%.17g", number);
+    assert_int_equal(number_print_double(ours, sizeof ours, number), strlen(theirs));
+    assert_string_equal(ours, theirs);
+}
+
+/* Those of middling size go another way than printf's: every last digit, every tie, every power of ten. */
+static void doubles_of_middling_size_print_as_printf_does(void **state)
+{
+    uint64_t seed = 5;
+    double power = 1e-6;
+
+    (void)state;
+    for (int i = 0; i < 300000; i++) {
+        double number = ldexp((double)(random_next(&seed) >> 11), (int)random_below(&seed, 80) - 70);
+
+        assert_prints_as_printf(i % 2 ? -number : number);
+        assert_prints_as_printf((double)(int64_t)random_below(&seed, 1000000000) / 100);
+        /* Few bits behind the point: exact ties are among them. */
+        assert_prints_as_printf((double)(random_next(&seed) >> 12) / (double)(1 << random_below(&seed, 12)));
+    }
+    for (; power < 1e20; power *= 10) {
+        double number = power;
+
+        for (int i = 0; i < 50; i++) number = nextafter(number, 0);
+        for (int i = 0; i < 100; i++) {
+            assert_prints_as_printf(number);
+            number = nextafter(number, INFINITY);
+        }
     }
 }
 
@@ -330,10 +417,13 @@ int main(void)
         cmocka_unit_test(integers_print_as_printf_does_and_read_back),
         cmocka_unit_test(whatever_reads_as_an_integer_prints_to_the_same_bytes),
         cmocka_unit_test(doubles_follow_strtod_but_refuse_blanks_nan_and_overflow),
+        cmocka_unit_test(short_decimal_texts_are_read_as_strtod_reads_them),
+        cmocka_unit_test(lenient_readers_take_what_strtod_takes),
         cmocka_unit_test(long_texts_of_doubles_are_read_whole),
         cmocka_unit_test(long_doubles_are_refused_as_doubles_are),
         cmocka_unit_test(doubles_print_in_seventeen_digits),
         cmocka_unit_test(doubles_print_as_printf_does_and_read_back),
+        cmocka_unit_test(doubles_of_middling_size_print_as_printf_does),
         cmocka_unit_test(long_doubles_print_without_needless_zeros),
         cmocka_unit_test(sizes_have_units_of_a_thousand_and_of_1024),
         cmocka_unit_test(sizes_for_people_have_two_decimals),
