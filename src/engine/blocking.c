@@ -292,11 +292,9 @@ static void waiter_serve(struct waiter *waiter, const struct key *key, struct sp
 }
 
 /* A client that is being closed gets nothing any more: it would be lost. */
-static bool waiter_is_served_next(const struct waiter *waiter, enum value_type type)
+static bool waiter_claim(const struct waiter *waiter)
 {
-    return waiter->kind->type == type &&
-           !(session_flags(waiter->session) & (SESSION_KILLED | SESSION_CLOSING)) &&
-           session_claim(waiter->session);
+    return !(session_flags(waiter->session) & (SESSION_KILLED | SESSION_CLOSING)) && session_claim(waiter->session);
 }
 
 static void line_serve(struct wait_line *line)
@@ -311,9 +309,11 @@ static void line_serve(struct wait_line *line)
         struct wait_place *place = (struct wait_place *)link;
 
         next = link->next;
-        if (!waiter_is_served_next(place->waiter, entry_type(spot.entry))) continue;
-        waiter_serve(place->waiter, &key, &spot);
+        if (place->waiter->kind->type != entry_type(spot.entry)) continue;
+        /* One that cannot be claimed any more is not met again either, until its owner fetches it. */
         place_take_out(place);
+        if (!waiter_claim(place->waiter)) continue;
+        waiter_serve(place->waiter, &key, &spot);
         list_add(&served, place->waiter);
         if (!key_find(&key, &spot)) return;
     }

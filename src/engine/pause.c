@@ -5,7 +5,6 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/gate.h"
-#include "coatcheck/engine/options.h"
 #include "coatcheck/keyspace/keyspace.h"
 
 /* Whoever changes the pause holds it; readers look at the atomics alone. */
@@ -102,7 +101,7 @@ static void wake(struct session *session, void *context)
 
 int64_t pause_look_after(void)
 {
-    int64_t left_us, chores_us = 1000000 / option_int(&engine_options.hz);
+    int64_t left_us;
 
     if (likely(!somebody_waits)) return INT64_MAX;
     pause_now();
@@ -113,11 +112,7 @@ int64_t pause_look_after(void)
         return INT64_MAX;
     }
     left_us = atomic_load_explicit(&until_us, memory_order_relaxed) - clock_steady_us();
-    if (left_us < 0) left_us = 0;
-    if (left_us > chores_us) return left_us;
-    /* A loop does not put an alarm forward by less than 10 ms: come back in steps as the end draws
-     * near. */
-    return left_us < 9000 ? left_us + 1 : 9000;
+    return left_us > 0 ? left_us : 0;
 }
 
 enum gate_answer gate_pause(struct call *call)
