@@ -10,7 +10,7 @@
 #define SLOTS 9
 #define STICKY 255
 #define GROUPS_MAX 64   /* 4 KB; then a segment splits */
-#define GROUPS_LIMIT 896 /* when there are no more bits to split by */
+#define GROUPS_LIMIT 896 /* of a segment that must not split */
 #define DEPTH_MAX 24    /* leaves eight bits to find a home by */
 
 struct indexgroup {
@@ -381,6 +381,13 @@ static bool segment_split(struct memberindex *index, uint32_t hash)
     return true;
 }
 
+/* A directory much larger than its members need would be the work of somebody who knows the secret of the hash:
+ * his segments grow instead. */
+static bool may_split(const struct memberindex *index, unsigned depth)
+{
+    return depth < DEPTH_MAX && (uint64_t)1 << depth <= index->count / 32;
+}
+
 enum status memberindex_reserve(struct memberindex *index, uint32_t hash)
 {
     for (;;) {
@@ -390,10 +397,10 @@ enum status memberindex_reserve(struct memberindex *index, uint32_t hash)
 
         first = first_entry(index, at, segment.depth);
         if (likely(!is_full(index->counts[first], segment.count))) return OK;
-        if (segment.count < GROUPS_MAX || (segment.depth >= DEPTH_MAX && segment.count < GROUPS_LIMIT)) {
+        if (segment.count < GROUPS_MAX || (segment.count < GROUPS_LIMIT && !may_split(index, segment.depth))) {
             grown = segment_resize(index, first, next_size(segment.count));
         } else {
-            grown = segment.depth < DEPTH_MAX && segment_split(index, hash);
+            grown = may_split(index, segment.depth) && segment_split(index, hash);
         }
         /* There is no memory for more; a slot may be free still. */
         if (grown) continue;
