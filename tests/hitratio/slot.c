@@ -1,0 +1,278 @@
+/* slot: candidates for our own table. What is known of a key is two bits of frequency and one of probation; the
+ * table is cut in shards, in each of which a hand walks along the slots, in the order of the hash, and a quick one
+ * looks for newcomers only. A ghost of sixteen bits a key tells who was here a while ago. The rules of a row say
+ * which of the ideas it tries.
+ *
+ * A newcomer has no frequency yet: its two bits say whether it was used, and whether the quick hand has passed
+ * it once. So it has between one round of that hand and two. */
+#include <math.h>
+#include <stdlib.h>
+#include "policy.h"
+
+#define FREQUENCY_MOST 3
+#define SHARDS 256
+#define DUEL_EVERY 32   /* of so many shards, one leads for each side of a duel */
+#define DUEL_FADES 4096 /* misses of leaders after which the score is halved */
+
+/* One way to be. */
+struct manner {
+    unsigned share;  /* of newcomers, in thousandths of the keys held */
+    unsigned enters; /* frequency with which one enters whom the ghost knows */
+    unsigned stays;  /* frequency with which a newcomer who was used stays */
+};
+
+struct slot_rules {
+    struct manner manners[2]; /* with a second share, shards try both, and the others follow who misses less */
+    unsigned ghost;           /* fingerprints, in hundredths of the keys held */
+    unsigned weight;          /* of size, in hundredths: the power of (size / mean size) by which a key is judged */
+    bool mains_too;           /* the ghost is told of victims that were no newcomers as well */
+    bool harsh;               /* a key whose size outweighs its frequency goes at once */
+};
+
+struct part {
+    uint32_t hand, quick_hand, live, newcomers;
+};
+
+struct slot_cache {
+    const struct slot_rules *rules;
+    uint32_t *slots, *slot_of; /* NO_KEY: empty */
+    uint32_t a_part;           /* slots in a shard */
+    struct part parts[SHARDS];
+    uint8_t *frequency;
+    bool *is_new, *was_seen;
+    uint32_t live;
+    uint16_t *ghost;
+    uint32_t ghosts;
+    uint32_t missed[2];
+    unsigned winner;
+    uint64_t seed;
+};
+
+static uint64_t hash_of(uint32_t key)
+{
+    uint64_t seed = key;
+
+    return dice_next(&seed);
+}
+
+static unsigned part_of(uint32_t key)
+{
+    return (unsigned)(hash_of(key) >> 56);
+}
+
+static const struct manner *manner_of(const struct slot_cache *slot, unsigned part)
+{
+    if (slot->rules->manners[1].share == 0) return &slot->rules->manners[0];
+    if (part % DUEL_EVERY == 0) return &slot->rules->manners[0];
+    if (part % DUEL_EVERY == 1) return &slot->rules->manners[1];
+    return &slot->rules->manners[slot->winner];
+}
+
+static void *slot_open(struct cache *cache)
+{
+    struct slot_cache *slot = calloc(1, sizeof *slot);
+    uint32_t keys = cache->trace->key_count, count;
+    uint64_t cost = 0;
+    double fits;
+
+    slot->rules = cache->policy->rules;
+    for (uint32_t key = 0; key < keys; key++) cost += cache->costs[key];
+    fits = (double)cache->capacity * keys / (double)cost;
+    /* Favouring the small, it may hold more of them than of the mean. */
+    slot->a_part = (uint32_t)(fits * (slot->rules->weight ? 8 : 2)) / SHARDS + 64;
+    count = slot->a_part * SHARDS;
+    slot->slots = malloc(count * sizeof *slot->slots);
+    for (uint32_t i = 0; i < count; i++) slot->slots[i] = NO_KEY;
+    slot->slot_of = malloc(keys * sizeof *slot->slot_of);
+    slot->frequency = calloc(keys, 1);
+    slot->is_new = calloc(keys, 1);
+    slot->was_seen = calloc(keys, 1);
+    slot->ghosts = (uint32_t)(fits * slot->rules->ghost / 100) + 1;
+    slot->ghost = calloc(slot->ghosts, sizeof *slot->ghost);
+    slot->seed = 99;
+    return slot;
+}
+
+static void slot_close(void *state)
+{
+    struct slot_cache *slot = state;
+
+    free(slot->slots);
+    free(slot->slot_of);
+    free(slot->frequency);
+    free(slot->is_new);
+    free(slot->was_seen);
+    free(slot->ghost);
+    free(slot);
+}
+
+static void slot_hit(struct cache *cache, uint32_t key)
+{
+    struct slot_cache *slot = cache->state;
+
+    if (slot->frequency[key] < (slot->is_new[key] ? 1 : FREQUENCY_MOST)) slot->frequency[key]++;
+}
+
+static uint16_t *ghost_of(struct slot_cache *slot, uint32_t key, uint16_t *print)
+{
+    uint64_t hash = hash_of(key);
+
+    *print = (uint16_t)hash ? (uint16_t)hash : 1;
+    return &slot->ghost[(hash >> 32) * slot->ghosts >> 32];
+}
+
+static void ghost_note(struct slot_cache *slot, uint32_t key)
+{
+    uint16_t print, *ghost = ghost_of(slot, key, &print);
+
+    *ghost = print;
+}
+
+static bool ghost_knows(struct slot_cache *slot, uint32_t key)
+{
+    uint16_t print, *ghost = ghost_of(slot, key, &print);
+
+    if (slot->rules->ghost == 0 || *ghost != print) return false;
+    *ghost = 0;
+    return true;
+}
+
+static void duel_note(struct slot_cache *slot, unsigned part)
+{
+    if (part % DUEL_EVERY > 1) return;
+    slot->missed[part % DUEL_EVERY]++;
+    if (slot->missed[0] + slot->missed[1] < DUEL_FADES) return;
+    slot->winner = slot->missed[1] < slot->missed[0];
+    slot->missed[0] -= slot->missed[0] / 4;
+    slot->missed[1] -= slot->missed[1] / 4;
+}
+
+static void slot_came(struct cache *cache, uint32_t key)
+{
+    struct slot_cache *slot = cache->state;
+    unsigned number = part_of(key);
+    struct part *part = &slot->parts[number];
+    uint32_t first = number * slot->a_part;
+    uint32_t at = (uint32_t)((hash_of(key) << 8 >> 32) * slot->a_part >> 32);
+
+    while (slot->slots[first + at] != NO_KEY) {
+        if (++at == slot->a_part) at = 0;
+    }
+    slot->slots[first + at] = key;
+    slot->slot_of[key] = first + at;
+    slot->live++;
+    part->live++;
+    slot->was_seen[key] = false;
+    duel_note(slot, number);
+    if (ghost_knows(slot, key)) {
+        slot->frequency[key] = (uint8_t)manner_of(slot, number)->enters;
+        return;
+    }
+    slot->frequency[key] = 0;
+    slot->is_new[key] = true;
+    part->newcomers++;
+}
+
+static void slot_went(struct cache *cache, uint32_t key)
+{
+    struct slot_cache *slot = cache->state;
+    struct part *part = &slot->parts[part_of(key)];
+
+    if (slot->is_new[key]) part->newcomers--;
+    slot->is_new[key] = false;
+    slot->slots[slot->slot_of[key]] = NO_KEY;
+    slot->live--;
+    part->live--;
+}
+
+/* How often this key is judged when one of the mean size is judged once. */
+static unsigned judged(struct cache *cache, struct slot_cache *slot, uint32_t key)
+{
+    double mean = (double)cache->used / slot->live, weight;
+    unsigned times;
+
+    if (slot->rules->weight == 0) return 1;
+    weight = pow(cache->costs[key] / mean, slot->rules->weight / 100.0);
+    if (weight > 8) weight = 8;
+    times = (unsigned)weight;
+    return times + (dice_unit(&slot->seed) < weight - times);
+}
+
+/* NO_KEY: it stays. */
+static uint32_t judge_new(struct cache *cache, struct slot_cache *slot, uint32_t key)
+{
+    unsigned times = judged(cache, slot, key), part = part_of(key);
+
+    if (times == 0) return NO_KEY;
+    if (slot->frequency[key] > 0 && !(slot->rules->harsh && times > 2)) {
+        slot->is_new[key] = false;
+        slot->parts[part].newcomers--;
+        slot->frequency[key] = (uint8_t)manner_of(slot, part)->stays;
+        return NO_KEY;
+    }
+    if (!slot->was_seen[key] && times < 2) {
+        slot->was_seen[key] = true;
+        return NO_KEY;
+    }
+    ghost_note(slot, key);
+    return key;
+}
+
+static uint32_t judge_main(struct cache *cache, struct slot_cache *slot, uint32_t key)
+{
+    unsigned times = judged(cache, slot, key);
+
+    if (times == 0) return NO_KEY;
+    if (slot->frequency[key] == 0 || (slot->rules->harsh && times > slot->frequency[key])) {
+        if (slot->rules->mains_too) ghost_note(slot, key);
+        return key;
+    }
+    slot->frequency[key] = times > slot->frequency[key] ? 0 : (uint8_t)(slot->frequency[key] - times);
+    return NO_KEY;
+}
+
+static uint32_t slot_look(struct cache *cache, struct slot_cache *slot, unsigned number)
+{
+    struct part *part = &slot->parts[number];
+    bool quick = (uint64_t)part->newcomers * 1000 > (uint64_t)part->live * manner_of(slot, number)->share;
+    uint32_t *hand = quick ? &part->quick_hand : &part->hand, key = slot->slots[number * slot->a_part + *hand];
+
+    if (++*hand == slot->a_part) *hand = 0;
+    if (key == NO_KEY || slot->is_new[key] != quick) return NO_KEY;
+    return quick ? judge_new(cache, slot, key) : judge_main(cache, slot, key);
+}
+
+/* Of two shards the one with more keys, so that all stay alike, even those that miss more. */
+static uint32_t slot_victim(struct cache *cache, uint32_t coming)
+{
+    struct slot_cache *slot = cache->state;
+    uint64_t dice = dice_next(&slot->seed);
+    unsigned one = dice % SHARDS, other = (dice >> 32) % SHARDS;
+    uint32_t key;
+
+    (void)coming;
+    if (slot->parts[other].live > slot->parts[one].live) one = other;
+    while (slot->parts[one].live == 0) one = (one + 1) % SHARDS;
+    while ((key = slot_look(cache, slot, one)) == NO_KEY) {}
+    slot_went(cache, key);
+    return key;
+}
+
+#define ROW(name_, ...)                                                                                    \
+    {.name = name_, .rules = &(const struct slot_rules){__VA_ARGS__}, .open = slot_open, .close = slot_close, \
+     .hit = slot_hit, .came = slot_came, .victim = slot_victim, .went = slot_went}
+
+/* The first is what src/keyspace/evict.c does. */
+const struct policy slot_policies[] = {
+    ROW("coatcheck", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100),
+    ROW("no weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100),
+    ROW("root weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 50),
+    ROW("harsh weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100, .harsh = true),
+    ROW("1 %", .manners = {{10, 0, 0}}, .ghost = 100),
+    ROW("10 %", .manners = {{100, 0, 0}}, .ghost = 100),
+    ROW("20 %", .manners = {{200, 1, 1}}, .ghost = 100),
+    ROW("no ghost", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 0),
+    ROW("half a ghost", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 50),
+    ROW("ghost of all", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .mains_too = true),
+    {.name = NULL},
+};
