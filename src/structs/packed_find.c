@@ -21,10 +21,6 @@ void packitem_init_number(struct packitem *item, int64_t number)
     unsigned width = bits ? (71 - (unsigned)__builtin_clzl(bits)) / 8 : 1;
 
     *item = (struct packitem){.len = width, .code = (uint8_t)(NUMBER_FROM + width - 1)};
-    if (number == INT64_MIN) {
-        item->len = 8;
-        item->code = NUMBER_FROM + 7;
-    }
     memcpy(item->number, &number, sizeof number);
 }
 
