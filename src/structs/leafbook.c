@@ -55,8 +55,9 @@ enum status leafbook_reserve(struct leafbook *book)
 {
     uint32_t page = book->room >> LEAFBOOK_PAGE_BITS;
 
-    if (book->free || book->next < book->room) return OK;
+    if (book->free) return OK;
     if (book->next >= book->limit) return TOO_BIG;
+    if (book->next < book->room) return OK;
     if (page >= book->page_room && grow_pages(book) != OK) return NO_MEMORY;
     if (book->room < LEAFBOOK_PAGE) return grow_first_page(book);
     book->pages[page] = mem_alloc(sizeof(uintptr_t) * LEAFBOOK_PAGE);
@@ -89,7 +90,7 @@ void leafbook_remove(struct leafbook *book, uint32_t number)
 
 enum status leafbook_copy_empty(struct leafbook *copy, const struct leafbook *book)
 {
-    leafbook_init(copy, book->limit);
+    leafbook_init(copy, UINT32_MAX);
     while (copy->room < book->next) {
         copy->next = copy->room;
         if (leafbook_reserve(copy) != OK) {
@@ -97,6 +98,7 @@ enum status leafbook_copy_empty(struct leafbook *copy, const struct leafbook *bo
             return NO_MEMORY;
         }
     }
+    copy->limit = book->limit;
     copy->next = book->next;
     copy->free = book->free;
     for (uint32_t i = 0; i < book->next; i++) {

@@ -1,58 +1,13 @@
-#include "coatcheck/structs/memberindex.h"
+#include "memberindex_internal.h"
 
-#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
-#include "coatcheck/base/mem.h"
-#include "coatcheck/base/must.h"
-
-#define SLOTS 9
-#define STICKY 255
-#define GROUPS_MAX 64   /* 4 KB; then a segment splits */
-#define GROUPS_LIMIT 896 /* of a segment that must not split */
-#define DEPTH_MAX 24    /* leaves eight bits to find a home by */
-
-struct indexgroup {
-    uint32_t hashes[SLOTS];
-    uint8_t leaves[3 * SLOTS];
-    uint8_t overflow;
-};
-_Static_assert(sizeof(struct indexgroup) == 64, "a group is a cache line");
 
 /* --- the directory --- */
 
-struct segment {
-    struct indexgroup *groups;
-    uint32_t count; /* of groups */
-    unsigned depth;
-};
-
-static inline struct segment segment_at(const struct memberindex *index, size_t at)
-{
-    uint64_t entry = index->directory[at];
-
-    return (struct segment){(struct indexgroup *)(entry & (((uint64_t)1 << 48) - 1)), entry >> 48 & 0x3ff,
-                            (unsigned)(entry >> 58)};
-}
-
-static inline size_t entry_for(const struct memberindex *index, uint32_t hash)
-{
-    return (size_t)((uint64_t)hash << index->bits >> 32);
-}
-
-/* The first of the entries that lead to the same segment. */
-static inline size_t first_entry(const struct memberindex *index, size_t at, unsigned depth)
-{
-    return at & ~(((size_t)1 << (index->bits - depth)) - 1);
-}
-
-static inline uint32_t home_of(struct segment segment, uint32_t hash)
-{
-    return (uint32_t)((uint64_t)(uint32_t)(hash << segment.depth) * segment.count >> 32);
-}
-
-static void put_segment(struct memberindex *index, size_t first, struct segment segment, uint16_t live)
+void index_put_segment(struct memberindex *index, size_t first, struct segment segment,
+                       uint16_t live)
 {
     size_t entries = (size_t)1 << (index->bits - segment.depth);
     uint64_t entry = (uint64_t)(uintptr_t)segment.groups | (uint64_t)segment.count << 48 |
@@ -62,12 +17,7 @@ static void put_segment(struct memberindex *index, size_t first, struct segment 
     index->counts[first] = live;
 }
 
-static size_t segment_bytes(uint32_t groups)
-{
-    return sizeof(struct indexgroup) * (size_t)groups;
-}
-
-static struct indexgroup *groups_new(struct memberindex *index, uint32_t count)
+struct indexgroup *index_new_groups(struct memberindex *index, uint32_t count)
 {
     struct indexgroup *groups = mem_alloc_zeroed(segment_bytes(count));
 
@@ -83,13 +33,8 @@ static void groups_free(struct memberindex *index, struct indexgroup *groups, ui
     index->used_bytes -= mem_good_size(segment_bytes(count));
 }
 
-static size_t directory_bytes(unsigned bits)
-{
-    return (sizeof(uint64_t) + sizeof(uint16_t)) << bits;
-}
-
 /* An empty one. False: no memory. */
-static bool directory_new(struct memberindex *index, unsigned bits)
+bool index_new_directory(struct memberindex *index, unsigned bits)
 {
     index->directory = mem_alloc(directory_bytes(bits));
     if (!index->directory) return false;
@@ -111,19 +56,20 @@ enum status memberindex_init(struct memberindex *index)
     struct segment first = {.count = 1};
 
     *index = (struct memberindex){.deepest = 1};
-    if (!directory_new(index, 0)) return NO_MEMORY;
-    first.groups = groups_new(index, 1);
+    if (!index_new_directory(index, 0)) return NO_MEMORY;
+    first.groups = index_new_groups(index, 1);
     if (!first.groups) {
         directory_free(index);
         return NO_MEMORY;
     }
-    put_segment(index, 0, first, 0);
+    index_put_segment(index, 0, first, 0);
     return OK;
 }
 
 bool memberindex_fini_some(struct memberindex *index, size_t *steps)
 {
-    /* `bits` entries are given up from the last to the first; `deepest` counts those that are left. */
+    /* `bits` entries are given up from the last to the first; `deepest` counts those that are left.
+     */
     if (!index->directory) return true;
     if (index->count != UINT64_MAX) {
         index->count = UINT64_MAX;
@@ -151,15 +97,6 @@ void memberindex_fini(struct memberindex *index)
 
 /* --- groups --- */
 
-static inline uint32_t leaf_read(const struct indexgroup *group, unsigned slot)
-{
-    uint32_t leaf;
-
-    /* The fourth byte is the next one's or the overflow. */
-    memcpy(&leaf, group->leaves + 3 * slot, sizeof leaf);
-    return leaf & MEMBERINDEX_LEAF_MAX;
-}
-
 static inline void leaf_write(struct indexgroup *group, unsigned slot, uint32_t leaf)
 {
     group->leaves[3 * slot] = (uint8_t)leaf;
@@ -176,18 +113,14 @@ static inline unsigned slots_with(const struct indexgroup *group, uint32_t hash)
     __m128i high = _mm_cmpeq_epi32(_mm_loadu_si128((const __m128i *)(group->hashes + 4)), wanted);
 
     return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(low)) |
-           (unsigned)_mm_movemask_ps(_mm_castsi128_ps(high)) << 4 | (unsigned)(group->hashes[8] == hash) << 8;
+           (unsigned)_mm_movemask_ps(_mm_castsi128_ps(high)) << 4 |
+           (unsigned)(group->hashes[8] == hash) << 8;
 #else
     unsigned slots = 0;
 
     for (unsigned i = 0; i < SLOTS; i++) slots |= (unsigned)(group->hashes[i] == hash) << i;
     return slots;
 #endif
-}
-
-static inline uint32_t next_group(uint32_t at, uint32_t count)
-{
-    return at + 1 == count ? 0 : at + 1;
 }
 
 /* There is a free slot. */
@@ -233,7 +166,8 @@ bool memberindex_next(struct memberprobe *probe)
 {
     while (!probe->matches) {
         if (!probe->group->overflow || --probe->left == 0) return false;
-        probe->group = probe->group + 1 == probe->segment + probe->groups ? probe->segment : probe->group + 1;
+        probe->group =
+            probe->group + 1 == probe->segment + probe->groups ? probe->segment : probe->group + 1;
         probe->matches = slots_with(probe->group, probe->hash);
     }
     probe->leaf = leaf_read(probe->group, (unsigned)__builtin_ctz(probe->matches));
@@ -267,7 +201,8 @@ static uint32_t groups_for(uint32_t live)
 }
 
 /* Copies what belongs there by its hash. */
-static uint16_t segment_fill(struct segment into, const struct indexgroup *from, uint32_t count, uint32_t prefix)
+static uint16_t segment_fill(struct segment into, const struct indexgroup *from, uint32_t count,
+                             uint32_t prefix)
 {
     uint16_t live = 0;
 
@@ -283,21 +218,15 @@ static uint16_t segment_fill(struct segment into, const struct indexgroup *from,
     return live;
 }
 
-/* The bits of the hash that all in a segment have in common. */
-static inline uint32_t prefix_of(const struct memberindex *index, size_t first, unsigned depth)
-{
-    return (uint32_t)(first >> (index->bits - depth));
-}
-
 static bool segment_resize(struct memberindex *index, size_t first, uint32_t groups)
 {
     struct segment old = segment_at(index, first), new = {NULL, groups, old.depth};
     uint16_t live = index->counts[first];
 
-    new.groups = groups_new(index, groups);
+    new.groups = index_new_groups(index, groups);
     if (!new.groups) return false;
     must(segment_fill(new, old.groups, old.count, prefix_of(index, first, old.depth)) == live);
-    put_segment(index, first, new, live);
+    index_put_segment(index, first, new, live);
     groups_free(index, old.groups, old.count);
     return true;
 }
@@ -306,7 +235,7 @@ static bool directory_double(struct memberindex *index)
 {
     struct memberindex old = *index;
 
-    if (!directory_new(index, old.bits + 1)) {
+    if (!index_new_directory(index, old.bits + 1)) {
         *index = old;
         return false;
     }
@@ -325,7 +254,7 @@ static void directory_halve(struct memberindex *index)
 {
     struct memberindex old = *index;
 
-    if (!directory_new(index, old.bits - 1)) {
+    if (!index_new_directory(index, old.bits - 1)) {
         *index = old;
         return;
     }
@@ -366,14 +295,14 @@ static bool segment_split(struct memberindex *index, uint32_t hash)
     live = index->counts[first];
     zero = (struct segment){NULL, groups_for(live - ones), old.depth + 1};
     one = (struct segment){NULL, groups_for(ones), old.depth + 1};
-    zero.groups = groups_new(index, zero.count);
-    one.groups = zero.groups ? groups_new(index, one.count) : NULL;
+    zero.groups = index_new_groups(index, zero.count);
+    one.groups = zero.groups ? index_new_groups(index, one.count) : NULL;
     if (!one.groups) {
         if (zero.groups) groups_free(index, zero.groups, zero.count);
         return false;
     }
-    put_segment(index, first, zero, (uint16_t)(live - ones));
-    put_segment(index, first + half, one, (uint16_t)ones);
+    index_put_segment(index, first, zero, (uint16_t)(live - ones));
+    index_put_segment(index, first + half, one, (uint16_t)ones);
     segment_fill(zero, old.groups, old.count, prefix_of(index, first, zero.depth));
     segment_fill(one, old.groups, old.count, prefix_of(index, first + half, one.depth));
     groups_free(index, old.groups, old.count);
@@ -381,8 +310,8 @@ static bool segment_split(struct memberindex *index, uint32_t hash)
     return true;
 }
 
-/* A directory much larger than its members need would be the work of somebody who knows the secret of the hash:
- * his segments grow instead. */
+/* A directory much larger than its members need would be the work of somebody who knows the secret
+ * of the hash: his segments grow instead. */
 static bool may_split(const struct memberindex *index, unsigned depth)
 {
     return depth < DEPTH_MAX && (uint64_t)1 << depth <= index->count / 32;
@@ -397,7 +326,8 @@ enum status memberindex_reserve(struct memberindex *index, uint32_t hash)
 
         first = first_entry(index, at, segment.depth);
         if (likely(!is_full(index->counts[first], segment.count))) return OK;
-        if (segment.count < GROUPS_MAX || (segment.count < GROUPS_LIMIT && !may_split(index, segment.depth))) {
+        if (segment.count < GROUPS_MAX ||
+            (segment.count < GROUPS_LIMIT && !may_split(index, segment.depth))) {
             grown = segment_resize(index, first, next_size(segment.count));
         } else {
             grown = may_split(index, segment.depth) && segment_split(index, hash);
@@ -425,8 +355,8 @@ void memberindex_add(struct memberindex *index, uint32_t hash, uint32_t leaf)
 }
 
 /* The place of a hash and a leaf. */
-static struct indexgroup *find_exactly(struct segment segment, uint32_t hash, uint32_t leaf, unsigned *slot,
-                                       uint32_t *at)
+static struct indexgroup *find_exactly(struct segment segment, uint32_t hash, uint32_t leaf,
+                                       unsigned *slot, uint32_t *at)
 {
     *at = home_of(segment, hash);
     for (uint32_t left = segment.count; left > 0; left--) {
@@ -443,7 +373,8 @@ static struct indexgroup *find_exactly(struct segment segment, uint32_t hash, ui
     return NULL;
 }
 
-void memberindex_move(struct memberindex *index, uint32_t hash, uint32_t from_leaf, uint32_t to_leaf)
+void memberindex_move(struct memberindex *index, uint32_t hash, uint32_t from_leaf,
+                      uint32_t to_leaf)
 {
     struct segment segment = segment_at(index, entry_for(index, hash));
     struct indexgroup *group;
@@ -457,20 +388,21 @@ void memberindex_move(struct memberindex *index, uint32_t hash, uint32_t from_le
 /* Two halves of what was one, together again. */
 static bool merge_with_buddy(struct memberindex *index, size_t first, struct segment segment)
 {
-    size_t span = (size_t)1 << (index->bits - segment.depth), buddy = first ^ span, low = first & ~span;
+    size_t span = (size_t)1 << (index->bits - segment.depth), buddy = first ^ span,
+           low = first & ~span;
     struct segment other = segment_at(index, buddy), both;
     uint32_t live = (uint32_t)index->counts[first] + index->counts[buddy];
 
     if (other.depth != segment.depth || live > GROUPS_MAX * SLOTS / 2) return false;
     both = (struct segment){NULL, groups_for(live), segment.depth - 1};
-    both.groups = groups_new(index, both.count);
+    both.groups = index_new_groups(index, both.count);
     if (!both.groups) return false;
     segment_fill(both, segment.groups, segment.count, prefix_of(index, low, both.depth));
     segment_fill(both, other.groups, other.count, prefix_of(index, low, both.depth));
     if (segment.depth == index->bits) index->deepest -= 2;
     groups_free(index, segment.groups, segment.count);
     groups_free(index, other.groups, other.count);
-    put_segment(index, low, both, (uint16_t)live);
+    index_put_segment(index, low, both, (uint16_t)live);
     if (index->deepest == 0 && index->bits > 0) directory_halve(index);
     return true;
 }
@@ -496,103 +428,4 @@ void memberindex_remove(struct memberindex *index, uint32_t hash, uint32_t leaf)
     if (groups_for(index->counts[first]) < segment.count) {
         (void)segment_resize(index, first, groups_for(index->counts[first]));
     }
-}
-
-/* --- scan, copy, check --- */
-
-uint64_t memberindex_scan(const struct memberindex *index, uint32_t cursor,
-                          void (*see)(void *context, uint32_t hash, uint32_t leaf), void *context)
-{
-    struct segment segment = segment_at(index, entry_for(index, cursor));
-    uint32_t home = home_of(segment, cursor), at = home;
-    uint64_t position, prefix = 0;
-
-    for (uint32_t left = segment.count; left > 0; left--) {
-        const struct indexgroup *group = &segment.groups[at];
-
-        for (unsigned slot = 0; slot < SLOTS; slot++) {
-            uint32_t hash = group->hashes[slot];
-
-            if (hash && hash >= cursor && home_of(segment, hash) == home) see(context, hash, leaf_read(group, slot));
-        }
-        if (!group->overflow) break;
-        at = next_group(at, segment.count);
-    }
-    /* The least position whose home is the next group, then the least hash with that position. */
-    position = (((uint64_t)(home + 1) << 32) + segment.count - 1) / segment.count;
-    position = (position + ((uint64_t)1 << segment.depth) - 1) >> segment.depth;
-    if (segment.depth > 0) prefix = (uint64_t)(cursor >> (32 - segment.depth)) << (32 - segment.depth);
-    return prefix + position > UINT32_MAX ? 0 : prefix + position;
-}
-
-enum status memberindex_copy(struct memberindex *copy, const struct memberindex *index)
-{
-    size_t at = 0, entries = (size_t)1 << index->bits;
-
-    *copy = (struct memberindex){.deepest = index->deepest};
-    if (!directory_new(copy, index->bits)) return NO_MEMORY;
-    while (at < entries) {
-        struct segment segment = segment_at(index, at);
-        struct indexgroup *groups = groups_new(copy, segment.count);
-
-        if (!groups) break;
-        memcpy(groups, segment.groups, segment_bytes(segment.count));
-        segment.groups = groups;
-        put_segment(copy, at, segment, index->counts[at]);
-        at += (size_t)1 << (index->bits - segment.depth);
-    }
-    if (at == entries) {
-        copy->count = index->count;
-        return OK;
-    }
-    copy->count = UINT64_MAX;
-    copy->deepest = (uint32_t)at;
-    memberindex_fini(copy);
-    return NO_MEMORY;
-}
-
-static uint32_t check_group(const struct memberindex *index, struct segment segment, size_t first, uint32_t at,
-                            uint32_t *beyond)
-{
-    const struct indexgroup *group = &segment.groups[at];
-    uint32_t live = 0;
-
-    for (unsigned slot = 0; slot < SLOTS; slot++) {
-        uint32_t hash = group->hashes[slot];
-
-        if (!hash) continue;
-        live++;
-        if (segment.depth > 0) must(hash >> (32 - segment.depth) == prefix_of(index, first, segment.depth));
-        for (uint32_t i = home_of(segment, hash); i != at; i = next_group(i, segment.count)) beyond[i]++;
-    }
-    return live;
-}
-
-void memberindex_check(const struct memberindex *index)
-{
-    uint64_t count = 0;
-    uint32_t deepest = 0;
-    size_t used = mem_good_size(directory_bytes(index->bits)), at = 0;
-
-    while (at < (size_t)1 << index->bits) {
-        struct segment segment = segment_at(index, at);
-        uint32_t beyond[GROUPS_LIMIT] = {0}, live = 0;
-
-        must(segment.depth <= index->bits && first_entry(index, at, segment.depth) == at);
-        for (uint32_t i = 0; i < segment.count; i++) live += check_group(index, segment, at, i, beyond);
-        for (uint32_t i = 0; i < segment.count; i++) {
-            uint8_t overflow = segment.groups[i].overflow;
-
-            must(overflow == STICKY || overflow == beyond[i]);
-        }
-        must(live == index->counts[at]);
-        for (size_t i = 1; i < (size_t)1 << (index->bits - segment.depth); i++) {
-            must(index->directory[at + i] == index->directory[at]);
-        }
-        count += live;
-        deepest += segment.depth == index->bits;
-        used += mem_good_size(segment_bytes(segment.count));
-        at += (size_t)1 << (index->bits - segment.depth);
-    }
-    must(count == index->count && deepest == index->deepest && used == index->used_bytes);
 }

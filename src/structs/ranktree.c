@@ -20,8 +20,8 @@ void node_free(struct ranktree *tree, struct ranknode *node)
 }
 
 enum status ranktree_init(struct ranktree *tree, uint32_t leaves,
-                          void (*moved)(void *, const struct scoreblock *, unsigned, unsigned, uint32_t,
-                                        uint32_t),
+                          void (*moved)(void *, const struct scoreblock *, unsigned, unsigned,
+                                        uint32_t, uint32_t),
                           void *context)
 {
     *tree = (struct ranktree){.leaf_max = RANKTREE_LEAF_MAX, .moved = moved, .context = context};
@@ -86,7 +86,8 @@ struct target {
     bool or_equal;
 };
 
-static unsigned scores_below(const double *scores, unsigned from, unsigned to, double score, bool or_equal)
+static unsigned scores_below(const double *scores, unsigned from, unsigned to, double score,
+                             bool or_equal)
 {
     unsigned count = to - from;
 
@@ -101,7 +102,8 @@ static unsigned scores_below(const double *scores, unsigned from, unsigned to, d
     return from;
 }
 
-static unsigned prefixes_below(const uint64_t *prefixes, unsigned from, unsigned to, uint64_t prefix, bool or_equal)
+static unsigned prefixes_below(const uint64_t *prefixes, unsigned from, unsigned to,
+                               uint64_t prefix, bool or_equal)
 {
     unsigned count = to - from;
 
@@ -116,8 +118,8 @@ static unsigned prefixes_below(const uint64_t *prefixes, unsigned from, unsigned
     return from;
 }
 
-static struct bytes first_member(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
-                                 double *score)
+static struct bytes first_member(const struct ranktree *tree, const struct ranknode *node,
+                                 unsigned slot, double *score)
 {
     const struct scoreblock *leaf;
 
@@ -131,8 +133,8 @@ static struct bytes first_member(const struct ranktree *tree, const struct rankn
 }
 
 /* Separators from … to-1 are the target's like: the members behind them decide. */
-static unsigned decide_ties(const struct ranktree *tree, const struct ranknode *node, unsigned from, unsigned to,
-                            const struct target *target)
+static unsigned decide_ties(const struct ranktree *tree, const struct ranknode *node, unsigned from,
+                            unsigned to, const struct target *target)
 {
     while (from < to) {
         unsigned half = from + (to - from) / 2;
@@ -140,7 +142,8 @@ static unsigned decide_ties(const struct ranktree *tree, const struct ranknode *
         struct bytes member = first_member(tree, node, half, &score);
         int order = bytes_compare(member, target->member);
 
-        if (target->kind == TARGET_ITEM && score != target->score) order = score < target->score ? -1 : 1;
+        if (target->kind == TARGET_ITEM && score != target->score)
+            order = score < target->score ? -1 : 1;
         if (order < 0 || (order == 0 && target->or_equal)) {
             from = half + 1;
         } else {
@@ -150,8 +153,10 @@ static unsigned decide_ties(const struct ranktree *tree, const struct ranknode *
     return from;
 }
 
-/* The last child whose separator is before the target: what is sought begins in it, or right behind it. */
-static unsigned child_for(const struct ranktree *tree, const struct ranknode *node, const struct target *target)
+/* The last child whose separator is before the target: what is sought begins in it, or right behind
+ * it. */
+static unsigned child_for(const struct ranktree *tree, const struct ranknode *node,
+                          const struct target *target)
 {
     unsigned from = 1, to = node->fill, tie;
 
@@ -169,8 +174,8 @@ static unsigned child_for(const struct ranktree *tree, const struct ranknode *no
     return decide_ties(tree, node, tie, to, target) - 1;
 }
 
-static struct ranknode *descend(const struct ranktree *tree, const struct target *target, unsigned *slot,
-                                uint64_t *before)
+static struct ranknode *descend(const struct ranktree *tree, const struct target *target,
+                                unsigned *slot, uint64_t *before)
 {
     struct ranknode *node = tree->root;
 
@@ -182,7 +187,8 @@ static struct ranknode *descend(const struct ranktree *tree, const struct target
     }
 }
 
-void ranktree_find(const struct ranktree *tree, double score, struct bytes member, struct rankplace *place)
+void ranktree_find(const struct ranktree *tree, double score, struct bytes member,
+                   struct rankplace *place)
 {
     /* A separator equal to the item is its own: it lies behind. */
     struct target target = {score, prefix_of(member), member, TARGET_ITEM, true};
@@ -288,13 +294,14 @@ bool ranktree_back(const struct ranktree *tree, struct ranknode **nodep, unsigne
     return true;
 }
 
-struct scoreblock *ranktree_leaf_of(const struct ranktree *tree, const struct ranknode *node, unsigned slot)
+struct scoreblock *ranktree_leaf_of(const struct ranktree *tree, const struct ranknode *node,
+                                    unsigned slot)
 {
     return node_leaf(tree, node, slot);
 }
 
-struct scoreblock *ranktree_leaf_beside(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
-                                        bool at_left)
+struct scoreblock *ranktree_leaf_beside(const struct ranktree *tree, const struct ranknode *node,
+                                        unsigned slot, bool at_left)
 {
     if (at_left ? slot == 0 : slot + 1u >= node->fill) return NULL;
     return node_leaf(tree, node, at_left ? slot - 1 : slot + 1);

@@ -1,8 +1,8 @@
 /* ranktree_change: how leaves and nodes come, split, join and go. */
 #include "ranktree_internal.h"
 
-/* A leaf below a quarter of what it may be joins a neighbour, if both leave a quarter free: it takes many changes
- * before it splits again. So with nodes. */
+/* A leaf below a quarter of what it may be joins a neighbour, if both leave a quarter free: it
+ * takes many changes before it splits again. So with nodes. */
 #define LEAF_IS_SMALL(tree) ((tree)->leaf_max / 4)
 #define LEAF_MAY_JOIN(tree) ((tree)->leaf_max / 4 * 3)
 #define NODE_IS_SMALL (FANOUT / 4)
@@ -27,12 +27,14 @@ static void shift_children(struct ranknode *node, unsigned from, int by)
 
     memmove(&node->counts[(int)from + by], &node->counts[from], count * sizeof node->counts[0]);
     memmove(&node->scores[(int)from + by], &node->scores[from], count * sizeof node->scores[0]);
-    memmove(&node->prefixes[(int)from + by], &node->prefixes[from], count * sizeof node->prefixes[0]);
-    memmove(child_at(node, from) + (ptrdiff_t)child_bytes(node) * by, child_at(node, from), count * child_bytes(node));
+    memmove(&node->prefixes[(int)from + by], &node->prefixes[from],
+            count * sizeof node->prefixes[0]);
+    memmove(child_at(node, from) + (ptrdiff_t)child_bytes(node) * by, child_at(node, from),
+            count * child_bytes(node));
 }
 
-static void copy_children(struct ranknode *into, unsigned at, const struct ranknode *from, unsigned first,
-                          unsigned count)
+static void copy_children(struct ranknode *into, unsigned at, const struct ranknode *from,
+                          unsigned first, unsigned count)
 {
     memcpy(&into->counts[at], &from->counts[first], count * sizeof into->counts[0]);
     memcpy(&into->scores[at], &from->scores[first], count * sizeof into->scores[0]);
@@ -44,8 +46,10 @@ static void copy_children(struct ranknode *into, unsigned at, const struct rankn
 static void own_children(struct ranktree *tree, struct ranknode *node, unsigned from)
 {
     if (node->level == 1) {
-        for (unsigned i = from; i < node->fill; i++) __builtin_prefetch(node_leaf(tree, node, i), 1);
-        for (unsigned i = from; i < node->fill; i++) scoreblock_set_owner(node_leaf(tree, node, i), node);
+        for (unsigned i = from; i < node->fill; i++)
+            __builtin_prefetch(node_leaf(tree, node, i), 1);
+        for (unsigned i = from; i < node->fill; i++)
+            scoreblock_set_owner(node_leaf(tree, node, i), node);
         return;
     }
     for (unsigned i = from; i < node->fill; i++) {
@@ -56,7 +60,8 @@ static void own_children(struct ranktree *tree, struct ranknode *node, unsigned 
 
 static inline void own_places(struct ranknode *node, unsigned from)
 {
-    for (unsigned i = from; node->level > 1 && i < node->fill; i++) node->nodes[i]->place = (uint8_t)i;
+    for (unsigned i = from; node->level > 1 && i < node->fill; i++)
+        node->nodes[i]->place = (uint8_t)i;
 }
 
 static void add_to_counts(struct ranktree *tree, struct ranknode *node, unsigned slot, int64_t by)
@@ -121,8 +126,8 @@ static bool node_split(struct ranktree *tree, struct ranknode *node, unsigned at
 
 enum side { SIDE_LEFT, SIDE_MIDDLE, SIDE_RIGHT };
 
-/* Room for one more child in the node and all above it that would have to split, the highest first. At an end of
- * the tree full nodes stay full. */
+/* Room for one more child in the node and all above it that would have to split, the highest first.
+ * At an end of the tree full nodes stay full. */
 static bool node_make_room(struct ranktree *tree, struct ranknode *node, enum side side)
 {
     while (node->fill == FANOUT) {
@@ -130,9 +135,10 @@ static bool node_make_room(struct ranktree *tree, struct ranknode *node, enum si
 
         while (full->parent && full->parent->fill == FANOUT) full = full->parent;
         if (!full->parent && !put_root_above(tree)) return false;
-        if (!node_split(tree, full, side == SIDE_LEFT    ? 1
-                                    : side == SIDE_RIGHT ? FANOUT - 1u
-                                                         : FANOUT / 2)) {
+        if (!node_split(tree, full,
+                        side == SIDE_LEFT    ? 1
+                        : side == SIDE_RIGHT ? FANOUT - 1u
+                                             : FANOUT / 2)) {
             drop_lone_root(tree);
             return false;
         }
@@ -141,7 +147,8 @@ static bool node_make_room(struct ranktree *tree, struct ranknode *node, enum si
     return true;
 }
 
-/* Appends all children of the right one of two neighbours to the left one; its slot in the parent is empty then. */
+/* Appends all children of the right one of two neighbours to the left one; its slot in the parent
+ * is empty then. */
 static void node_join(struct ranktree *tree, struct ranknode *left, struct ranknode *right)
 {
     struct ranknode *parent = left->parent;
@@ -156,7 +163,8 @@ static void node_join(struct ranktree *tree, struct ranknode *left, struct rankn
     parent->counts[right->place] = 0;
 }
 
-/* Takes a child out of its node, and nodes that are empty or small then. Its members are counted no more. */
+/* Takes a child out of its node, and nodes that are empty or small then. Its members are counted no
+ * more. */
 static void node_take_out(struct ranktree *tree, struct ranknode *node, unsigned slot)
 {
     for (;;) {
@@ -192,8 +200,8 @@ static void note_leaf(struct ranktree *tree, const struct scoreblock *leaf, int 
 }
 
 /* Puts a leaf into its node, which has room; its members are counted by the caller. */
-static uint32_t node_put_leaf(struct ranktree *tree, struct ranknode *node, unsigned slot, struct scoreblock *leaf,
-                              double score, struct bytes member)
+static uint32_t node_put_leaf(struct ranktree *tree, struct ranknode *node, unsigned slot,
+                              struct scoreblock *leaf, double score, struct bytes member)
 {
     uint32_t number = leafbook_add(&tree->book, leaf);
 
@@ -221,7 +229,8 @@ static enum status leaf_split(struct ranktree *tree, uint32_t number)
     if (!right) return NO_MEMORY;
     node = leaf_node(leaf);
     slot = leaf_slot(node, number);
-    other = node_put_leaf(tree, node, slot + 1, right, scoreblock_score(right, 0), scoreblock_member(right, 0));
+    other = node_put_leaf(tree, node, slot + 1, right, scoreblock_score(right, 0),
+                          scoreblock_member(right, 0));
     node->counts[slot] -= count - middle;
     node->counts[slot + 1] = count - middle;
     note_leaf(tree, leaf, -1);
@@ -233,7 +242,8 @@ static enum status leaf_split(struct ranktree *tree, uint32_t number)
     return OK;
 }
 
-static void place_in(const struct ranktree *tree, struct rankplace *place, uint32_t leaf, unsigned at)
+static void place_in(const struct ranktree *tree, struct rankplace *place, uint32_t leaf,
+                     unsigned at)
 {
     place->leaf = leaf;
     place->at = at;
@@ -260,8 +270,8 @@ static bool is_last_leaf(struct ranknode *node, unsigned slot)
 }
 
 /* A leaf for the item alone, at one end of the tree. */
-static enum status add_leaf_at_end(struct ranktree *tree, struct rankplace *place, const struct scoreitem *item,
-                                   enum side side)
+static enum status add_leaf_at_end(struct ranktree *tree, struct rankplace *place,
+                                   const struct scoreitem *item, enum side side)
 {
     struct scoreblock *leaf = scoreblock_new(SCOREBLOCK_LEAF, 0), *neighbour;
     struct bytes member = scoreitem_member(item);
@@ -300,8 +310,8 @@ static enum status reserve_number(struct ranktree *tree)
 }
 
 /* The leaf is too full for the item. OK: look again, at `place`. */
-static enum status relieve(struct ranktree *tree, struct rankplace *place, const struct scoreitem *item,
-                           bool *is_new)
+static enum status relieve(struct ranktree *tree, struct rankplace *place,
+                           const struct scoreitem *item, bool *is_new)
 {
     unsigned count = scoreblock_count(ranktree_leaf(tree, place->leaf)), middle;
     uint32_t left = place->leaf;
@@ -325,7 +335,8 @@ static enum status relieve(struct ranktree *tree, struct rankplace *place, const
     return OK;
 }
 
-enum status ranktree_make_room(struct ranktree *tree, struct rankplace *place, const struct scoreitem *item)
+enum status ranktree_make_room(struct ranktree *tree, struct rankplace *place,
+                               const struct scoreitem *item)
 {
     bool is_new = false;
 
@@ -354,7 +365,8 @@ enum status ranktree_make_room(struct ranktree *tree, struct rankplace *place, c
     }
 }
 
-void ranktree_insert(struct ranktree *tree, const struct rankplace *place, const struct scoreitem *item)
+void ranktree_insert(struct ranktree *tree, const struct rankplace *place,
+                     const struct scoreitem *item)
 {
     struct scoreblock *leaf = ranktree_leaf(tree, place->leaf), *was = leaf;
 
@@ -363,7 +375,8 @@ void ranktree_insert(struct ranktree *tree, const struct rankplace *place, const
     add_to_counts(tree, place->node, place->slot, 1);
 }
 
-void ranktree_cut(struct ranktree *tree, uint32_t number, unsigned from, unsigned to, enum scoreblock_fate fate)
+void ranktree_cut(struct ranktree *tree, uint32_t number, unsigned from, unsigned to,
+                  enum scoreblock_fate fate)
 {
     struct scoreblock *leaf = ranktree_leaf(tree, number);
     struct ranknode *node = leaf_node(leaf);
@@ -385,11 +398,13 @@ static void drop_leaf(struct ranktree *tree, uint32_t number)
     leafbook_remove(&tree->book, number);
 }
 
-/* The leaf and its right neighbour become one, which keeps the number of the one with more members. */
+/* The leaf and its right neighbour become one, which keeps the number of the one with more members.
+ */
 static bool join_leaves(struct ranktree *tree, struct ranknode *node, unsigned slot)
 {
     uint32_t left_number = node->leaves[slot], right_number = node->leaves[slot + 1];
-    struct scoreblock *left = ranktree_leaf(tree, left_number), *right = ranktree_leaf(tree, right_number), *both;
+    struct scoreblock *left = ranktree_leaf(tree, left_number),
+                      *right = ranktree_leaf(tree, right_number), *both;
     unsigned left_count = scoreblock_count(left), right_count = scoreblock_count(right);
     bool keep_left = left_count >= right_count;
 
@@ -402,7 +417,8 @@ static bool join_leaves(struct ranktree *tree, struct ranknode *node, unsigned s
         scoreblock_cut(left, 0, left_count, SCOREBLOCK_KEEP);
         scoreblock_free(&left);
         leafbook_set(&tree->book, left_number, both);
-        tree->moved(tree->context, both, left_count, left_count + right_count, right_number, left_number);
+        tree->moved(tree->context, both, left_count, left_count + right_count, right_number,
+                    left_number);
     } else {
         note_leaf(tree, right, -1);
         scoreblock_cut(right, 0, right_count, SCOREBLOCK_KEEP);
@@ -445,9 +461,10 @@ void ranktree_settle(struct ranktree *tree, uint32_t number)
     tree->used_bytes += scoreblock_room(leaf) - room;
 }
 
-/* Is there no doubt that the item lies between the leaf's neighbours? `to`: its place among the `others`. */
-static bool stays_in_leaf(const struct ranknode *node, uint32_t number, unsigned to, unsigned others, double score,
-                          struct bytes member)
+/* Is there no doubt that the item lies between the leaf's neighbours? `to`: its place among the
+ * `others`. */
+static bool stays_in_leaf(const struct ranknode *node, uint32_t number, unsigned to,
+                          unsigned others, double score, struct bytes member)
 {
     uint64_t prefix = prefix_of(member);
     unsigned slot;
@@ -465,8 +482,8 @@ static bool stays_in_leaf(const struct ranknode *node, uint32_t number, unsigned
     return true;
 }
 
-enum status ranktree_move(struct ranktree *tree, uint32_t number, unsigned at, struct bytes member, double score,
-                          struct rankplace *place)
+enum status ranktree_move(struct ranktree *tree, uint32_t number, unsigned at, struct bytes member,
+                          double score, struct rankplace *place)
 {
     struct scoreblock *leaf = ranktree_leaf(tree, number);
     unsigned to = scoreblock_place(leaf, score, member), others = scoreblock_count(leaf) - 1;
@@ -480,8 +497,10 @@ enum status ranktree_move(struct ranktree *tree, uint32_t number, unsigned at, s
     if (unlikely(scoreblock_size_moved(leaf, score) > tree->leaf_max)) {
         enum status status = reserve_number(tree);
 
-        if (status == TOO_BIG && scoreblock_size_moved(leaf, score) > tree->leaf_max) return NO_MEMORY;
-        if (status == NO_MEMORY || (status == OK && leaf_split(tree, number) != OK)) return NO_MEMORY;
+        if (status == TOO_BIG && scoreblock_size_moved(leaf, score) > tree->leaf_max)
+            return NO_MEMORY;
+        if (status == NO_MEMORY || (status == OK && leaf_split(tree, number) != OK))
+            return NO_MEMORY;
         return IN_USE;
     }
     if (scoreblock_move(&leaf, at, to, score) != OK) return NO_MEMORY;

@@ -4,7 +4,8 @@
 
 /* --- copies --- */
 
-static struct ranknode *node_copy(struct ranktree *copy, const struct ranknode *node, struct ranknode *parent)
+static struct ranknode *node_copy(struct ranktree *copy, const struct ranknode *node,
+                                  struct ranknode *parent)
 {
     struct ranknode *other = node_new(copy, node->level);
 
@@ -22,13 +23,14 @@ static bool copy_leaves(struct ranktree *copy, struct ranknode *node, const stru
         if (!leaf) return false;
         scoreblock_set_owner(leaf, node);
         leafbook_set(&copy->book, node->leaves[i], leaf);
-        copy->used_bytes += scoreblock_room(leaf) + scoreblock_far_bytes(leaf, 0, scoreblock_count(leaf));
+        copy->used_bytes +=
+            scoreblock_room(leaf) + scoreblock_far_bytes(leaf, 0, scoreblock_count(leaf));
     }
     return true;
 }
 
-/* Nodes of the copy lead into the old tree where they have not been visited yet: a copy that fails must not
- * free what is there. */
+/* Nodes of the copy lead into the old tree where they have not been visited yet: a copy that fails
+ * must not free what is there. */
 static void cut_off(struct ranknode *node, unsigned from)
 {
     if (node->level > 1) node->fill = (uint16_t)from;
@@ -76,7 +78,8 @@ struct checked {
 };
 
 /* -1, 0, 1: is what is kept of the member before the separator? */
-static int against_separator(const struct scoreblock *leaf, unsigned at, double score, uint64_t prefix)
+static int against_separator(const struct scoreblock *leaf, unsigned at, double score,
+                             uint64_t prefix)
 {
     double ours = scoreblock_score(leaf, at);
     uint64_t our_prefix = prefix_of(scoreblock_member(leaf, at));
@@ -90,10 +93,12 @@ static void check_order(const struct scoreblock *left, const struct scoreblock *
     unsigned last = scoreblock_count(left) - 1;
     double a = scoreblock_score(left, last), b = scoreblock_score(right, 0);
 
-    must(a < b || (a == b && bytes_compare(scoreblock_member(left, last), scoreblock_member(right, 0)) < 0));
+    must(a < b ||
+         (a == b && bytes_compare(scoreblock_member(left, last), scoreblock_member(right, 0)) < 0));
 }
 
-static void check_leaf(const struct ranktree *tree, const struct ranknode *node, unsigned slot, struct checked *sum)
+static void check_leaf(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
+                       struct checked *sum)
 {
     const struct scoreblock *leaf = leafbook_look(&tree->book, node->leaves[slot]);
     unsigned count;
@@ -130,7 +135,8 @@ static void check_separator(const struct ranktree *tree, const struct ranknode *
     must(against_separator(leaf, scoreblock_count(leaf) - 1, score, prefix) <= 0);
 }
 
-static void check_node(const struct ranktree *tree, const struct ranknode *node, struct checked *sum)
+static void check_node(const struct ranktree *tree, const struct ranknode *node,
+                       struct checked *sum)
 {
     must(node->fill <= FANOUT && (node->fill > 0 || node == tree->root));
     must(node != tree->root || node->level == 1 || node->fill > 1);

@@ -21,7 +21,7 @@ struct ranknode {
     uint8_t level; /* 1: its children are leaves */
     uint8_t place; /* in the parent */
     uint32_t counts[FANOUT];
-    double scores[FANOUT];     /* separators; those of the first child say nothing */
+    double scores[FANOUT]; /* separators; those of the first child say nothing */
     uint64_t prefixes[FANOUT];
     union {
         uint32_t leaves[FANOUT];
@@ -31,10 +31,12 @@ struct ranknode {
 
 static inline size_t node_bytes(unsigned level)
 {
-    return level == 1 ? offsetof(struct ranknode, leaves) + sizeof(uint32_t) * FANOUT : sizeof(struct ranknode);
+    return level == 1 ? offsetof(struct ranknode, leaves) + sizeof(uint32_t) * FANOUT
+                      : sizeof(struct ranknode);
 }
 
-_Static_assert(offsetof(struct ranknode, leaves) + sizeof(uint32_t) * FANOUT <= 1536, "the allocator's size");
+_Static_assert(offsetof(struct ranknode, leaves) + sizeof(uint32_t) * FANOUT <= 1536,
+               "the allocator's size");
 _Static_assert(sizeof(struct ranknode) <= 1792, "the allocator's size");
 
 /* The first eight bytes, so that their order as a number is their order as bytes. */
@@ -52,7 +54,8 @@ static inline uint64_t prefix_of(struct bytes member)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "prefixes are turned round");
 
-static inline struct scoreblock *node_leaf(const struct ranktree *tree, const struct ranknode *node, unsigned slot)
+static inline struct scoreblock *node_leaf(const struct ranktree *tree, const struct ranknode *node,
+                                           unsigned slot)
 {
     return leafbook_at(&tree->book, node->leaves[slot]);
 }

@@ -3,8 +3,8 @@
 #include "coatcheck/base/mem.h"
 #include "scoreblock_internal.h"
 
-/* A block keeps this much beyond its need before it goes to a smaller size: an item that leaves and comes again
- * should not move it each time. Small ones are many, and do without. */
+/* A block keeps this much beyond its need before it goes to a smaller size: an item that leaves and
+ * comes again should not move it each time. Small ones are many, and do without. */
 #define TIDY_SLACK 32
 #define TIDY_SLACK_FROM 256
 
@@ -71,7 +71,8 @@ bool scoreblock_free_some(struct scoreblock **block, size_t *steps)
     char *raw = members_of(*block);
     struct scorefar *none = NULL;
 
-    for (unsigned i = 0; (*block)->shape & SHAPE_FAR && i < (*block)->count; raw += width_of_length(lengths[i++])) {
+    for (unsigned i = 0; (*block)->shape & SHAPE_FAR && i < (*block)->count;
+         raw += width_of_length(lengths[i++])) {
         if (lengths[i] != LENGTH_FAR || !far_of(raw)) continue;
         if (*steps == 0) return false;
         --*steps;
@@ -128,7 +129,8 @@ size_t scoreblock_far_bytes(const struct scoreblock *block, unsigned from, unsig
     if (likely(!(block->shape & SHAPE_FAR))) return 0;
     raw = members_of(block) + offset_of(block, from);
     for (unsigned i = from; i < to; raw += width_of_length(lengths[i++])) {
-        if (lengths[i] == LENGTH_FAR) sum += mem_good_size(sizeof(struct scorefar) + far_of(raw)->len);
+        if (lengths[i] == LENGTH_FAR)
+            sum += mem_good_size(sizeof(struct scorefar) + far_of(raw)->len);
     }
     return sum;
 }
@@ -151,7 +153,8 @@ void scoreblock_set_owner(struct scoreblock *block, void *owner)
 
 enum status scoreitem_init(struct scoreitem *item, double score, struct bytes member, uint8_t tag)
 {
-    *item = (struct scoreitem){.score = score, .tag = tag, .length = (uint8_t)member.len, .at = member.at};
+    *item = (struct scoreitem){
+        .score = score, .tag = tag, .length = (uint8_t)member.len, .at = member.at};
     if (likely(member.len <= SCOREBLOCK_INLINE_MAX)) return OK;
     if (member.len > SIZE_MAX / 2) return NO_MEMORY;
     item->length = LENGTH_FAR;
@@ -194,10 +197,10 @@ static const char *item_raw(const struct scoreitem *item)
 
 /* --- copies --- */
 
-/* Copies items from … to-1 of `source` to the place `at` of `into`, whose sections have been laid out for them;
- * `byte` is where their members begin in its section. Returns where they end. */
-static size_t lay_items(struct scoreblock *into, unsigned at, size_t byte, const struct scoreblock *source,
-                        unsigned from, unsigned to)
+/* Copies items from … to-1 of `source` to the place `at` of `into`, whose sections have been laid
+ * out for them; `byte` is where their members begin in its section. Returns where they end. */
+static size_t lay_items(struct scoreblock *into, unsigned at, size_t byte,
+                        const struct scoreblock *source, unsigned from, unsigned to)
 {
     size_t first = offset_of(source, from), bytes = offset_of(source, to) - first;
     bool wide = into->shape & SHAPE_WIDE, was_wide = source->shape & SHAPE_WIDE;
@@ -216,7 +219,8 @@ static size_t lay_items(struct scoreblock *into, unsigned at, size_t byte, const
         memcpy(scores_of(into) + width * at, scores_of(source) + width * from, width * count);
     } else {
         for (unsigned i = 0; i < count; i++) {
-            score_write(scores_of(into), wide, at + i, score_read(scores_of(source), was_wide, from + i));
+            score_write(scores_of(into), wide, at + i,
+                        score_read(scores_of(source), was_wide, from + i));
         }
     }
     memcpy(members_of(into) + byte, members_of(source) + first, bytes);
@@ -277,11 +281,13 @@ struct scoreblock *scoreblock_join(const struct scoreblock *left, const struct s
     size_t bytes = (size_t)left->bytes + right->bytes;
     struct scoreblock *both;
 
-    if (!all_narrow(left, 0, left->count) || !all_narrow(right, 0, right->count)) shape |= SHAPE_WIDE;
+    if (!all_narrow(left, 0, left->count) || !all_narrow(right, 0, right->count))
+        shape |= SHAPE_WIDE;
     both = block_new(shape, count, bytes, size_of_shape(shape, count, bytes));
     if (!both) return NULL;
     if (is_leaf(left)) scoreblock_set_owner(both, scoreblock_owner(left));
-    lay_items(both, left->count, lay_items(both, 0, 0, left, 0, left->count), right, 0, right->count);
+    lay_items(both, left->count, lay_items(both, 0, 0, left, 0, left->count), right, 0,
+              right->count);
     return both;
 }
 
@@ -338,8 +344,8 @@ static inline void shift(void *from, const void *end, size_t by)
     memmove((char *)from + by, from, (size_t)((const char *)end - (char *)from));
 }
 
-/* Opens a gap for one item; what belongs into it is written by the caller. The four stretches between the gap's
- * parts move by one part more each, the last first. */
+/* Opens a gap for one item; what belongs into it is written by the caller. The four stretches
+ * between the gap's parts move by one part more each, the last first. */
 static void open_gap(struct scoreblock *block, unsigned at, size_t offset, size_t len)
 {
     bool leaf = is_leaf(block);

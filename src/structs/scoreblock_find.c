@@ -23,7 +23,8 @@ static inline uint8_t length_for(struct bytes member)
 }
 
 /* A bit for each of the marks from `at` on, sixteen at most, that is this one. */
-static inline unsigned marks_equal(const struct scoreblock *block, const uint8_t *marks, unsigned at, uint8_t mark)
+static inline unsigned marks_equal(const struct scoreblock *block, const uint8_t *marks,
+                                   unsigned at, uint8_t mark)
 {
     unsigned count = block->count - at, equal = 0;
 
@@ -50,7 +51,8 @@ static int find_in_leaf(const struct scoreblock *block, struct bytes member, uin
         for (unsigned equal = marks_equal(block, tags, at, tag); equal; equal &= equal - 1) {
             unsigned i = at + (unsigned)__builtin_ctz(equal);
 
-            if (lengths[i] == length && same_member(members_of(block) + offset_of(block, i), length, member)) {
+            if (lengths[i] == length &&
+                same_member(members_of(block) + offset_of(block, i), length, member)) {
                 return (int)i;
             }
         }
@@ -110,8 +112,8 @@ unsigned scoreblock_below(const struct scoreblock *block, double score, bool or_
     return from;
 }
 
-static unsigned before_between(const struct scoreblock *block, unsigned from, unsigned to, struct bytes member,
-                               bool or_equal)
+static unsigned before_between(const struct scoreblock *block, unsigned from, unsigned to,
+                               struct bytes member, bool or_equal)
 {
     while (from < to) {
         unsigned half = from + (to - from) / 2;
@@ -144,7 +146,8 @@ unsigned scoreblock_before(const struct scoreblock *block, struct bytes member, 
 
 unsigned scoreblock_middle(const struct scoreblock *block)
 {
-    size_t frame = frame_of(block->shape), half = (frame * block->count + block->bytes) / 2, sum = 0;
+    size_t frame = frame_of(block->shape), half = (frame * block->count + block->bytes) / 2,
+           sum = 0;
     const uint8_t *lengths = lengths_of(block);
     unsigned at = 0;
 
@@ -190,12 +193,14 @@ void scoreblock_check(const struct scoreblock *block)
     size_t sum = 0;
 
     must((block->shape & ~(SHAPE_WIDE | SHAPE_LEAF | SHAPE_FAR)) == 0);
-    must(scoreblock_size(block) <= room_of(block->size) && room_of(block->size) <= SCOREBLOCK_SIZE_MAX);
+    must(scoreblock_size(block) <= room_of(block->size) &&
+         room_of(block->size) <= SCOREBLOCK_SIZE_MAX);
     for (unsigned i = 0; i < block->count; i++) {
         struct bytes member = scoreblock_member(block, i);
         double score = scoreblock_score(block, i);
 
-        must(lengths[i] <= SCOREBLOCK_INLINE_MAX || (lengths[i] == LENGTH_FAR && (block->shape & SHAPE_FAR)));
+        must(lengths[i] <= SCOREBLOCK_INLINE_MAX ||
+             (lengths[i] == LENGTH_FAR && (block->shape & SHAPE_FAR)));
         must(lengths[i] != LENGTH_FAR || member.len > SCOREBLOCK_INLINE_MAX);
         must(!isnan(score));
         must(offset_of(block, i) == sum);

@@ -1,5 +1,5 @@
-/* scoreblock_internal: how the bytes of a block are found; the drawing is in scoreblock.h. Sections are not
- * aligned: numbers are read and written with memcpy(). */
+/* scoreblock_internal: how the bytes of a block are found; the drawing is in scoreblock.h. Sections
+ * are not aligned: numbers are read and written with memcpy(). */
 #ifndef COATCHECK_SCOREBLOCK_INTERNAL_H
 #define COATCHECK_SCOREBLOCK_INTERNAL_H
 
@@ -27,7 +27,8 @@ struct scoreblock {
 #define LENGTH_FAR 255
 #define FAR_WIDTH 8
 
-_Static_assert(sizeof(struct scoreblock) == PLAIN_HEAD, "ten members of 16 bytes fit 256 with eight-byte scores");
+_Static_assert(sizeof(struct scoreblock) == PLAIN_HEAD,
+               "ten members of 16 bytes fit 256 with eight-byte scores");
 
 struct scorefar {
     size_t len;
@@ -83,7 +84,8 @@ static inline uint8_t *tags_of(const struct scoreblock *block)
 
 static inline uint8_t *lengths_of(const struct scoreblock *block)
 {
-    return is_leaf(block) ? (uint8_t *)block + LEAF_HEAD + block->count : (uint8_t *)block + PLAIN_HEAD;
+    return is_leaf(block) ? (uint8_t *)block + LEAF_HEAD + block->count
+                          : (uint8_t *)block + PLAIN_HEAD;
 }
 
 static inline char *scores_of(const struct scoreblock *block)
@@ -173,7 +175,8 @@ static inline size_t offset_of(const struct scoreblock *block, unsigned at)
                 some = _mm_and_si128(some, _mm_loadu_si128((const __m128i *)(first + 16 - wanted)));
             }
             is_far = _mm_cmpeq_epi8(some, far);
-            some = _mm_sub_epi8(some, _mm_and_si128(is_far, _mm_set1_epi8((char)(LENGTH_FAR - FAR_WIDTH))));
+            some = _mm_sub_epi8(
+                some, _mm_and_si128(is_far, _mm_set1_epi8((char)(LENGTH_FAR - FAR_WIDTH))));
             sums = _mm_add_epi64(sums, _mm_sad_epu8(some, zero));
         }
         return (size_t)_mm_cvtsi128_si64(sums) + (size_t)_mm_cvtsi128_si64(_mm_srli_si128(sums, 8));

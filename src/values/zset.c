@@ -17,7 +17,8 @@ struct zset *zset_new_for(uint64_t count, size_t longest)
 {
     struct zset *zset = zset_new();
 
-    if (zset && !packed_is_allowed(count, bytes_of(NULL, longest)) && zset_enlarge(zset) != OK) zset_free(&zset);
+    if (zset && !packed_is_allowed(count, bytes_of(NULL, longest)) && zset_enlarge(zset) != OK)
+        zset_free(&zset);
     return zset;
 }
 
@@ -74,7 +75,8 @@ enum status zset_put(struct zset *zset, struct bytes member, double score, enum 
     return zset_edit(zset, member, &plain.edit, change);
 }
 
-enum status zset_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change)
+enum status zset_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
+                      enum zset_change *change)
 {
     if (zset_is_large(zset)) return large_edit(zset_large_of(zset), member, edit, change);
     return packed_edit(zset, member, edit, change);
@@ -88,7 +90,8 @@ enum status zset_enlarge(struct zset *zset)
 
     if (!large) return NO_MEMORY;
     for (unsigned i = 0; i < count; i++) {
-        if (large_add(large, scoreblock_member(block, i), scoreblock_score(block, i)) == OK) continue;
+        if (large_add(large, scoreblock_member(block, i), scoreblock_score(block, i)) == OK)
+            continue;
         while (!large_free_some(&large, SIZE_MAX)) {}
         return NO_MEMORY;
     }

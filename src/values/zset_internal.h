@@ -1,6 +1,7 @@
 /* zset_internal: the two forms of a sorted set behind one pointer.
  *
- *   | root 8 |      the block of a packed one, 0 when nothing was ever put; or the tree of a large one, with bit 0 set
+ *   | root 8 |      the block of a packed one, 0 when nothing was ever put; or the tree of a large
+ * one, with bit 0 set
  *
  * These eight bytes stay where they are while blocks move: who holds a set need not be told. */
 #ifndef COATCHECK_ZSET_INTERNAL_H
@@ -35,7 +36,8 @@ static inline struct scoreblock *zset_block_of(const struct zset *zset)
 
 /* --- packed: zset_packed.c --- */
 
-enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change);
+enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
+                        enum zset_change *change);
 
 /* By the operator's rules: may a packed set have this many members, and this one? */
 bool packed_is_allowed(uint64_t count, struct bytes member);

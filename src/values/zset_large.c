@@ -7,8 +7,8 @@
 /* Members whose places in the index are fetched together. */
 #define BATCH 64
 
-/* The index keeps the upper half of the hash, a leaf the lowest byte of that: so what stands in the index finds
- * its member without hashing all of the leaf. */
+/* The index keeps the upper half of the hash, a leaf the lowest byte of that: so what stands in the
+ * index finds its member without hashing all of the leaf. */
 static inline uint32_t hash_of(struct bytes member)
 {
     return memberindex_hash(hash_bytes(member));
@@ -25,8 +25,8 @@ struct batch {
 };
 
 /* Hashes members from `at` on, and has their groups fetched. */
-static void batch_begin(struct batch *batch, const struct memberindex *index, const struct scoreblock *leaf,
-                        unsigned at, unsigned to)
+static void batch_begin(struct batch *batch, const struct memberindex *index,
+                        const struct scoreblock *leaf, unsigned at, unsigned to)
 {
     struct scorewalk walk;
 
@@ -115,7 +115,8 @@ struct found {
     unsigned at;
 };
 
-static bool find(const struct zset_large *large, struct bytes member, uint32_t hash, struct found *found)
+static bool find(const struct zset_large *large, struct bytes member, uint32_t hash,
+                 struct found *found)
 {
     struct memberprobe probe;
 
@@ -181,8 +182,8 @@ enum status large_add(struct zset_large *large, struct bytes member, double scor
 }
 
 /* To another leaf, which is made ready before the member leaves its own. */
-static enum status move_far(struct zset_large *large, struct bytes member, uint32_t hash, const struct found *found,
-                            double score, struct rankplace *place)
+static enum status move_far(struct zset_large *large, struct bytes member, uint32_t hash,
+                            const struct found *found, double score, struct rankplace *place)
 {
     struct scoreitem item;
 
@@ -197,8 +198,8 @@ static enum status move_far(struct zset_large *large, struct bytes member, uint3
     return OK;
 }
 
-static enum status move(struct zset_large *large, struct bytes member, uint32_t hash, struct found *found,
-                        double score)
+static enum status move(struct zset_large *large, struct bytes member, uint32_t hash,
+                        struct found *found, double score)
 {
     struct rankplace place;
 
@@ -243,19 +244,21 @@ bool large_remove(struct zset_large *large, struct bytes member)
 
 /* --- ranges --- */
 
-static void forget(struct zset_large *large, const struct scoreblock *leaf, unsigned from, unsigned to,
-                   uint32_t number)
+static void forget(struct zset_large *large, const struct scoreblock *leaf, unsigned from,
+                   unsigned to, uint32_t number)
 {
     struct batch batch;
 
     for (; from < to; from += batch.count) {
         batch_begin(&batch, &large->index, leaf, from, to);
-        for (unsigned i = 0; i < batch.count; i++) memberindex_remove(&large->index, batch.hashes[i], number);
+        for (unsigned i = 0; i < batch.count; i++)
+            memberindex_remove(&large->index, batch.hashes[i], number);
     }
 }
 
 void large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
-                        void (*see)(void *context, struct bytes member, double score), void *context)
+                        void (*see)(void *context, struct bytes member, double score),
+                        void *context)
 {
     while (first < end) {
         struct rankplace place;

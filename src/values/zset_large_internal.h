@@ -25,7 +25,8 @@ enum status large_edit(struct zset_large *large, struct bytes member, struct zse
                        enum zset_change *change);
 bool large_remove(struct zset_large *large, struct bytes member);
 void large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
-                        void (*see)(void *context, struct bytes member, double score), void *context);
+                        void (*see)(void *context, struct bytes member, double score),
+                        void *context);
 uint64_t large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
                     void (*see)(void *context, struct bytes member, double score), void *context);
 void large_check(const struct zset_large *large);

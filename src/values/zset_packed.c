@@ -2,8 +2,8 @@
 #include "coatcheck/base/mem.h"
 #include "zset_large_internal.h"
 
-/* A block beyond this is slower to change than a tree, whatever the options say: such a set becomes a tree that
- * still calls itself packed. */
+/* A block beyond this is slower to change than a tree, whatever the options say: such a set becomes
+ * a tree that still calls itself packed. */
 #define PACKED_MAX 16384
 
 bool packed_is_allowed(uint64_t count, struct bytes member)
@@ -12,14 +12,16 @@ bool packed_is_allowed(uint64_t count, struct bytes member)
            member.len <= (uint64_t)option_int(&zset_options.zset_max_listpack_value);
 }
 
-/* In redis-server's small form a score of -0 is 0, in its large one -0 stays; clients can see that. */
+/* In redis-server's small form a score of -0 is 0, in its large one -0 stays; clients can see that.
+ */
 static double without_sign(double score)
 {
     return score + 0.0;
 }
 
 /* The place of a (score, member) that stands at `at` now, counted without it. */
-static unsigned place_moved(const struct scoreblock *block, unsigned at, double score, struct bytes member)
+static unsigned place_moved(const struct scoreblock *block, unsigned at, double score,
+                            struct bytes member)
 {
     unsigned to = scoreblock_place(block, score, member);
 
@@ -46,7 +48,8 @@ static enum status packed_add(struct zset *zset, const struct scoreitem *item, s
         if (!block) return NO_MEMORY;
         zset->root = (uintptr_t)block;
     }
-    if (scoreblock_insert(&block, scoreblock_place(block, item->score, member), item) != OK) return NO_MEMORY;
+    if (scoreblock_insert(&block, scoreblock_place(block, item->score, member), item) != OK)
+        return NO_MEMORY;
     zset->root = (uintptr_t)block;
     return OK;
 }
@@ -73,7 +76,8 @@ static enum status add(struct zset *zset, struct bytes member, double score)
     return status;
 }
 
-enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit, enum zset_change *change)
+enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
+                        enum zset_change *change)
 {
     struct scoreblock *block = zset_block_of(zset);
     int at = block ? scoreblock_find(block, member, 0) : -1;
@@ -82,7 +86,8 @@ enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit
 
     *change = ZSET_SAME;
     if (!edit->decide(edit, at >= 0, &score) || (at >= 0 && score == was)) return OK;
-    status = at >= 0 ? packed_move(zset, (unsigned)at, member, without_sign(score)) : add(zset, member, score);
+    status = at >= 0 ? packed_move(zset, (unsigned)at, member, without_sign(score))
+                     : add(zset, member, score);
     if (status == OK) *change = at >= 0 ? ZSET_MOVED : ZSET_ADDED;
     return status;
 }

@@ -33,8 +33,8 @@ uint64_t zset_rank_of_end(const struct zset *zset, const struct zset_bound *boun
 /* The leaf that comes next, if its node is the same. */
 static void fetch_ahead(const struct zset_walk *walk)
 {
-    const struct scoreblock *leaf = ranktree_leaf_beside(&zset_large_of(walk->zset)->tree, walk->node, walk->slot,
-                                                         walk->backwards);
+    const struct scoreblock *leaf = ranktree_leaf_beside(&zset_large_of(walk->zset)->tree,
+                                                         walk->node, walk->slot, walk->backwards);
 
     if (leaf) scoreblock_prefetch(leaf);
 }

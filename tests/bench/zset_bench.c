@@ -1,9 +1,10 @@
-/* zset_bench: what a sorted set costs without a server round it. Not a test: it asserts nothing about time.
+/* zset_bench: what a sorted set costs without a server round it. Not a test: it asserts nothing
+ * about time.
  *
  *     build/.../tests/zset_bench [--double] [members ...]          default 1000000
  *
- * Prints nanoseconds of processor time per operation and bytes per member. Members are 16 bytes, in random
- * order; scores are whole numbers, or fractions with --double. */
+ * Prints nanoseconds of processor time per operation and bytes per member. Members are 16 bytes, in
+ * random order; scores are whole numbers, or fractions with --double. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,8 @@ static void ask_absent(void)
 {
     double score;
 
-    for (uint64_t i = 0; i < OPERATIONS; i++) must(!zset_score(zset, member_of(i + ((uint64_t)1 << 40)), &score));
+    for (uint64_t i = 0; i < OPERATIONS; i++)
+        must(!zset_score(zset, member_of(i + ((uint64_t)1 << 40)), &score));
 }
 
 static void ask_ranks(void)

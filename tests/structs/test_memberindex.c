@@ -73,7 +73,8 @@ static void run(uint32_t (*hash)(uint64_t *dice), unsigned most)
             bool grows = random_below(&dice, 10) < (round % 2 ? 2 : 8);
 
             if (grows && count < most) {
-                assert_int_equal(add(&index, hash(&dice), (uint32_t)random_below(&dice, 1 << 24)), OK);
+                assert_int_equal(add(&index, hash(&dice), (uint32_t)random_below(&dice, 1 << 24)),
+                                 OK);
             } else if (count > 0) {
                 remove_at(&index, (unsigned)random_below(&dice, count));
             }

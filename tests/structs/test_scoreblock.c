@@ -32,7 +32,9 @@ static struct bytes member_of(uint32_t number)
     static unsigned next;
     char *into = text[next++ % 2];
     uint64_t dice = number;
-    size_t len = number % 7 == 0 ? 185 + random_below(&dice, 10) : number % 11 == 0 ? 400 : random_below(&dice, 12);
+    size_t len = number % 7 == 0    ? 185 + random_below(&dice, 10)
+                 : number % 11 == 0 ? 400
+                                    : random_below(&dice, 12);
 
     if (number == 0) return bytes_of(into, 0);
     memset(into, 'x', len);
@@ -48,8 +50,16 @@ static uint8_t tag_of(uint32_t number)
 
 static double draw_score(uint64_t *dice)
 {
-    static const double odd[] = {0, -0.0, 0.5, INFINITY, -INFINITY, 2147483647.0, 2147483648.0, -2147483648.0,
-                                 -2147483649.0, 1e300};
+    static const double odd[] = {0,
+                                 -0.0,
+                                 0.5,
+                                 INFINITY,
+                                 -INFINITY,
+                                 2147483647.0,
+                                 2147483648.0,
+                                 -2147483648.0,
+                                 -2147483649.0,
+                                 1e300};
 
     if (random_below(dice, 20) == 0) return odd[random_below(dice, 10)];
     return (double)random_below(dice, 20);
@@ -89,7 +99,8 @@ static void assert_as_model(const struct scoreblock *block, bool leaf)
 
         scorewalk_read(&walk, &member, &score);
         assert_true(bytes_equal(member, member_of(items[i].number)) && same(score, items[i].score));
-        assert_true(bytes_equal(scoreblock_member(block, i), member) && same(scoreblock_score(block, i), score));
+        assert_true(bytes_equal(scoreblock_member(block, i), member) &&
+                    same(scoreblock_score(block, i), score));
         if (leaf) assert_int_equal(scoreblock_tag(block, i), tag_of(items[i].number));
     }
     for (unsigned i = count; i-- > 0;) {
@@ -147,7 +158,8 @@ static void ask(const struct scoreblock *block, double score, uint32_t number)
     }
     assert_int_equal(scoreblock_below(block, score, false), below);
     assert_int_equal(scoreblock_below(block, score, true), up_to);
-    assert_int_equal(scoreblock_find(block, member_of(number), tag_of(number)), at < count ? (int)at : -1);
+    assert_int_equal(scoreblock_find(block, member_of(number), tag_of(number)),
+                     at < count ? (int)at : -1);
 }
 
 static void run(enum scoreblock_form form)
@@ -235,7 +247,8 @@ static void slices_joined_are_what_was_sliced(void **state)
 {
     (void)state;
     for (unsigned split = 0; split <= 60; split += 4) {
-        struct scoreblock *block = filled(SCOREBLOCK_LEAF, 60, split % 8 ? 1 : 0.5), *left, *right, *both;
+        struct scoreblock *block = filled(SCOREBLOCK_LEAF, 60, split % 8 ? 1 : 0.5), *left, *right,
+                          *both;
 
         left = scoreblock_slice(block, 0, split, SCOREBLOCK_LEAF);
         right = scoreblock_slice(block, split, 60, SCOREBLOCK_LEAF);
@@ -309,7 +322,8 @@ static void the_middle_leaves_something_on_both_sides(void **state)
         size_t most = scoreblock_size(block) / 2 + 16 + SCOREBLOCK_INLINE_MAX + 10;
 
         assert_true(middle > 0 && middle < want);
-        assert_true(scoreblock_size_of(block, 0, middle) <= most && scoreblock_size_of(block, middle, want) <= most);
+        assert_true(scoreblock_size_of(block, 0, middle) <= most &&
+                    scoreblock_size_of(block, middle, want) <= most);
         scoreblock_free(&block);
     }
 }

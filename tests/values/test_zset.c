@@ -2,7 +2,8 @@
 
 #define STEPS (60000 / SCALE)
 
-/* What a step of a long run is: `growth` of a hundred are puts, so that sets grow, stay or shrink. */
+/* What a step of a long run is: `growth` of a hundred are puts, so that sets grow, stay or shrink.
+ */
 static void random_step(struct pair *pair, unsigned growth)
 {
     uint32_t number = (uint32_t)random_below(&pair->dice, pair->members);
@@ -25,7 +26,8 @@ static void random_step(struct pair *pair, unsigned growth)
     }
 }
 
-static void run(struct bytes (*member)(uint32_t), double (*score)(uint64_t *), uint32_t members, unsigned steps)
+static void run(struct bytes (*member)(uint32_t), double (*score)(uint64_t *), uint32_t members,
+                unsigned steps)
 {
     static const unsigned growths[] = {70, 45, 20, 60};
     struct pair pair;
@@ -136,9 +138,17 @@ static void the_options_say_what_is_packed(void **state)
     pair_close(&pair);
 
     pair_open(&pair, member_of_any_kind, score_any_whole, 1000);
-    assert_int_equal(zset_put(pair.zset, bytes_of("0123456789012345678901234567890123456789012345678901234567890123", 64), 1, &change), OK);
+    assert_int_equal(
+        zset_put(pair.zset,
+                 bytes_of("0123456789012345678901234567890123456789012345678901234567890123", 64),
+                 1, &change),
+        OK);
     assert_true(zset_is_packed(pair.zset));
-    assert_int_equal(zset_put(pair.zset, bytes_of("01234567890123456789012345678901234567890123456789012345678901234", 65), 1, &change), OK);
+    assert_int_equal(
+        zset_put(pair.zset,
+                 bytes_of("01234567890123456789012345678901234567890123456789012345678901234", 65),
+                 1, &change),
+        OK);
     assert_false(zset_is_packed(pair.zset));
     zset_walk_from(&walk, pair.zset, 0, false);
     assert_true(zset_walk_next(&walk) && walk.member.len == 64);
@@ -265,13 +275,15 @@ static void minus_zero_stays_until_another_number_comes(void **state)
         pair_open(&pair, member_of_game, score_any_whole, 10000);
         for (uint32_t n = 1; n <= others; n++) pair_put(&pair, n, (int)n - 150);
         assert_int_equal(zset_put(pair.zset, member_of_game(0), -0.0, &change), OK);
-        assert_true(zset_score(pair.zset, member_of_game(0), &score) && score == 0 && signbit(score));
+        assert_true(zset_score(pair.zset, member_of_game(0), &score) && score == 0 &&
+                    signbit(score));
         assert_int_equal(zset_put(pair.zset, member_of_game(0), 0, &change), OK);
         assert_int_equal(change, ZSET_SAME);
         assert_true(zset_score(pair.zset, member_of_game(0), &score) && signbit(score));
         assert_int_equal(zset_put(pair.zset, member_of_game(0), 1, &change), OK);
         assert_int_equal(zset_put(pair.zset, member_of_game(0), 0, &change), OK);
-        assert_true(zset_score(pair.zset, member_of_game(0), &score) && score == 0 && !signbit(score));
+        assert_true(zset_score(pair.zset, member_of_game(0), &score) && score == 0 &&
+                    !signbit(score));
         pair_close(&pair);
     }
 }
@@ -332,7 +344,8 @@ static void a_scan_misses_nobody_who_stays_while_the_set_grows_and_shrinks(void 
         pair.dice = round;
         /* The first thousand stay, though their scores change. */
         for (uint32_t n = 0; n < 1000; n++) zset_put(pair.zset, member_of_game(n), n, &change);
-        for (uint32_t n = 1000; round % 2 && n < 20000; n++) zset_put(pair.zset, member_of_game(n), n, &change);
+        for (uint32_t n = 1000; round % 2 && n < 20000; n++)
+            zset_put(pair.zset, member_of_game(n), n, &change);
         do {
             cursor = zset_scan(pair.zset, cursor, 10, see_scanned, &sight);
             for (unsigned i = 0; i < 100; i++) {

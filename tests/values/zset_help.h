@@ -1,4 +1,5 @@
-/* zset_help: a sorted set beside its model, a plain sorted array, and members and scores to fill both with. */
+/* zset_help: a sorted set beside its model, a plain sorted array, and members and scores to fill
+ * both with. */
 #ifndef TESTS_ZSET_HELP_H
 #define TESTS_ZSET_HELP_H
 
@@ -92,7 +93,8 @@ static inline void model_add(struct pair *pair, uint32_t number, struct bytes me
         assert_non_null(pair->items);
     }
     memmove(&pair->items[at + 1], &pair->items[at], (pair->count - at) * sizeof *pair->items);
-    pair->items[at] = (struct model_item){score, number, (uint32_t)member.len, malloc(member.len + 1)};
+    pair->items[at] =
+        (struct model_item){score, number, (uint32_t)member.len, malloc(member.len + 1)};
     if (member.len > 0) memcpy(pair->items[at].at, member.at, member.len);
     pair->count++;
 }
@@ -109,10 +111,11 @@ static inline bool same_score(double a, double b)
 
 /* --- the pair --- */
 
-static inline void pair_open(struct pair *pair, struct bytes (*member)(uint32_t), double (*score)(uint64_t *),
-                             uint32_t members)
+static inline void pair_open(struct pair *pair, struct bytes (*member)(uint32_t),
+                             double (*score)(uint64_t *), uint32_t members)
 {
-    *pair = (struct pair){.zset = zset_new(), .dice = 7, .member = member, .score = score, .members = members};
+    *pair = (struct pair){
+        .zset = zset_new(), .dice = 7, .member = member, .score = score, .members = members};
     assert_non_null(pair->zset);
 }
 
@@ -140,7 +143,8 @@ static inline void pair_check_all(const struct pair *pair, const struct zset *zs
     zset_walk_from(&walk, zset, pair->count - 1, true);
     for (; zset_walk_next(&walk);) {
         at--;
-        must(bytes_equal(walk.member, model_member(pair, at)) && same_score(walk.score, pair->items[at].score));
+        must(bytes_equal(walk.member, model_member(pair, at)) &&
+             same_score(walk.score, pair->items[at].score));
     }
     assert_int_equal(at, 0);
 }
@@ -187,7 +191,8 @@ static inline void pair_ask(struct pair *pair, uint32_t number)
 
 static inline void pair_ask_bounds(struct pair *pair, double score)
 {
-    struct zset_bound with = {ZSET_BY_SCORE, false, score, {NULL, 0}}, without = {ZSET_BY_SCORE, true, score, {NULL, 0}};
+    struct zset_bound with = {ZSET_BY_SCORE, false, score, {NULL, 0}},
+                      without = {ZSET_BY_SCORE, true, score, {NULL, 0}};
     size_t below = 0, up_to = 0;
 
     while (below < pair->count && pair->items[below].score < score) below++;
@@ -200,7 +205,8 @@ static inline void pair_ask_bounds(struct pair *pair, double score)
 
 static inline void pair_ask_member_bounds(struct pair *pair, struct bytes member)
 {
-    struct zset_bound with = {ZSET_BY_MEMBER, false, 0, member}, without = {ZSET_BY_MEMBER, true, 0, member};
+    struct zset_bound with = {ZSET_BY_MEMBER, false, 0, member},
+                      without = {ZSET_BY_MEMBER, true, 0, member};
     size_t below, up_to;
 
     if (pair->count == 0 || pair->items[0].score != pair->items[pair->count - 1].score) return;
@@ -260,7 +266,8 @@ static inline struct bytes member_of_any_kind(uint32_t number)
     size_t len = random_below(&dice, 10) == 0 ? random_below(&dice, 600) : random_below(&dice, 40);
 
     if (number == 0) return bytes_of(into, 0);
-    for (size_t i = 0; i < len; i++) into[i] = (char)(random_below(&dice, 3) ? 'a' : random_next(&dice));
+    for (size_t i = 0; i < len; i++)
+        into[i] = (char)(random_below(&dice, 3) ? 'a' : random_next(&dice));
     /* Its number makes it itself, wherever it stands. */
     memcpy(into + len, &number, 4);
     return bytes_of(into, len + 4);

@@ -1,6 +1,6 @@
-/* leafbook: leaves by number. A number stays when its leaf moves, and is short enough to be kept often.
- * Numbers count from 0; those given back are given out again first. Pages of 512 pointers: it grows without
- * large copies. */
+/* leafbook: leaves by number. A number stays when its leaf moves, and is short enough to be kept
+ * often. Numbers count from 0; those given back are given out again first. Pages of 512 pointers:
+ * it grows without large copies. */
 #ifndef COATCHECK_STRUCTS_LEAFBOOK_H
 #define COATCHECK_STRUCTS_LEAFBOOK_H
 
@@ -13,19 +13,20 @@
 #define LEAFBOOK_PAGE (1u << LEAFBOOK_PAGE_BITS)
 
 struct leafbook {
-    uintptr_t **pages; /* a leaf, or the next free number * 2 + 1 */
-    uint32_t next;     /* numbers from here on were never given out */
-    uint32_t room;     /* numbers that the pages have room for */
+    uintptr_t **pages;  /* a leaf, or the next free number * 2 + 1 */
+    uint32_t next;      /* numbers from here on were never given out */
+    uint32_t room;      /* numbers that the pages have room for */
     uint32_t page_room; /* pages that `pages` has room for */
-    uint32_t free;     /* the first free number + 1, 0: none */
-    uint32_t limit;    /* numbers that there may be */
+    uint32_t free;      /* the first free number + 1, 0: none */
+    uint32_t limit;     /* numbers that there may be */
     size_t used_bytes;
 };
 
 void leafbook_init(struct leafbook *book, uint32_t limit);
 void leafbook_fini(struct leafbook *book);
 
-/* With the same numbers free and all others without a leaf as yet. NO_MEMORY: *copy is an empty one. */
+/* With the same numbers free and all others without a leaf as yet. NO_MEMORY: *copy is an empty
+ * one. */
 enum status leafbook_copy_empty(struct leafbook *copy, const struct leafbook *book);
 
 /* Makes sure that the next leafbook_add() succeeds. TOO_BIG: all numbers are taken. */
@@ -38,7 +39,8 @@ void leafbook_drop_last(struct leafbook *book);
 
 static inline struct scoreblock *leafbook_at(const struct leafbook *book, uint32_t number)
 {
-    return (struct scoreblock *)book->pages[number >> LEAFBOOK_PAGE_BITS][number & (LEAFBOOK_PAGE - 1)];
+    return (struct scoreblock *)
+        book->pages[number >> LEAFBOOK_PAGE_BITS][number & (LEAFBOOK_PAGE - 1)];
 }
 
 static inline void leafbook_set(struct leafbook *book, uint32_t number, struct scoreblock *leaf)

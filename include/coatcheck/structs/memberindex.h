@@ -1,14 +1,15 @@
 /* memberindex: from a member's hash to the number of the leaf that holds it.
  *
- * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory by the top bits of the hash names
- * segments of 4 KB at most. A segment that is full grows by a fifth or so, the largest split in two by the next
- * bit. So nothing is ever rehashed but a segment, and members that are many cost no pause.
+ * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory by the top bits of
+ * the hash names segments of 4 KB at most. A segment that is full grows by a fifth or so, the
+ * largest split in two by the next bit. So nothing is ever rehashed but a segment, and members that
+ * are many cost no pause.
  *
- *   segment  groups of one cache line, in the order of the hash: a member's home is at position * groups >> 32,
- *            where the position is the hash without the bits that led to the segment
- *   group    | hash 4 (9 times) | leaf 3 (9 times) | overflow 1 |       hash 0: the slot is free
- *   overflow how many whose home is here or before live beyond this group: a search goes on to the next one
- *            while it is not 0. 255 stays until the segment is laid anew
+ *   segment  groups of one cache line, in the order of the hash: a member's home is at position *
+ * groups >> 32, where the position is the hash without the bits that led to the segment group    |
+ * hash 4 (9 times) | leaf 3 (9 times) | overflow 1 |       hash 0: the slot is free overflow how
+ * many whose home is here or before live beyond this group: a search goes on to the next one while
+ * it is not 0. 255 stays until the segment is laid anew
  *
  * The members are not here: the same hash may stand for several, and who asks compares. */
 #ifndef COATCHECK_STRUCTS_MEMBERINDEX_H
@@ -65,12 +66,13 @@ enum status memberindex_reserve(struct memberindex *index, uint32_t hash);
 void memberindex_add(struct memberindex *index, uint32_t hash, uint32_t leaf);
 
 /* Both must find what they are asked for. */
-void memberindex_move(struct memberindex *index, uint32_t hash, uint32_t from_leaf, uint32_t to_leaf);
+void memberindex_move(struct memberindex *index, uint32_t hash, uint32_t from_leaf,
+                      uint32_t to_leaf);
 void memberindex_remove(struct memberindex *index, uint32_t hash, uint32_t leaf);
 
-/* Calls `see` with all whose home group is that of `cursor` and whose hash is not before it; returns where the
- * next group begins, 0 behind the last. What is there all the time is seen, however the index changes between
- * the calls. */
+/* Calls `see` with all whose home group is that of `cursor` and whose hash is not before it;
+ * returns where the next group begins, 0 behind the last. What is there all the time is seen,
+ * however the index changes between the calls. */
 uint64_t memberindex_scan(const struct memberindex *index, uint32_t cursor,
                           void (*see)(void *context, uint32_t hash, uint32_t leaf), void *context);
 
