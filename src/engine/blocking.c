@@ -76,6 +76,11 @@ static void waiter_free(struct waiter *waiter)
     mem_free(waiter);
 }
 
+static void *waiter_wanted(struct waiter *waiter)
+{
+    return &waiter->places[waiter->place_room];
+}
+
 /* Out of all lines. Nobody else knows of it afterwards but who has claimed it. */
 static void waiter_step_out(struct waiter *waiter)
 {
@@ -182,15 +187,16 @@ static bool waiter_step_in(struct waiter *waiter, const struct key *keys, unsign
     return true;
 }
 
-static struct waiter *waiter_new(const struct call *call, unsigned keys, int64_t deadline_us)
+static struct waiter *waiter_new(const struct call *call, unsigned keys, size_t wanted_size, int64_t deadline_us)
 {
-    struct waiter *waiter = mem_alloc(sizeof *waiter + keys * sizeof waiter->places[0]);
+    struct waiter *waiter = mem_alloc(sizeof *waiter + keys * sizeof waiter->places[0] + wanted_size);
 
     if (!waiter) return NULL;
     *waiter = (struct waiter){.mail.open = waiter_open,
                               .session = call->session,
                               .deadline_us = deadline_us,
                               .alarm_at = NO_ALARM,
+                              .place_room = keys,
                               .lane = (uint8_t)metric_lane,
                               .resp = call->reply->resp,
                               .muted = session_flags(call->session) & SESSION_MUTED};
@@ -211,18 +217,18 @@ void call_block(struct call *call, const struct wait_kind *kind, unsigned keys, 
 {
     struct waiter *waiter;
 
-    must(keys <= call->key_count && wanted_size <= WAIT_ROOM);
+    must(keys <= call->key_count);
     if (!call_may_block(call)) {
         kind->give_up(call->reply);
         return;
     }
-    waiter = waiter_new(call, keys, deadline_us);
+    waiter = waiter_new(call, keys, wanted_size, deadline_us);
     if (!waiter) {
         reply_error(call->reply, ERR_NO_MEMORY);
         return;
     }
     waiter->kind = kind;
-    memcpy(waiter->wanted, wanted, wanted_size);
+    memcpy(waiter_wanted(waiter), wanted, wanted_size);
     call->session->waiter = waiter;
     session_set(call->session, SESSION_BLOCKED);
     atomic_store_explicit(&call->session->wait, WAIT_OPEN, memory_order_release);
@@ -281,7 +287,7 @@ static void waiter_serve(struct waiter *waiter, const struct key *key, struct sp
     METRIC_ADD(blocking, blocked_served, 1);
     if (!window) return;
     reply_open(&reply, window->own, ANSWER_ROOM, &queue, waiter->resp);
-    waiter->kind->serve(waiter->wanted, key, spot, &reply);
+    waiter->kind->serve(waiter_wanted(waiter), key, spot, &reply);
     if (unlikely(reply.errors > 0)) stats_count_error(reply.error_code);
     if (unlikely(reply.failed)) {
         outbox_clear(&queue);

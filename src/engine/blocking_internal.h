@@ -29,13 +29,13 @@ struct waiter {
     int64_t deadline_us;              /* of clock_steady_us(); 0: none */
     uint32_t alarm_at;                /* the owner's: its place among the alarms; NO_ALARM: none */
     uint32_t place_count;
+    uint32_t place_room;
     uint8_t lane;                     /* metric_lane of its worker */
     uint8_t resp;
     bool muted;                       /* the answer is dropped */
     bool ended;                       /* the owner's: out of all lines, only to be answered */
     uint8_t end;                      /* enum wait_end */
-    char wanted[WAIT_ROOM] __attribute__((aligned(8)));
-    struct wait_place places[];
+    struct wait_place places[];       /* place_room of them, and behind them what it asked for */
 };
 
 /* ---- lines: blocking_line.c ---- */

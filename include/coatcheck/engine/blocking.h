@@ -17,9 +17,6 @@
 struct mail;
 struct worker;
 
-/* Bytes that a waiter keeps of what it asked for. */
-#define WAIT_ROOM 16
-
 /* What it is to wait for one thing; a constant of the command's. */
 struct wait_kind {
     enum value_type type; /* what has to come to the key; other types are let be */
