@@ -54,6 +54,11 @@ bool zset_score(const struct zset *zset, struct bytes member, double *score)
     return zset_rank(zset, member, &rank, score);
 }
 
+void zset_prefetch(const struct zset *zset, struct bytes member)
+{
+    if (zset_is_large(zset)) large_prefetch(zset_large_of(zset), member);
+}
+
 /* --- changes --- */
 
 struct plain_edit {

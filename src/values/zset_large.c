@@ -139,6 +139,11 @@ static double score_at(const struct zset_large *large, const struct found *found
     return scoreblock_score(ranktree_leaf(&large->tree, found->leaf), found->at);
 }
 
+void large_prefetch(const struct zset_large *large, struct bytes member)
+{
+    memberindex_prefetch(&large->index, hash_of(member));
+}
+
 bool large_score(const struct zset_large *large, struct bytes member, double *score)
 {
     struct found found;

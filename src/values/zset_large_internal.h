@@ -17,6 +17,7 @@ bool large_free_some(struct zset_large **large, size_t steps);
 struct zset_large *large_copy(const struct zset_large *large);
 size_t large_used_bytes(const struct zset_large *large);
 
+void large_prefetch(const struct zset_large *large, struct bytes member);
 bool large_score(const struct zset_large *large, struct bytes member, double *score);
 bool large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank, double *score);
 /* The member is not there. */

@@ -158,6 +158,8 @@ static inline enum status pair_put(struct pair *pair, uint32_t number, double sc
     enum status status = zset_put(pair->zset, member, score, &change);
 
     if (status != OK) return status;
+    /* A packed set knows no -0. */
+    if (zset_is_packed(pair->zset)) score += 0.0;
     if (at < pair->count) {
         expected = pair->items[at].score == score ? ZSET_SAME : ZSET_MOVED;
         if (expected == ZSET_MOVED) model_remove(pair, at, at + 1);

@@ -34,6 +34,9 @@ uint64_t zset_count(const struct zset *zset);
 bool zset_score(const struct zset *zset, struct bytes member, double *score);
 bool zset_rank(const struct zset *zset, struct bytes member, uint64_t *rank, double *score);
 
+/* A hint to the processor, for who will ask for several members: all their hints first, then the questions. */
+void zset_prefetch(const struct zset *zset, struct bytes member);
+
 enum zset_change { ZSET_SAME, ZSET_ADDED, ZSET_MOVED };
 
 /* Adds the member or gives it another score. NO_MEMORY: nothing has changed. */
