@@ -87,9 +87,11 @@ static const struct command_key_spec bzmpop_specs[] = {
 
 static const struct command_row rows[] = {
     {.name = "bzpopmin", .run = cmd_bzpopmin, WAITS_FOR_ONE,
-     .summary = "Takes the member with the lowest score out of the first sorted set that is there, or waits for one."},
+     .summary = "Takes the member with the lowest score out of the first sorted set that is there, "
+                "or waits for one."},
     {.name = "bzpopmax", .run = cmd_bzpopmax, WAITS_FOR_ONE,
-     .summary = "Takes the member with the highest score out of the first sorted set that is there, or waits for one."},
+     .summary = "Takes the member with the highest score out of the first sorted set that is there, "
+                "or waits for one."},
     {.name = "bzmpop", .run = cmd_bzmpop, .arity = -5,
      .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, .find_keys = zset_find_timed_keys,
      .key_specs = bzmpop_specs, .since = "7.0.0",

@@ -28,8 +28,8 @@ struct waiter_list {
     struct mail *first, **end;
 };
 
-/* Served by this thread's command, to be sent once its shards are left; and those of this thread's own
- * worker, which are opened between two turns. */
+/* Served by this thread's command, to be sent once its shards are left; and those of this thread's
+ * own worker, which are opened between two turns. */
 static _Thread_local struct waiter_list served, own;
 
 static void list_add(struct waiter_list *list, struct waiter *waiter)
@@ -50,14 +50,15 @@ static struct waiter *list_take(struct waiter_list *list)
 
 /* ---- the claim ---- */
 
-/* From here on the wait is the caller's to end. Others than the owner ask only while the session cannot go
- * away: inside a shard where a place of its waiter stands in a line, or inside session_host->each(). */
+/* From here on the wait is the caller's to end. Others than the owner ask only while the session
+ * cannot go away: inside a shard where a place of its waiter stands in a line, or inside
+ * session_host->each(). */
 static bool session_claim(struct session *session)
 {
     uint8_t open = WAIT_OPEN;
 
-    return atomic_compare_exchange_strong_explicit(&session->wait, &open, WAIT_CLAIMED, memory_order_acq_rel,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&session->wait, &open, WAIT_CLAIMED,
+                                                   memory_order_acq_rel, memory_order_relaxed);
 }
 
 bool session_is_waiting(const struct session *session)
@@ -187,9 +188,11 @@ static bool waiter_step_in(struct waiter *waiter, const struct key *keys, unsign
     return true;
 }
 
-static struct waiter *waiter_new(const struct call *call, unsigned keys, size_t wanted_size, int64_t deadline_us)
+static struct waiter *waiter_new(const struct call *call, unsigned keys, size_t wanted_size,
+                                 int64_t deadline_us)
 {
-    struct waiter *waiter = mem_alloc(sizeof *waiter + keys * sizeof waiter->places[0] + wanted_size);
+    struct waiter *waiter =
+        mem_alloc(sizeof *waiter + keys * sizeof waiter->places[0] + wanted_size);
 
     if (!waiter) return NULL;
     *waiter = (struct waiter){.mail.open = waiter_open,
@@ -300,7 +303,8 @@ static void waiter_serve(struct waiter *waiter, const struct key *key, struct sp
 /* A client that is being closed gets nothing any more: it would be lost. */
 static bool waiter_claim(const struct waiter *waiter)
 {
-    return !(session_flags(waiter->session) & (SESSION_KILLED | SESSION_CLOSING)) && session_claim(waiter->session);
+    return !(session_flags(waiter->session) & (SESSION_KILLED | SESSION_CLOSING)) &&
+           session_claim(waiter->session);
 }
 
 static void line_serve(struct wait_line *line)
@@ -316,7 +320,8 @@ static void line_serve(struct wait_line *line)
 
         next = link->next;
         if (place->waiter->kind->type != entry_type(spot.entry)) continue;
-        /* One that cannot be claimed any more is not met again either, until its owner fetches it. */
+        /* One that cannot be claimed any more is not met again either, until its owner fetches it.
+         */
         place_take_out(place);
         if (!waiter_claim(place->waiter)) continue;
         waiter_serve(place->waiter, &key, &spot);
@@ -401,7 +406,8 @@ void blocking_answer(struct session *session, struct reply *reply)
     session->waiter = NULL;
     atomic_store_explicit(&session->wait, WAIT_NONE, memory_order_relaxed);
     session_unset(session, SESSION_BLOCKED);
-    if (!waiter->muted && !(session_flags(session) & SESSION_REPLY_OFF)) write_answer(waiter, reply);
+    if (!waiter->muted && !(session_flags(session) & SESSION_REPLY_OFF))
+        write_answer(waiter, reply);
     if (unlikely(reply->errors > errors_before)) {
         metric_add(&stats_of(session->last - 1u)->failed, 1);
         stats_count_error(reply->error_code);

@@ -1,5 +1,6 @@
-/* blocking_alarm: when the waiters of this thread's worker have waited long enough: a heap, the earliest
- * at its top. Each waiter knows its place in it, so one that is served leaves in a few steps. */
+/* blocking_alarm: when the waiters of this thread's worker have waited long enough: a heap, the
+ * earliest at its top. Each waiter knows its place in it, so one that is served leaves in a few
+ * steps. */
 #include "blocking_internal.h"
 
 #include "coatcheck/base/mem.h"
@@ -58,7 +59,8 @@ static void alarm_sink(uint32_t at, struct waiter *waiter)
 
 bool alarm_set(struct waiter *waiter)
 {
-    if (alarms.count == alarms.room && !alarms_resize(alarms.room ? alarms.room * 2 : LEAST_ROOM)) return false;
+    if (alarms.count == alarms.room && !alarms_resize(alarms.room ? alarms.room * 2 : LEAST_ROOM))
+        return false;
     METRIC_ADD(blocking, clients_in_timeout_table, 1);
     alarm_rise(alarms.count++, waiter);
     return true;

@@ -10,32 +10,32 @@ struct wait_link {
     struct wait_link *next, *prev;
 };
 
-/* Where a waiter stands for one of its keys. */
+/* Where a waiter stands for one of its keys. The line lives at least as long as it has the place. */
 struct wait_place {
-    struct wait_link link;  /* of whoever has entered the line's shard; to itself: it was taken out */
-    struct wait_line *line; /* set at the beginning; it lives at least as long as the place is in it */
+    struct wait_link link; /* of whoever has entered the line's shard; to itself: taken out */
+    struct wait_line *line;
     struct waiter *waiter;
 };
 
 enum wait_end { WAIT_SERVED, WAIT_TIMED_OUT, WAIT_UNBLOCKED };
 
-/* One session's wait. The owner makes and frees it; in between it is written to by whoever has claimed the
- * session, up to the mail that says so. */
+/* One session's wait. The owner makes and frees it; in between it is written to by whoever has
+ * claimed the session, up to the mail that says so. */
 struct waiter {
-    struct mail mail;                 /* first: who drops unopened mail frees the waiter with it */
-    struct session *session;          /* the owner's; others read it while a place stands in a line */
+    struct mail mail;        /* first: the mail is the waiter */
+    struct session *session; /* the owner's; others read it while a place stands in a line */
     const struct wait_kind *kind;
-    struct outbox_chunk *answer;      /* owned: of WAIT_SERVED */
-    int64_t deadline_us;              /* of clock_steady_us(); 0: none */
-    uint32_t alarm_at;                /* the owner's: its place among the alarms; NO_ALARM: none */
+    struct outbox_chunk *answer; /* owned: of WAIT_SERVED */
+    int64_t deadline_us;         /* of clock_steady_us(); 0: none */
+    uint32_t alarm_at;           /* the owner's: its place among the alarms; NO_ALARM: none */
     uint32_t place_count;
     uint32_t place_room;
-    uint8_t lane;                     /* metric_lane of its worker */
+    uint8_t lane; /* metric_lane of its worker */
     uint8_t resp;
-    bool muted;                       /* the answer is dropped */
-    bool ended;                       /* the owner's: out of all lines, only to be answered */
-    uint8_t end;                      /* enum wait_end */
-    struct wait_place places[];       /* place_room of them, and behind them what it asked for */
+    bool muted;                 /* the answer is dropped */
+    bool ended;                 /* the owner's: out of all lines, only to be answered */
+    uint8_t end;                /* enum wait_end */
+    struct wait_place places[]; /* place_room of them, and behind them what it asked for */
 };
 
 /* ---- lines: blocking_line.c ---- */
@@ -47,10 +47,10 @@ struct wait_line {
     struct shard *shard;
     uint64_t hash;
     struct wait_link first;
-    uint32_t places;             /* also those that were taken out and not released yet */
+    uint32_t places; /* also those that were taken out and not released yet */
     uint32_t name_len;
     uint8_t db;
-    bool came;                   /* is among those */
+    bool came; /* is among those */
     char name[];
 };
 
@@ -58,14 +58,16 @@ struct wait_line {
 struct wait_line *line_of(const struct key *key); /* NULL: nobody waits for it */
 void line_key(const struct wait_line *line, struct key *key);
 
-/* At the end of the key's line, which is made when there is none. A waiter that stands there already does
- * not stand there twice: *joined is false then. False: no memory. */
-bool place_join(struct wait_place *place, struct waiter *waiter, const struct key *key, bool *joined);
+/* At the end of the key's line, which is made when there is none. A waiter that stands there
+ * already does not stand there twice: *joined is false then. False: no memory. */
+bool place_join(struct wait_place *place, struct waiter *waiter, const struct key *key,
+                bool *joined);
 void place_take_out(struct wait_place *place);
 void place_release(struct wait_place *place);
 
 /* Lines of the two databases. */
-void lines_each_of(struct shard *shard, unsigned a, unsigned b, void (*see)(struct wait_line *line));
+void lines_each_of(struct shard *shard, unsigned a, unsigned b,
+                   void (*see)(struct wait_line *line));
 
 /* ---- alarms: blocking_alarm.c; of this thread's worker ---- */
 

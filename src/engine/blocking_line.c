@@ -1,5 +1,5 @@
-/* blocking_line: who waits for which key: for each shard a small hash table of lines, made with the first
- * waiter and freed with the last. */
+/* blocking_line: who waits for which key: for each shard a small hash table of lines, made with the
+ * first waiter and freed with the last. */
 #include "blocking_internal.h"
 
 #include "coatcheck/base/mem.h"
@@ -122,14 +122,17 @@ static void line_free(struct wait_line *line)
     }
 }
 
-bool place_join(struct wait_place *place, struct waiter *waiter, const struct key *key, bool *joined)
+bool place_join(struct wait_place *place, struct waiter *waiter, const struct key *key,
+                bool *joined)
 {
     struct wait_line *line = line_of(key);
 
     *joined = false;
     if (!line && !(line = line_new(key))) return false;
     /* All of a waiter's places are taken while its shards are entered: nobody came after it. */
-    if (line->first.prev != &line->first && ((struct wait_place *)line->first.prev)->waiter == waiter) return true;
+    if (line->first.prev != &line->first &&
+        ((struct wait_place *)line->first.prev)->waiter == waiter)
+        return true;
     *place = (struct wait_place){
         .link = {.next = &line->first, .prev = line->first.prev}, .line = line, .waiter = waiter};
     line->first.prev->next = &place->link;

@@ -48,7 +48,8 @@ static struct key key_named(const char *name, unsigned db)
     return key;
 }
 
-/* Brings `count` things to a key, as a command would: inside its shard, with the handing out at the end. */
+/* Brings `count` things to a key, as a command would: inside its shard, with the handing out at the
+ * end. */
 static void bring_to(const struct key *key, uint64_t count)
 {
     struct spot spot;
@@ -92,7 +93,8 @@ static uint64_t take_all(const char *name)
 }
 
 /* Answers the key's name and takes `wanted` things. */
-static void serve_heap(const void *wanted, const struct key *key, struct spot *spot, struct reply *reply)
+static void serve_heap(const void *wanted, const struct key *key, struct spot *spot,
+                       struct reply *reply)
 {
     struct heap *heap = entry_container(spot->entry);
     uint64_t count = *(const uint64_t *)wanted;
@@ -103,8 +105,10 @@ static void serve_heap(const void *wanted, const struct key *key, struct spot *s
     if (heap->left == 0) key_remove(key, spot, REMOVED_BY_CLIENT);
 }
 
-static const struct wait_kind for_heaps = {.type = VALUE_LIST, .serve = serve_heap, .give_up = reply_null_array};
-static const struct wait_kind for_sets = {.type = VALUE_SET, .serve = serve_heap, .give_up = reply_null};
+static const struct wait_kind for_heaps = {
+    .type = VALUE_LIST, .serve = serve_heap, .give_up = reply_null_array};
+static const struct wait_kind for_sets = {
+    .type = VALUE_SET, .serve = serve_heap, .give_up = reply_null};
 
 /* ---- clients ---- */
 
@@ -226,8 +230,8 @@ static const char *answer_to(struct session *session)
 }
 
 /* The client waits for the keys of `names`, split by blanks; database 0. */
-static void wait_as(struct session *session, const struct wait_kind *kind, const char *names, uint64_t wanted,
-                    int64_t deadline_us, unsigned fail)
+static void wait_as(struct session *session, const struct wait_kind *kind, const char *names,
+                    uint64_t wanted, int64_t deadline_us, unsigned fail)
 {
     struct key keys[8];
     struct call call = {.session = session, .reply = &reply, .keyspace = keyspace, .keys = keys};
@@ -405,7 +409,8 @@ static void an_unblocked_one_is_told_so_once(void **state)
     assert_true(blocking_unblock(2, true));
     blocking_look_after(0);
     assert_string_equal(answer_to(&clients[0]), "*-1\r\n");
-    assert_string_equal(answer_to(&clients[1]), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    assert_string_equal(answer_to(&clients[1]),
+                        "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
     assert_false(blocking_unblock(1, false));
     bring("a", 1);
     assert_int_equal(take_all("a"), 1);
@@ -426,7 +431,11 @@ static void a_muted_client_is_served_and_not_told(void **state)
 static void in_a_transaction_the_time_is_over_at_once(void **state)
 {
     struct key key = key_named("a", 0);
-    struct call call = {.session = &clients[0], .reply = &reply, .keys = &key, .key_count = 1, .may_not_block = true};
+    struct call call = {.session = &clients[0],
+                        .reply = &reply,
+                        .keys = &key,
+                        .key_count = 1,
+                        .may_not_block = true};
 
     (void)state;
     reply_open(&reply, window, sizeof window, &overflow, 3);
@@ -450,7 +459,8 @@ static void without_memory_nobody_waits_and_nothing_is_lost(void **state)
         assert_int_equal(take_all("c"), 1);
         assert_int_equal(METRIC_SUM(blocking, clients_in_timeout_table), 0);
     }
-    /* The waiter, a line and a table for each key at the most, the alarm; growth that fails is done without. */
+    /* The waiter, a line and a table for each key at the most, the alarm; growth that fails is done
+     * without. */
     assert_in_range(fail, 4, 12);
     blocking_leave(&clients[0]);
 }
@@ -526,7 +536,8 @@ static bool reads_timeout(const char *word, int64_t *deadline_us)
 static void a_timeout_is_a_number_of_seconds(void **state)
 {
     static const char *const for_ever[] = {"0", "0.0", "-0", "-0.0001", "0e5"};
-    static const char *const negative[] = {"-1", "-0.002", "inf", "-inf", "1e300", "9223372036854775807"};
+    static const char *const negative[] = {"-1",   "-0.002", "inf",
+                                           "-inf", "1e300",  "9223372036854775807"};
     static const char *const none[] = {"", " 1", "1 ", "x", "nan", "1e5000", "0.1s"};
     int64_t deadline, now = clock_steady_us();
 
@@ -578,8 +589,8 @@ static void lines_are_found_among_many_and_gone_with_their_last(void **state)
     free(crowd);
 }
 
-/* In each round many clients wait for keys in different shards, and a thread for each key brings it as many
- * things as there are clients, one by one. */
+/* In each round many clients wait for keys in different shards, and a thread for each key brings it
+ * as many things as there are clients, one by one. */
 #define RACERS 3
 #define ROUNDS (50 * SCALE)
 static char race_keys[RACERS][8];

@@ -1,13 +1,14 @@
 /* blocking: commands that wait until something comes to one of their keys: BZPOPMIN and the like.
  *
- * Such a command first looks for itself. When it finds nothing it calls call_block() and returns without an
- * answer: the session's further requests stay unread, and a waiter stands in line for each of its keys, in
- * the order in which they came, across workers. What comes to a key is handed out when the command that
- * brought it has run and its shards are still entered, by the worker that ran it: nobody can take it in
- * between. The answer goes to the waiter's own worker by mail.
+ * Such a command first looks for itself. When it finds nothing it calls call_block() and returns
+ * without an answer: the session's further requests stay unread, and a waiter stands in line for
+ * each of its keys, in the order in which they came, across workers. What comes to a key is handed
+ * out when the command that brought it has run and its shards are still entered, by the worker that
+ * ran it: nobody can take it in between. The answer goes to the waiter's own worker by mail.
  *
- * Whoever ends a wait claims the session first, by one compare-and-swap: something came, the time is over,
- * CLIENT UNBLOCK, or the client went away. So it is ended once, whatever happens at the same instant. */
+ * Whoever ends a wait claims the session first, by one compare-and-swap: something came, the time
+ * is over, CLIENT UNBLOCK, or the client went away. So it is ended once, whatever happens at the
+ * same instant. */
 #ifndef COATCHECK_ENGINE_BLOCKING_H
 #define COATCHECK_ENGINE_BLOCKING_H
 
@@ -21,35 +22,38 @@ struct worker;
 struct wait_kind {
     enum value_type type; /* what has to come to the key; other types are let be */
 
-    /* It has come, to `spot`: takes what was asked for out of it, into the reply, and tells the change, as
-     * the command would have done. Runs on the thread of whoever brought it, with the key's shard entered
-     * and no other one that could be counted on. */
-    void (*serve)(const void *wanted, const struct key *key, struct spot *spot, struct reply *reply);
+    /* It has come, to `spot`: takes what was asked for out of it, into the reply, and tells the
+     * change, as the command would have done. Runs on the thread of whoever brought it, with the
+     * key's shard entered and no other one that could be counted on. */
+    void (*serve)(const void *wanted, const struct key *key, struct spot *spot,
+                  struct reply *reply);
 
     /* The answer when the time is over. */
     void (*give_up)(struct reply *reply);
 };
 
-/* Words of the client's are a transaction's or a script's: it answers at once as if the time were over. */
+/* Words of the client's are a transaction's or a script's: it answers at once as if the time were
+ * over. */
 bool call_may_block(const struct call *call);
 
-/* Word `i`, seconds with a fraction, as a deadline of clock_steady_us(); 0: none. False: answered. */
+/* Word `i`, seconds with a fraction, as a deadline of clock_steady_us(); 0: none. False: answered.
+ */
 bool call_read_timeout(struct call *call, unsigned i, int64_t *deadline_us);
 
-/* Waits for the first `keys` of the call's keys, whose shards are entered. Copies the keys' names and
- * `wanted_size` bytes at `wanted`. The command returns at once after it. Where it may not wait, or there is
- * no memory, the client has been answered. */
+/* Waits for the first `keys` of the call's keys, whose shards are entered. Copies the keys' names
+ * and `wanted_size` bytes at `wanted`. The command returns at once after it. Where it may not wait,
+ * or there is no memory, the client has been answered. */
 void call_block(struct call *call, const struct wait_kind *kind, unsigned keys, const void *wanted,
                 size_t wanted_size, int64_t deadline_us);
 
-/* A command brought more to a key whose value was there before: for kinds of wait that end with that. The
- * put of a new value tells by itself. */
+/* A command brought more to a key whose value was there before: for kinds of wait that end with
+ * that. The put of a new value tells by itself. */
 void call_came(const struct key *key);
 
 /* ---- CLIENT ---- */
 
-/* Any thread: ends the wait of the session with this number, as if its time were over or, `with_error`,
- * with an error. False: there is none such, or it does not wait. */
+/* Any thread: ends the wait of the session with this number, as if its time were over or,
+ * `with_error`, with an error. False: there is none such, or it does not wait. */
 bool blocking_unblock(uint64_t session_id, bool with_error);
 
 /* ---- for dispatch, turn and session ---- */
@@ -57,8 +61,8 @@ bool blocking_unblock(uint64_t session_id, bool with_error);
 /* Something came to a key that somebody waits for: this thread's command has brought it. */
 extern _Thread_local struct wait_line *blocking_came;
 
-/* While the shards of the command are entered, when blocking_came is set: hands it out. True: there are
- * answers to be sent, after the shards are left. */
+/* While the shards of the command are entered, when blocking_came is set: hands it out. True: there
+ * are answers to be sent, after the shards are left. */
 bool blocking_serve(void);
 void blocking_send(void);
 
@@ -69,8 +73,9 @@ void blocking_answer(struct session *session, struct reply *reply);
 /* The owner: the session goes away. */
 void blocking_leave(struct session *session);
 
-/* Each worker calls it among its chores: answers whose time is over. Returns in how many microseconds it
- * wants to be called again at the latest, INT64_MAX while nobody waits for a time. */
+/* Each worker calls it among its chores: answers whose time is over. Returns in how many
+ * microseconds it wants to be called again at the latest, INT64_MAX while nobody waits for a time.
+ */
 int64_t blocking_look_after(int64_t now_us);
 
 /* Before any worker runs. */

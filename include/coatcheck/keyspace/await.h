@@ -1,7 +1,7 @@
 /* await: how the floor above hears that a value has come to a key that somebody waits for.
- * Each shard keeps one pointer for it. While that is NULL nobody waits for a key of this shard, and a
- * container that comes costs one branch; a string, which nobody waits for, costs nothing.
- * Callers have entered the shard. */
+ * Each shard keeps one pointer for it. While that is NULL nobody waits for a key of this shard, and
+ * a container that comes costs one branch; a string, which nobody waits for, costs nothing. Callers
+ * have entered the shard. */
 #ifndef COATCHECK_KEYSPACE_AWAIT_H
 #define COATCHECK_KEYSPACE_AWAIT_H
 
