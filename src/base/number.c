@@ -63,8 +63,9 @@ static char *zero_ended(struct bytes text, char small[SHORT_FLOAT])
     return copy;
 }
 
-/* Digits with a point somewhere, as most are written. Up to 2^53 they are exact as a double, as the power of ten
- * below them is, and the rounding of one division is what strtod() says (Clinger 1990), without its price. */
+/* Digits with a point somewhere, as most are written. Up to 2^53 they are exact as a double, as the
+ * power of ten below them is, and the rounding of one division is what strtod() says (Clinger
+ * 1990), without its price. */
 #define PLAIN_DIGITS 18
 #define EXACT_MAX (UINT64_C(1) << 53)
 
@@ -207,8 +208,9 @@ static size_t print_word(char *into, const char *word)
 }
 
 /* What "%.17g" prints of a number from 0.0001 to 2^52: 17 digits, correctly rounded, without
- * the zeros at their end. Such a number is mantissa / 2^shift, and 128 bits hold what its digits come from
- * exactly, so nothing is guessed. Returns 0 for one that rounds up to another power of ten, which is rare. */
+ * the zeros at their end. Such a number is mantissa / 2^shift, and 128 bits hold what its digits
+ * come from exactly, so nothing is guessed. Returns 0 for one that rounds up to another power of
+ * ten, which is rare. */
 #define G_DIGITS 17
 
 static size_t print_fraction(char *into, double number)
@@ -253,8 +255,8 @@ size_t number_print_double(char *into, size_t room, double number)
 {
     double size = fabs(number);
 
-    /* Counts and scores are mostly whole, and printf is thirty times slower. Below 1e17 both print the same
-     * digits; a negative zero keeps its sign. NaN is not below anything. */
+    /* Counts and scores are mostly whole, and printf is thirty times slower. Below 1e17 both print
+     * the same digits; a negative zero keeps its sign. NaN is not below anything. */
     if (size < 1e17 && number == (double)(int64_t)number && !(number == 0 && signbit(number))) {
         size_t len = number_print_int(into, (int64_t)number);
 

@@ -1,4 +1,5 @@
-/* zset: members of a sorted set, one by one: added, counted up, removed, and what their scores are. */
+/* zset: members of a sorted set, one by one: added, counted up, removed, and what their scores are.
+ */
 #include "coatcheck/commands/zset.h"
 
 #include <math.h>
@@ -102,7 +103,8 @@ static bool decide(struct zset_edit *edit, bool there, double *score)
         adding->outcome = NOT_A_NUMBER;
         return false;
     }
-    if ((adding->flags & ADD_LT && wanted >= *score) || (adding->flags & ADD_GT && wanted <= *score)) {
+    if ((adding->flags & ADD_LT && wanted >= *score) ||
+        (adding->flags & ADD_GT && wanted <= *score)) {
         adding->outcome = PASSED_OVER;
         return false;
     }
@@ -113,10 +115,10 @@ static bool decide(struct zset_edit *edit, bool there, double *score)
     return adding->outcome == UPDATED;
 }
 
-/* Members are words from `first` on, every second one. Makes undone what the first `count` of `addings` did:
- * members that were added go first, which leaves memory for those that move back. */
-static void take_back(struct call *call, struct zset *zset, const struct adding *addings, unsigned count,
-                      unsigned first)
+/* Members are words from `first` on, every second one. Makes undone what the first `count` of
+ * `addings` did: members that were added go first, which leaves memory for those that move back. */
+static void take_back(struct call *call, struct zset *zset, const struct adding *addings,
+                      unsigned count, unsigned first)
 {
     enum zset_change change;
 
@@ -134,13 +136,14 @@ static void take_back(struct call *call, struct zset *zset, const struct adding 
 }
 
 /* All or, for want of memory, none. */
-static enum status add_all(struct call *call, struct zset *zset, struct adding *addings, unsigned count,
-                           unsigned first)
+static enum status add_all(struct call *call, struct zset *zset, struct adding *addings,
+                           unsigned count, unsigned first)
 {
     enum zset_change change;
 
     for (unsigned i = 0; i < count; i++) {
-        enum status status = zset_edit(zset, call_arg(call, first + 2 * i), &addings[i].edit, &change);
+        enum status status =
+            zset_edit(zset, call_arg(call, first + 2 * i), &addings[i].edit, &change);
 
         if (likely(status == OK)) continue;
         take_back(call, zset, addings, i, first);
@@ -149,8 +152,8 @@ static enum status add_all(struct call *call, struct zset *zset, struct adding *
     return OK;
 }
 
-static enum status add_to_new(struct call *call, struct spot *spot, struct adding *addings, unsigned count,
-                              unsigned first)
+static enum status add_to_new(struct call *call, struct spot *spot, struct adding *addings,
+                              unsigned count, unsigned first)
 {
     struct zset *zset = zset_new();
     void *container = zset;
@@ -158,12 +161,14 @@ static enum status add_to_new(struct call *call, struct spot *spot, struct addin
 
     if (!zset) return NO_MEMORY;
     status = add_all(call, zset, addings, count, first);
-    if (status == OK) status = key_put_container(&call->keys[0], spot, VALUE_ZSET, &container, NEVER);
+    if (status == OK)
+        status = key_put_container(&call->keys[0], spot, VALUE_ZSET, &container, NEVER);
     if (status != OK) zset_free(&zset);
     return status;
 }
 
-static void reply_added(struct call *call, unsigned flags, const struct adding *addings, unsigned count)
+static void reply_added(struct call *call, unsigned flags, const struct adding *addings,
+                        unsigned count)
 {
     unsigned added = 0, updated = 0;
 
@@ -171,7 +176,8 @@ static void reply_added(struct call *call, unsigned flags, const struct adding *
         added += addings[i].outcome == ADDED;
         updated += addings[i].outcome == UPDATED;
     }
-    if (added + updated > 0) call_changed(call, &call->keys[0], flags & ADD_INCR ? "zincr" : "zadd");
+    if (added + updated > 0)
+        call_changed(call, &call->keys[0], flags & ADD_INCR ? "zincr" : "zadd");
     if (!(flags & ADD_INCR)) {
         reply_int(call->reply, flags & ADD_CH ? added + updated : added);
     } else if (addings[0].outcome == NOT_A_NUMBER) {
@@ -184,7 +190,8 @@ static void reply_added(struct call *call, unsigned flags, const struct adding *
 }
 
 /* Scores and members alternate from word `first` on. */
-static void add_members(struct call *call, unsigned flags, unsigned first, struct adding *addings, unsigned count)
+static void add_members(struct call *call, unsigned flags, unsigned first, struct adding *addings,
+                        unsigned count)
 {
     struct spot spot;
     struct zset *zset;
@@ -251,7 +258,8 @@ static void cmd_zadd(struct call *call)
     } else if (nx && flags & ADD_XX) {
         reply_errorf(call->reply, "ERR XX and NX options at the same time are not compatible");
     } else if (nx + gt + lt > 1) {
-        reply_errorf(call->reply, "ERR GT, LT, and/or NX options at the same time are not compatible");
+        reply_errorf(call->reply,
+                     "ERR GT, LT, and/or NX options at the same time are not compatible");
     } else if (flags & ADD_INCR && words > 2) {
         reply_errorf(call->reply, "ERR INCR option supports a single increment-element pair");
     } else {
@@ -273,7 +281,8 @@ static void cmd_zrem(struct call *call)
     int64_t removed = 0;
 
     if (!call_find_zset(call, 0, &spot, &zset)) return;
-    for (unsigned i = 2; zset && i < call_argc(call); i++) removed += zset_remove(zset, call_arg(call, i));
+    for (unsigned i = 2; zset && i < call_argc(call); i++)
+        removed += zset_remove(zset, call_arg(call, i));
     if (removed > 0) {
         call_changed(call, &call->keys[0], "zrem");
         zset_drop_if_empty(&call->keys[0], &spot);
@@ -322,25 +331,67 @@ static void cmd_zmscore(struct call *call)
 #define READS .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE
 
 static const struct command_row rows[] = {
-    {.name = "zadd", .run = cmd_zadd, .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
-     .keys = KEYS_ONE, .access = KEY_RW | KEY_UPDATE, .since = "1.2.0", .cost = LOG_COST ", for each one given",
+    {.name = "zadd",
+     .run = cmd_zadd,
+     .arity = -4,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_UPDATE,
+     .since = "1.2.0",
+     .cost = LOG_COST ", for each one given",
      .syntax = "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
-     .summary = "Adds members with their scores to a sorted set, or gives those that are there other scores.",
-     .history = "2.4.0: Accepts multiple elements.\n3.0.2: Added the `XX`, `NX`, `CH` and `INCR` options.\n"
+     .summary = "Adds members with their scores to a sorted set, or gives those that are there "
+                "other scores.",
+     .history = "2.4.0: Accepts multiple elements.\n3.0.2: Added the `XX`, `NX`, `CH` and `INCR` "
+                "options.\n"
                 "6.2.0: Added the `GT` and `LT` options."},
-    {.name = "zincrby", .run = cmd_zincrby, .arity = 4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
-     .keys = KEYS_ONE, .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .since = "1.2.0", .cost = LOG_COST,
-     .syntax = "key increment member", .summary = "Adds to the score of a member; a missing one counts as 0."},
-    {.name = "zrem", .run = cmd_zrem, .arity = -3, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_DELETE, .since = "1.2.0", .cost = LOG_COST ", for each one given",
-     .syntax = "key member [member ...]", .summary = "Removes members from a sorted set.",
+    {.name = "zincrby",
+     .run = cmd_zincrby,
+     .arity = 4,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE,
+     .since = "1.2.0",
+     .cost = LOG_COST,
+     .syntax = "key increment member",
+     .summary = "Adds to the score of a member; a missing one counts as 0."},
+    {.name = "zrem",
+     .run = cmd_zrem,
+     .arity = -3,
+     .flags = COMMAND_WRITE | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_DELETE,
+     .since = "1.2.0",
+     .cost = LOG_COST ", for each one given",
+     .syntax = "key member [member ...]",
+     .summary = "Removes members from a sorted set.",
      .history = "2.4.0: Accepts multiple elements."},
-    {.name = "zcard", .run = cmd_zcard, .arity = 2, READS, .access = KEY_RO, .since = "1.2.0", .cost = "O(1)",
-     .syntax = "key", .summary = "Answers how many members a sorted set has."},
-    {.name = "zscore", .run = cmd_zscore, .arity = 3, READS, .access = KEY_RO | KEY_ACCESS, .since = "1.2.0",
-     .cost = "O(1)", .syntax = "key member", .summary = "Answers the score of a member."},
-    {.name = "zmscore", .run = cmd_zmscore, .arity = -3, READS, .access = KEY_RO | KEY_ACCESS, .since = "6.2.0",
-     .cost = "O(M) where M is the number of members asked for", .syntax = "key member [member ...]",
+    {.name = "zcard",
+     .run = cmd_zcard,
+     .arity = 2,
+     READS,
+     .access = KEY_RO,
+     .since = "1.2.0",
+     .cost = "O(1)",
+     .syntax = "key",
+     .summary = "Answers how many members a sorted set has."},
+    {.name = "zscore",
+     .run = cmd_zscore,
+     .arity = 3,
+     READS,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "1.2.0",
+     .cost = "O(1)",
+     .syntax = "key member",
+     .summary = "Answers the score of a member."},
+    {.name = "zmscore",
+     .run = cmd_zmscore,
+     .arity = -3,
+     READS,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "6.2.0",
+     .cost = "O(M) where M is the number of members asked for",
+     .syntax = "key member [member ...]",
      .summary = "Answers the scores of several members."},
 };
 

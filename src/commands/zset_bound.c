@@ -2,8 +2,8 @@
 
 #include "coatcheck/base/number.h"
 
-/* As redis-server reads them, which is as strtod() does: blanks in front, nothing at all and what is too large
- * for a number will do. */
+/* As redis-server reads them, which is as strtod() does: blanks in front, nothing at all and what
+ * is too large for a number will do. */
 static bool read_score(struct bytes word, struct zset_bound *bound)
 {
     *bound = (struct zset_bound){.kind = ZSET_BY_SCORE};
@@ -42,17 +42,22 @@ bool zset_range_read(struct call *call, enum zset_range_kind kind, unsigned min,
     case ZSET_RANGE_OF_RANKS:
         return call_read_int(call, min, &range->start) && call_read_int(call, max, &range->stop);
     case ZSET_RANGE_OF_SCORES:
-        if (read_score(call_arg(call, min), &range->min) && read_score(call_arg(call, max), &range->max)) return true;
+        if (read_score(call_arg(call, min), &range->min) &&
+            read_score(call_arg(call, max), &range->max))
+            return true;
         reply_errorf(call->reply, "ERR min or max is not a float");
         return false;
     default:
-        if (read_member(call_arg(call, min), &range->min) && read_member(call_arg(call, max), &range->max)) return true;
+        if (read_member(call_arg(call, min), &range->min) &&
+            read_member(call_arg(call, max), &range->max))
+            return true;
         reply_errorf(call->reply, "ERR min or max not valid string range item");
         return false;
     }
 }
 
-static void find_ranks(uint64_t count, const struct zset_range *range, uint64_t *first, uint64_t *end)
+static void find_ranks(uint64_t count, const struct zset_range *range, uint64_t *first,
+                       uint64_t *end)
 {
     int64_t all = (int64_t)count;
     int64_t start = range->start < 0 ? range->start + all : range->start;
@@ -64,8 +69,8 @@ static void find_ranks(uint64_t count, const struct zset_range *range, uint64_t 
     *end = (uint64_t)(stop + 1 > start ? stop + 1 : start);
 }
 
-uint64_t zset_range_find(const struct zset *zset, const struct zset_range *range, bool backwards, uint64_t *first,
-                         uint64_t *end)
+uint64_t zset_range_find(const struct zset *zset, const struct zset_range *range, bool backwards,
+                         uint64_t *first, uint64_t *end)
 {
     uint64_t count = zset ? zset_count(zset) : 0;
 

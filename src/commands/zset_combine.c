@@ -1,4 +1,5 @@
-/* zset_combine: ZUNION, ZINTER, ZDIFF, their STORE forms and ZINTERCARD: the words around zset_merge. */
+/* zset_combine: ZUNION, ZINTER, ZDIFF, their STORE forms and ZINTERCARD: the words around
+ * zset_merge. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/table.h"
@@ -29,7 +30,8 @@ static bool read_source_count(struct call *call, unsigned at, unsigned *count)
 
     if (!call_read_int(call, at, &wanted)) return false;
     if (wanted < 1) {
-        reply_errorf(call->reply, "ERR at least 1 input key is needed for '%s' command", call->command->full_name);
+        reply_errorf(call->reply, "ERR at least 1 input key is needed for '%s' command",
+                     call->command->full_name);
         return false;
     }
     if (wanted >= call_argc(call) - at) {
@@ -66,11 +68,13 @@ static bool read_aggregate(struct call *call, unsigned at, struct zset_merge *me
 }
 
 /* The option at word `i`; its last word is *last afterwards. False: answered. */
-static bool read_option(struct call *call, unsigned i, struct combination *combination, unsigned *last)
+static bool read_option(struct call *call, unsigned i, struct combination *combination,
+                        unsigned *last)
 {
     struct zset_merge *merge = &combination->merge;
     unsigned after = call_argc(call) - i - 1;
-    bool counts = combination->use == COUNTED, weighs = merge->merging != ZSET_DIFFERENCE && !counts;
+    bool counts = combination->use == COUNTED,
+         weighs = merge->merging != ZSET_DIFFERENCE && !counts;
 
     *last = i;
     if (weighs && after >= merge->source_count && call_arg_is(call, i, "WEIGHTS")) {
@@ -83,7 +87,8 @@ static bool read_option(struct call *call, unsigned i, struct combination *combi
     }
     if (counts && after >= 1 && call_arg_is(call, i, "LIMIT")) {
         *last = i + 1;
-        return call_read_int_between(call, i + 1, 0, INT64_MAX, &combination->limit, "LIMIT can't be negative");
+        return call_read_int_between(call, i + 1, 0, INT64_MAX, &combination->limit,
+                                     "LIMIT can't be negative");
     }
     if (combination->use == ANSWERED && call_arg_is(call, i, "WITHSCORES")) {
         combination->with_scores = true;
@@ -120,7 +125,8 @@ static bool begin(struct call *call, unsigned at, struct combination *combinatio
 
     merge->sources = combination->few;
     if (!read_source_count(call, at, &merge->source_count)) return false;
-    if (merge->source_count > FEW) merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
+    if (merge->source_count > FEW)
+        merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
     if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) return false;
     for (unsigned i = 0; i < merge->source_count; i++) {
         if (!open_source(call, first_key + i, &merge->sources[i])) return false;
@@ -147,19 +153,22 @@ static struct zset *make_zset(const struct zset_merged *merged)
     }
     zset = zset_new_for(merged->count, longest);
     for (size_t i = 0; zset && i < merged->count; i++) {
-        if (zset_put(zset, merged->of[i].member, merged->of[i].score, &change) != OK) zset_free(&zset);
+        if (zset_put(zset, merged->of[i].member, merged->of[i].score, &change) != OK)
+            zset_free(&zset);
     }
     return zset;
 }
 
 static void store(struct call *call, enum zset_merging merging, const struct zset_merged *merged)
 {
-    static const char *const events[] = {
-        [ZSET_UNION] = "zunionstore", [ZSET_INTERSECTION] = "zinterstore", [ZSET_DIFFERENCE] = "zdiffstore"};
+    static const char *const events[] = {[ZSET_UNION] = "zunionstore",
+                                         [ZSET_INTERSECTION] = "zinterstore",
+                                         [ZSET_DIFFERENCE] = "zdiffstore"};
     struct zset *zset = make_zset(merged);
 
     if (!call_ok(call, zset ? OK : NO_MEMORY)) return;
-    if (call_put_zset(call, &call->keys[0], &zset, events[merging])) reply_int(call->reply, (int64_t)merged->count);
+    if (call_put_zset(call, &call->keys[0], &zset, events[merging]))
+        reply_int(call->reply, (int64_t)merged->count);
 }
 
 static void answer(struct call *call, const struct zset_merged *merged, bool with_scores)
@@ -180,7 +189,8 @@ static void combine(struct call *call, enum zset_merging merging, enum use use)
         return;
     }
     if (use == COUNTED) {
-        reply_int(call->reply, (int64_t)zset_merge_count(&combination.merge, (uint64_t)combination.limit));
+        reply_int(call->reply,
+                  (int64_t)zset_merge_count(&combination.merge, (uint64_t)combination.limit));
     } else if (call_ok(call, zset_merge_run(&combination.merge, &merged))) {
         if (use == STORED) {
             store(call, merging, &merged);
@@ -238,36 +248,66 @@ static const struct command_key_spec store_specs[] = {
 };
 
 #define ANSWERS                                                                                    \
-    .arity = -3, .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS, .find_keys = zset_find_counted_keys,\
-    .key_specs = answer_specs
+    .arity = -3, .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS,                                     \
+    .find_keys = zset_find_counted_keys, .key_specs = answer_specs
 #define STORES                                                                                     \
-    .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS, .keys = KEYS_ONE,\
-    .find_keys = zset_find_store_keys, .key_specs = store_specs
+    .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,                  \
+    .keys = KEYS_ONE, .find_keys = zset_find_store_keys, .key_specs = store_specs
 #define WEIGHTS "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
-#define UNION_COST "O(N+M*log(M)) where N is the number of members of all sets and M that of the result"
-#define INTER_COST "O(N*K+M*log(M)) where N is the size of the smallest of K sets and M that of the result"
+#define UNION_COST                                                                                 \
+    "O(N+M*log(M)) where N is the number of members of all sets and M that of the result"
+#define INTER_COST                                                                                 \
+    "O(N*K+M*log(M)) where N is the size of the smallest of K sets and M that of the result"
 #define DIFF_COST "O(N*K) where N is the size of the first of K sets"
 
 static const struct command_row rows[] = {
-    {.name = "zunion", .run = cmd_zunion, ANSWERS, .since = "6.2.0", .cost = UNION_COST,
+    {.name = "zunion",
+     .run = cmd_zunion,
+     ANSWERS,
+     .since = "6.2.0",
+     .cost = UNION_COST,
      .syntax = "numkeys key [key ...] " WEIGHTS " [WITHSCORES]",
      .summary = "Answers the members of any of several sorted sets."},
-    {.name = "zinter", .run = cmd_zinter, ANSWERS, .since = "6.2.0", .cost = INTER_COST,
+    {.name = "zinter",
+     .run = cmd_zinter,
+     ANSWERS,
+     .since = "6.2.0",
+     .cost = INTER_COST,
      .syntax = "numkeys key [key ...] " WEIGHTS " [WITHSCORES]",
      .summary = "Answers the members that all of several sorted sets have."},
-    {.name = "zdiff", .run = cmd_zdiff, ANSWERS, .since = "6.2.0", .cost = DIFF_COST,
+    {.name = "zdiff",
+     .run = cmd_zdiff,
+     ANSWERS,
+     .since = "6.2.0",
+     .cost = DIFF_COST,
      .syntax = "numkeys key [key ...] [WITHSCORES]",
      .summary = "Answers the members of a sorted set that several others do not have."},
-    {.name = "zunionstore", .run = cmd_zunionstore, STORES, .since = "2.0.0", .cost = UNION_COST,
+    {.name = "zunionstore",
+     .run = cmd_zunionstore,
+     STORES,
+     .since = "2.0.0",
+     .cost = UNION_COST,
      .syntax = "destination numkeys key [key ...] " WEIGHTS,
      .summary = "Stores the members of any of several sorted sets as another one."},
-    {.name = "zinterstore", .run = cmd_zinterstore, STORES, .since = "2.0.0", .cost = INTER_COST,
+    {.name = "zinterstore",
+     .run = cmd_zinterstore,
+     STORES,
+     .since = "2.0.0",
+     .cost = INTER_COST,
      .syntax = "destination numkeys key [key ...] " WEIGHTS,
      .summary = "Stores the members that all of several sorted sets have as another one."},
-    {.name = "zdiffstore", .run = cmd_zdiffstore, STORES, .since = "6.2.0", .cost = DIFF_COST,
+    {.name = "zdiffstore",
+     .run = cmd_zdiffstore,
+     STORES,
+     .since = "6.2.0",
+     .cost = DIFF_COST,
      .syntax = "destination numkeys key [key ...]",
-     .summary = "Stores the members of a sorted set that several others do not have as another one."},
-    {.name = "zintercard", .run = cmd_zintercard, ANSWERS, .since = "7.0.0",
+     .summary =
+         "Stores the members of a sorted set that several others do not have as another one."},
+    {.name = "zintercard",
+     .run = cmd_zintercard,
+     ANSWERS,
+     .since = "7.0.0",
      .cost = "O(N*K) where N is the size of the smallest of K sets",
      .syntax = "numkeys key [key ...] [LIMIT limit]",
      .summary = "Counts the members that all of several sorted sets have."},

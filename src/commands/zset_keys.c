@@ -3,7 +3,8 @@
 #include <ctype.h>
 #include <stdint.h>
 
-/* As atoi(): with these redis-server looks for keys. Whether it is a number at all is for the command to say. */
+/* As atoi(): with these redis-server looks for keys. Whether it is a number at all is for the
+ * command to say. */
 static int32_t read_number(struct bytes word)
 {
     bool negative;
@@ -14,7 +15,8 @@ static int32_t read_number(struct bytes word)
     negative = i < word.len && word.at[i] == '-';
     if (i < word.len && (word.at[i] == '-' || word.at[i] == '+')) i++;
     for (; i < word.len && isdigit((unsigned char)word.at[i]); i++) {
-        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, word.at[i] - '0', &number)) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, word.at[i] - '0', &number)) {
             return negative ? 0 : -1;
         }
     }

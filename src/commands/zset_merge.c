@@ -1,5 +1,5 @@
-/* zset_merge: members are gathered in an array, which is sorted at the end: mostly it consists of few runs that
- * are in order already, as the sources are. */
+/* zset_merge: members are gathered in an array, which is sorted at the end: mostly it consists of
+ * few runs that are in order already, as the sources are. */
 #include "coatcheck/commands/zset_merge.h"
 
 #include <math.h>
@@ -9,8 +9,8 @@
 
 /* ---- sources ---- */
 
-/* A plain set's members will count as having the score 1: these three and who opens a source are all that know
- * what a source is. */
+/* A plain set's members will count as having the score 1: these three and who opens a source are
+ * all that know what a source is. */
 static uint64_t source_count(const struct zset_source *source)
 {
     return source->zset ? zset_count(source->zset) : 0;
@@ -33,8 +33,8 @@ static bool is_smaller(const struct zset_source *a, const struct zset_source *b)
     return a_count != b_count ? a_count < b_count : a->place < b->place;
 }
 
-/* The smallest first; equal ones stay as they were named: in which order numbers are added shows in their sums.
- * Shell's sort, since a client may name a million. */
+/* The smallest first; equal ones stay as they were named: in which order numbers are added shows in
+ * their sums. Shell's sort, since a client may name a million. */
 static void sort_sources(struct zset_source *sources, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) sources[i].place = i;
@@ -44,7 +44,8 @@ static void sort_sources(struct zset_source *sources, unsigned count)
             struct zset_source moved = sources[i];
             unsigned at = i;
 
-            for (; at >= gap && is_smaller(&moved, &sources[at - gap]); at -= gap) sources[at] = sources[at - gap];
+            for (; at >= gap && is_smaller(&moved, &sources[at - gap]); at -= gap)
+                sources[at] = sources[at - gap];
             sources[at] = moved;
         }
     }
@@ -130,7 +131,8 @@ static size_t merge_runs(const struct zset_scored *from, struct zset_scored *int
         size_t end = middle < count ? run_end(from, middle, count) : count;
         size_t a = begin, b = middle;
 
-        while (a < middle && b < end) *into++ = comes_before(&from[b], &from[a]) ? from[b++] : from[a++];
+        while (a < middle && b < end)
+            *into++ = comes_before(&from[b], &from[a]) ? from[b++] : from[a++];
         while (a < middle) *into++ = from[a++];
         while (b < end) *into++ = from[b++];
         begin = end;
@@ -160,7 +162,8 @@ static enum status merged_sort(struct zset_merged *merged)
 
 /* ---- union ---- */
 
-/* Where members stand in the array: 32 bits of hash and the place + 1, by open addressing; 0 is empty. */
+/* Where members stand in the array: 32 bits of hash and the place + 1, by open addressing; 0 is
+ * empty. */
 struct places {
     uint64_t *of;
     uint64_t room;
@@ -194,8 +197,8 @@ static bool places_grow(struct places *places, uint64_t room)
 }
 
 /* The slot of the member, or the empty one where it would go. */
-static uint64_t *places_find(const struct places *places, const struct zset_merged *merged, uint32_t hash,
-                             struct bytes member)
+static uint64_t *places_find(const struct places *places, const struct zset_merged *merged,
+                             uint32_t hash, struct bytes member)
 {
     uint64_t at = first_place(places, hash);
 
@@ -208,13 +211,14 @@ static uint64_t *places_find(const struct places *places, const struct zset_merg
     return &places->of[at];
 }
 
-static bool unite_member(const struct zset_merge *merge, struct places *places, struct zset_merged *merged,
-                         struct bytes member, double score)
+static bool unite_member(const struct zset_merge *merge, struct places *places,
+                         struct zset_merged *merged, struct bytes member, double score)
 {
     uint32_t hash = (uint32_t)(hash_bytes(member) >> 32);
     uint64_t *place;
 
-    if (unlikely(merged->count >= places->room / 4 * 3) && !places_grow(places, places->room * 2)) return false;
+    if (unlikely(merged->count >= places->room / 4 * 3) && !places_grow(places, places->room * 2))
+        return false;
     place = places_find(places, merged, hash, member);
     if (*place != 0) {
         struct zset_scored *scored = &merged->of[(uint32_t)*place - 1];
@@ -275,7 +279,8 @@ static bool is_everywhere(const struct zset_merge *merge, struct bytes member, d
         const struct zset_source *source = &merge->sources[i];
         double other = first;
 
-        if (source->zset != merge->sources[0].zset && !source_score(source, member, &other)) return false;
+        if (source->zset != merge->sources[0].zset && !source_score(source, member, &other))
+            return false;
         *score = aggregate(merge->aggregate, *score, other * source->weight);
     }
     return true;
@@ -290,7 +295,8 @@ static enum status merge_intersection(const struct zset_merge *merge, struct zse
     while (zset_walk_next(&walk)) {
         double score = walk.score;
 
-        if (is_everywhere(merge, walk.member, &score) && !merged_add(merged, walk.member, score)) return NO_MEMORY;
+        if (is_everywhere(merge, walk.member, &score) && !merged_add(merged, walk.member, score))
+            return NO_MEMORY;
     }
     return OK;
 }
@@ -335,7 +341,8 @@ static enum status merge_difference(const struct zset_merge *merge, struct zset_
     }
     source_walk(first, &walk);
     while (zset_walk_next(&walk)) {
-        if (!is_elsewhere(merge, walk.member) && !merged_add(merged, walk.member, walk.score)) return NO_MEMORY;
+        if (!is_elsewhere(merge, walk.member) && !merged_add(merged, walk.member, walk.score))
+            return NO_MEMORY;
     }
     return OK;
 }
@@ -349,7 +356,8 @@ enum status zset_merge_run(struct zset_merge *merge, struct zset_merged *merged)
         status = merge_difference(merge, merged);
     } else {
         sort_sources(merge->sources, merge->source_count);
-        status = merge->merging == ZSET_UNION ? merge_union(merge, merged) : merge_intersection(merge, merged);
+        status = merge->merging == ZSET_UNION ? merge_union(merge, merged)
+                                              : merge_intersection(merge, merged);
     }
     if (status == OK) status = merged_sort(merged);
     if (status != OK) zset_merged_fini(merged);

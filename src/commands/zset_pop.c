@@ -7,12 +7,13 @@
 #include "coatcheck/commands/zset.h"
 #include "coatcheck/commands/zset_keys.h"
 
-/* As ZPOPMIN or ZPOPMAX with the number of members that were there: the order is total, so a copy of the data
- * loses the same ones. */
+/* As ZPOPMIN or ZPOPMAX with the number of members that were there: the order is total, so a copy
+ * of the data loses the same ones. */
 static void tell_popped(const struct key *key, enum zset_end end, uint64_t count)
 {
     char digits[NUMBER_MAX_TEXT];
-    struct bytes words[3] = {end == ZSET_LOWEST ? BYTES("ZPOPMIN") : BYTES("ZPOPMAX"), key->name, {digits, 0}};
+    struct bytes words[3] = {
+        end == ZSET_LOWEST ? BYTES("ZPOPMIN") : BYTES("ZPOPMAX"), key->name, {digits, 0}};
 
     if (likely(!change_anyone_listens)) return;
     words[2].len = number_print_uint(digits, count);
@@ -24,8 +25,8 @@ static void tell_popped(const struct key *key, enum zset_end end, uint64_t count
 }
 
 /* `count` members from this end on, which stay where they are. */
-static void reply_end(struct reply *reply, const struct zset *zset, enum zset_end end, uint64_t count,
-                      enum zset_pop_shape shape)
+static void reply_end(struct reply *reply, const struct zset *zset, enum zset_end end,
+                      uint64_t count, enum zset_pop_shape shape)
 {
     struct zset_walk walk;
 
@@ -107,7 +108,8 @@ bool zset_read_mpop(struct call *call, unsigned at, struct zset_mpop *asked)
     unsigned i;
     bool counted = false;
 
-    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0")) return false;
+    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0"))
+        return false;
     if (keys >= call_argc(call) - at - 1) {
         call_syntax_error(call);
         return false;
@@ -126,13 +128,15 @@ bool zset_read_mpop(struct call *call, unsigned at, struct zset_mpop *asked)
             return false;
         }
         counted = true;
-        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count, "count should be greater than 0"))
+        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count,
+                                   "count should be greater than 0"))
             return false;
     }
     return true;
 }
 
-uint64_t zset_mpop(const struct key *key, struct spot *spot, const struct zset_mpop *asked, struct reply *reply)
+uint64_t zset_mpop(const struct key *key, struct spot *spot, const struct zset_mpop *asked,
+                   struct reply *reply)
 {
     reply_array(reply, 2);
     reply_bulk(reply, key->name);
@@ -157,7 +161,11 @@ static void cmd_zmpop(struct call *call)
 }
 
 static const struct command_key_spec mpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE, .index = 1, .counted = true, .first = 1, .step = 1},
+    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .index = 1,
+     .counted = true,
+     .first = 1,
+     .step = 1},
     {0},
 };
 
@@ -167,12 +175,21 @@ static const struct command_key_spec mpop_specs[] = {
     .cost = "O(log(N)+M) where M is the number of members taken"
 
 static const struct command_row rows[] = {
-    {.name = "zpopmin", .run = cmd_zpopmin, POPS,
+    {.name = "zpopmin",
+     .run = cmd_zpopmin,
+     POPS,
      .summary = "Takes the members with the lowest scores out of a sorted set, and answers them."},
-    {.name = "zpopmax", .run = cmd_zpopmax, POPS,
+    {.name = "zpopmax",
+     .run = cmd_zpopmax,
+     POPS,
      .summary = "Takes the members with the highest scores out of a sorted set, and answers them."},
-    {.name = "zmpop", .run = cmd_zmpop, .arity = -4, .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys, .key_specs = mpop_specs, .since = "7.0.0",
+    {.name = "zmpop",
+     .run = cmd_zmpop,
+     .arity = -4,
+     .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
+     .find_keys = zset_find_counted_keys,
+     .key_specs = mpop_specs,
+     .since = "7.0.0",
      .cost = "O(K+log(N)+M) where K is the number of keys and M that of members taken",
      .syntax = "numkeys key [key ...] <MIN | MAX> [COUNT count]",
      .summary = "Takes members from one end of the first of several sorted sets that is there."},

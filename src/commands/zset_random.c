@@ -4,7 +4,8 @@
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
 
-/* From one member in so many on a walk over all of them is cheaper than a search for each one drawn. */
+/* From one member in so many on a walk over all of them is cheaper than a search for each one
+ * drawn. */
 #define WALK_FROM 16
 
 static struct zset_walk member_at(const struct zset *zset, uint64_t rank)
@@ -79,7 +80,8 @@ static void draw_many(struct call *call, const struct zset *zset, uint64_t wante
     }
 }
 
-static void draw_distinct(struct call *call, const struct zset *zset, uint64_t wanted, bool with_scores)
+static void draw_distinct(struct call *call, const struct zset *zset, uint64_t wanted,
+                          bool with_scores)
 {
     uint64_t there = zset_count(zset);
 
@@ -149,10 +151,17 @@ static void cmd_zrandmember(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "zrandmember", .run = cmd_zrandmember, .arity = -2, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "6.2.0",
-     .cost = "O(M*log(N)) where M is the number of members answered", .syntax = "key [count [WITHSCORES]]",
-     .tips = "nondeterministic_output", .summary = "Answers members of a sorted set, drawn by lot."},
+    {.name = "zrandmember",
+     .run = cmd_zrandmember,
+     .arity = -2,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "6.2.0",
+     .cost = "O(M*log(N)) where M is the number of members answered",
+     .syntax = "key [count [WITHSCORES]]",
+     .tips = "nondeterministic_output",
+     .summary = "Answers members of a sorted set, drawn by lot."},
 };
 
 const struct command_family zset_random_commands = COMMAND_FAMILY("sorted-set", rows);

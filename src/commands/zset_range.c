@@ -1,5 +1,5 @@
-/* zset_range: neighbours in a sorted set, by rank, by score or by their bytes: answered, stored at another key,
- * removed. */
+/* zset_range: neighbours in a sorted set, by rank, by score or by their bytes: answered, stored at
+ * another key, removed. */
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
@@ -53,19 +53,22 @@ static bool read_range_options(struct call *call, unsigned from, struct range_op
         }
     }
     if (options->limit != -1 && options->kind == ZSET_RANGE_OF_RANKS) {
-        reply_errorf(call->reply,
-                     "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+        reply_errorf(call->reply, "ERR syntax error, LIMIT is only supported in combination with "
+                                  "either BYSCORE or BYLEX");
         return false;
     }
     if (options->with_scores && options->kind == ZSET_RANGE_OF_MEMBERS) {
-        reply_errorf(call->reply, "ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+        reply_errorf(call->reply,
+                     "ERR syntax error, WITHSCORES not supported in combination with BYLEX");
         return false;
     }
     return true;
 }
 
-/* The range, whose two ends are words `at` and at + 1: backwards the higher one comes first, but for ranks. */
-static bool read_range(struct call *call, unsigned at, struct range_options *options, struct zset_range *range)
+/* The range, whose two ends are words `at` and at + 1: backwards the higher one comes first, but
+ * for ranks. */
+static bool read_range(struct call *call, unsigned at, struct range_options *options,
+                       struct zset_range *range)
 {
     bool swapped;
 
@@ -95,8 +98,8 @@ static void limit_ranks(const struct range_options *options, uint64_t *first, ui
 
 /* ---- answered ---- */
 
-static void reply_range(struct reply *reply, const struct zset *zset, const struct range_options *options,
-                        uint64_t first, uint64_t end)
+static void reply_range(struct reply *reply, const struct zset *zset,
+                        const struct range_options *options, uint64_t first, uint64_t end)
 {
     struct zset_walk walk;
 
@@ -108,9 +111,11 @@ static void reply_range(struct reply *reply, const struct zset *zset, const stru
     }
 }
 
-static void answer_range(struct call *call, unsigned freedom, enum zset_range_kind kind, bool backwards)
+static void answer_range(struct call *call, unsigned freedom, enum zset_range_kind kind,
+                         bool backwards)
 {
-    struct range_options options = {.freedom = freedom, .kind = kind, .backwards = backwards, .limit = -1};
+    struct range_options options = {
+        .freedom = freedom, .kind = kind, .backwards = backwards, .limit = -1};
     struct zset_range range;
     const struct zset *zset;
     uint64_t first, end;
@@ -153,10 +158,10 @@ static void cmd_zrevrangebylex(struct call *call)
 
 /* ---- stored ---- */
 
-/* In the order in which they would be answered, and only of ranks is their number known beforehand: so it is in
- * redis-server, and what is a small set meanwhile keeps no -0. NULL: no memory. */
-static struct zset *copy_range(const struct zset *zset, const struct range_options *options, uint64_t first,
-                               uint64_t end)
+/* In the order in which they would be answered, and only of ranks is their number known beforehand:
+ * so it is in redis-server, and what is a small set meanwhile keeps no -0. NULL: no memory. */
+static struct zset *copy_range(const struct zset *zset, const struct range_options *options,
+                               uint64_t first, uint64_t end)
 {
     struct zset *copy = zset_new_for(options->kind == ZSET_RANGE_OF_RANKS ? end - first : 0, 0);
     enum zset_change change;
@@ -174,7 +179,8 @@ static struct zset *copy_range(const struct zset *zset, const struct range_optio
 
 static void cmd_zrangestore(struct call *call)
 {
-    struct range_options options = {.freedom = CHOOSES_KIND | CHOOSES_DIRECTION | STORES, .limit = -1};
+    struct range_options options = {.freedom = CHOOSES_KIND | CHOOSES_DIRECTION | STORES,
+                                    .limit = -1};
     struct zset_range range;
     const struct zset *zset;
     struct zset *copy;
@@ -185,7 +191,8 @@ static void cmd_zrangestore(struct call *call)
     limit_ranks(&options, &first, &end);
     copy = copy_range(zset, &options, first, end);
     if (!call_ok(call, copy ? OK : NO_MEMORY)) return;
-    if (call_put_zset(call, &call->keys[0], &copy, "zrangestore")) reply_int(call->reply, (int64_t)(end - first));
+    if (call_put_zset(call, &call->keys[0], &copy, "zrangestore"))
+        reply_int(call->reply, (int64_t)(end - first));
 }
 
 /* ---- removed ---- */
@@ -198,7 +205,8 @@ static void remove_range(struct call *call, enum zset_range_kind kind, const cha
     struct spot spot;
     uint64_t first, end, count;
 
-    if (!zset_range_read(call, kind, 2, 3, &range) || !call_find_zset(call, 0, &spot, &zset)) return;
+    if (!zset_range_read(call, kind, 2, 3, &range) || !call_find_zset(call, 0, &spot, &zset))
+        return;
     count = zset_range_find(zset, &range, false, &first, &end);
     if (count > 0 && count == zset_count(zset)) {
         /* Freed in slices, as with any key that goes. */
@@ -242,40 +250,83 @@ static const struct command_key_spec store_specs[] = {
     .cost = RANGE_COST "removed"
 
 static const struct command_row rows[] = {
-    {.name = "zrange", .run = cmd_zrange, ANSWERS, .since = "1.2.0",
+    {.name = "zrange",
+     .run = cmd_zrange,
+     ANSWERS,
+     .since = "1.2.0",
      .syntax = "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
      .summary = "Answers the members in a range of ranks, of scores or of bytes.",
      .history = "6.2.0: Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options."},
-    {.name = "zrangestore", .run = cmd_zrangestore, .arity = -5, .flags = COMMAND_WRITE | COMMAND_DENYOOM,
-     .keys = {1, 2, 1}, .key_specs = store_specs, .since = "6.2.0", .cost = RANGE_COST "stored",
+    {.name = "zrangestore",
+     .run = cmd_zrangestore,
+     .arity = -5,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+     .keys = {1, 2, 1},
+     .key_specs = store_specs,
+     .since = "6.2.0",
+     .cost = RANGE_COST "stored",
      .syntax = "dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]",
      .summary = "Stores the members in a range of one sorted set as another one."},
-    {.name = "zrevrange", .run = cmd_zrevrange, ANSWERS, .since = "1.2.0", .syntax = "key start stop [WITHSCORES]",
+    {.name = "zrevrange",
+     .run = cmd_zrevrange,
+     ANSWERS,
+     .since = "1.2.0",
+     .syntax = "key start stop [WITHSCORES]",
      .summary = "Answers the members in a range of ranks, the highest score first.",
-     .replaced_by = "`ZRANGE` with the `REV` argument", .deprecated_since = "6.2.0"},
-    {.name = "zrangebyscore", .run = cmd_zrangebyscore, ANSWERS, .since = "1.0.5",
+     .replaced_by = "`ZRANGE` with the `REV` argument",
+     .deprecated_since = "6.2.0"},
+    {.name = "zrangebyscore",
+     .run = cmd_zrangebyscore,
+     ANSWERS,
+     .since = "1.0.5",
      .syntax = "key min max [WITHSCORES] [LIMIT offset count]",
      .summary = "Answers the members in a range of scores.",
      .history = "2.0.0: Added the `WITHSCORES` modifier.",
-     .replaced_by = "`ZRANGE` with the `BYSCORE` argument", .deprecated_since = "6.2.0"},
-    {.name = "zrevrangebyscore", .run = cmd_zrevrangebyscore, ANSWERS, .since = "2.2.0",
+     .replaced_by = "`ZRANGE` with the `BYSCORE` argument",
+     .deprecated_since = "6.2.0"},
+    {.name = "zrevrangebyscore",
+     .run = cmd_zrevrangebyscore,
+     ANSWERS,
+     .since = "2.2.0",
      .syntax = "key max min [WITHSCORES] [LIMIT offset count]",
      .summary = "Answers the members in a range of scores, the highest first.",
      .history = "2.1.6: `min` and `max` can be exclusive.",
-     .replaced_by = "`ZRANGE` with the `REV` and `BYSCORE` arguments", .deprecated_since = "6.2.0"},
-    {.name = "zrangebylex", .run = cmd_zrangebylex, ANSWERS, .since = "2.8.9",
+     .replaced_by = "`ZRANGE` with the `REV` and `BYSCORE` arguments",
+     .deprecated_since = "6.2.0"},
+    {.name = "zrangebylex",
+     .run = cmd_zrangebylex,
+     ANSWERS,
+     .since = "2.8.9",
      .syntax = "key min max [LIMIT offset count]",
      .summary = "Answers the members in a range of bytes, where all scores are equal.",
-     .replaced_by = "`ZRANGE` with the `BYLEX` argument", .deprecated_since = "6.2.0"},
-    {.name = "zrevrangebylex", .run = cmd_zrevrangebylex, ANSWERS, .since = "2.8.9",
+     .replaced_by = "`ZRANGE` with the `BYLEX` argument",
+     .deprecated_since = "6.2.0"},
+    {.name = "zrevrangebylex",
+     .run = cmd_zrevrangebylex,
+     ANSWERS,
+     .since = "2.8.9",
      .syntax = "key max min [LIMIT offset count]",
-     .summary = "Answers the members in a range of bytes, the last first, where all scores are equal.",
-     .replaced_by = "`ZRANGE` with the `REV` and `BYLEX` arguments", .deprecated_since = "6.2.0"},
-    {.name = "zremrangebyrank", .run = cmd_zremrangebyrank, REMOVES, .since = "2.0.0", .syntax = "key start stop",
+     .summary =
+         "Answers the members in a range of bytes, the last first, where all scores are equal.",
+     .replaced_by = "`ZRANGE` with the `REV` and `BYLEX` arguments",
+     .deprecated_since = "6.2.0"},
+    {.name = "zremrangebyrank",
+     .run = cmd_zremrangebyrank,
+     REMOVES,
+     .since = "2.0.0",
+     .syntax = "key start stop",
      .summary = "Removes the members in a range of ranks."},
-    {.name = "zremrangebyscore", .run = cmd_zremrangebyscore, REMOVES, .since = "1.2.0", .syntax = "key min max",
+    {.name = "zremrangebyscore",
+     .run = cmd_zremrangebyscore,
+     REMOVES,
+     .since = "1.2.0",
+     .syntax = "key min max",
      .summary = "Removes the members with scores in a range."},
-    {.name = "zremrangebylex", .run = cmd_zremrangebylex, REMOVES, .since = "2.8.9", .syntax = "key min max",
+    {.name = "zremrangebylex",
+     .run = cmd_zremrangebylex,
+     REMOVES,
+     .since = "2.8.9",
+     .syntax = "key min max",
      .summary = "Removes the members in a range of bytes, where all scores are equal."},
 };
 

@@ -30,12 +30,14 @@ static bool read_rank_options(struct call *call, struct rank_options *options)
     return true;
 }
 
-/* Members with better scores than this one: equal ones share a rank, and the ranks after them are left out. */
+/* Members with better scores than this one: equal ones share a rank, and the ranks after them are
+ * left out. */
 static uint64_t rank_of_ties(const struct zset *zset, double score, bool backwards)
 {
     struct zset_bound bound = {.kind = ZSET_BY_SCORE, .score = score};
 
-    return backwards ? zset_count(zset) - zset_rank_of_end(zset, &bound) : zset_rank_of_first(zset, &bound);
+    return backwards ? zset_count(zset) - zset_rank_of_end(zset, &bound)
+                     : zset_rank_of_first(zset, &bound);
 }
 
 static void answer_rank(struct call *call, bool backwards)
@@ -97,8 +99,8 @@ static bool read_around_options(struct call *call, struct around_options *option
     return true;
 }
 
-/* Members of ranks first … end-1, or down from end-1, each with its rank counted from where the walk's direction
- * begins. */
+/* Members of ranks first … end-1, or down from end-1, each with its rank counted from where the
+ * walk's direction begins. */
 static void reply_ranked(struct reply *reply, const struct zset *zset, uint64_t first, uint64_t end,
                          const struct around_options *options)
 {
@@ -130,8 +132,9 @@ static void cmd_zaround(struct call *call)
         return;
     }
     count = zset_count(zset);
-    reply_ranked(call->reply, zset, rank - (rank < (uint64_t)each_side ? rank : (uint64_t)each_side),
-                 count - rank - 1 < (uint64_t)each_side ? count : rank + (uint64_t)each_side + 1, &options);
+    reply_ranked(
+        call->reply, zset, rank - (rank < (uint64_t)each_side ? rank : (uint64_t)each_side),
+        count - rank - 1 < (uint64_t)each_side ? count : rank + (uint64_t)each_side + 1, &options);
 }
 
 /* ---- ZCOUNT, ZLEXCOUNT ---- */
@@ -160,23 +163,40 @@ static void cmd_zlexcount(struct call *call)
 #define RANKS                                                                                      \
     .arity = -3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,                           \
     .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", .cost = LOG_COST,                             \
-    .syntax = "key member [WITHSCORE] [TIES]", .history = "7.2.0: Added the optional `WITHSCORE` argument."
+    .syntax = "key member [WITHSCORE] [TIES]",                                                     \
+    .history = "7.2.0: Added the optional `WITHSCORE` argument."
 #define COUNTS                                                                                     \
     .arity = 4, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,                            \
     .access = KEY_RO | KEY_ACCESS, .cost = LOG_COST, .syntax = "key min max"
 
 static const struct command_row rows[] = {
-    {.name = "zrank", .run = cmd_zrank, RANKS,
+    {.name = "zrank",
+     .run = cmd_zrank,
+     RANKS,
      .summary = "Answers how many members stand before this one, the lowest score first."},
-    {.name = "zrevrank", .run = cmd_zrevrank, RANKS,
+    {.name = "zrevrank",
+     .run = cmd_zrevrank,
+     RANKS,
      .summary = "Answers how many members stand before this one, the highest score first."},
-    {.name = "zaround", .run = cmd_zaround, .arity = -4, .flags = COMMAND_READ | COMMAND_IS_OURS, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "7.0.0", .cost = "O(log(N)+M) where M is the number of members answered",
+    {.name = "zaround",
+     .run = cmd_zaround,
+     .arity = -4,
+     .flags = COMMAND_READ | COMMAND_IS_OURS,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "7.0.0",
+     .cost = "O(log(N)+M) where M is the number of members answered",
      .syntax = "key member count [REV] [WITHSCORES]",
      .summary = "Answers a member and its neighbours on both sides, each with its rank."},
-    {.name = "zcount", .run = cmd_zcount, COUNTS, .since = "2.0.0",
+    {.name = "zcount",
+     .run = cmd_zcount,
+     COUNTS,
+     .since = "2.0.0",
      .summary = "Counts the members with scores in a range."},
-    {.name = "zlexcount", .run = cmd_zlexcount, COUNTS, .since = "2.8.9",
+    {.name = "zlexcount",
+     .run = cmd_zlexcount,
+     COUNTS,
+     .since = "2.8.9",
      .summary = "Counts the members in a range of bytes, where all scores are equal."},
 };
 

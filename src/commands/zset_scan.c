@@ -32,7 +32,8 @@ static void show(void *context, struct bytes member, double score)
 
     if (page->pattern.at && !glob_match(page->pattern, member)) return;
     reply_bulk(&page->found.reply, member);
-    reply_bulk(&page->found.reply, bytes_of(digits, print_score(digits, sizeof digits, score, page->packed)));
+    reply_bulk(&page->found.reply,
+               bytes_of(digits, print_score(digits, sizeof digits, score, page->packed)));
     page->count++;
 }
 
@@ -46,7 +47,8 @@ static bool read_options(struct call *call, struct bytes *pattern, int64_t *coun
             if (!call_read_int(call, i + 1, count)) return false;
             if (*count >= 1) continue;
         } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0} : call_arg(call, i + 1);
+            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0}
+                                                            : call_arg(call, i + 1);
             continue;
         }
         call_syntax_error(call);
@@ -79,10 +81,18 @@ static void cmd_zscan(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "zscan", .run = cmd_zscan, .arity = -3, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "2.8.0", .cost = "O(COUNT) a call, O(N) for the whole of N members",
-     .syntax = "key cursor [MATCH pattern] [COUNT count]", .tips = "nondeterministic_output",
-     .summary = "Answers some members of a sorted set with their scores, and a cursor to go on with."},
+    {.name = "zscan",
+     .run = cmd_zscan,
+     .arity = -3,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "2.8.0",
+     .cost = "O(COUNT) a call, O(N) for the whole of N members",
+     .syntax = "key cursor [MATCH pattern] [COUNT count]",
+     .tips = "nondeterministic_output",
+     .summary =
+         "Answers some members of a sorted set with their scores, and a cursor to go on with."},
 };
 
 const struct command_family zset_scan_commands = COMMAND_FAMILY("sorted-set", rows);

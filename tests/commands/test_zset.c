@@ -109,7 +109,8 @@ static void see(void *context, const struct entry *entry)
             text_add_char(text, ' ');
             text_add(text, walk.member);
             text_add_char(text, '=');
-            text_add(text, bytes_of(digits, number_print_double(digits, sizeof digits, walk.score)));
+            text_add(text,
+                     bytes_of(digits, number_print_double(digits, sizeof digits, walk.score)));
         }
     }
     text_addf(text, " %lld\n", (long long)entry_deadline_ms(entry));
@@ -145,7 +146,8 @@ static void prepare(void)
     keyspace_check(keyspace);
 }
 
-/* As in test_no_memory: whichever of its allocations fails, the command does all it should or nothing. */
+/* As in test_no_memory: whichever of its allocations fails, the command does all it should or
+ * nothing. */
 static unsigned assert_all_or_nothing(const char *line)
 {
     struct text was, done;
@@ -182,7 +184,8 @@ static unsigned assert_all_or_nothing(const char *line)
     return failures;
 }
 
-#define LONG "a-member-that-is-so-long-that-no-small-set-may-hold-it-by-the-rules-of-the-operator-today"
+#define LONG                                                                                       \
+    "a-member-that-is-so-long-that-no-small-set-may-hold-it-by-the-rules-of-the-operator-today"
 
 static void a_command_that_finds_no_memory_changes_nothing(void **state)
 {
@@ -213,7 +216,8 @@ static void a_command_that_finds_no_memory_changes_nothing(void **state)
     unsigned failures = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) failures += assert_all_or_nothing(lines[i]);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        failures += assert_all_or_nothing(lines[i]);
     assert_true(failures >= 60);
 }
 

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include "coatcheck/base/bytes.h"
 
-/* As strtoul() reads a cursor for redis-server: a sign, leading zeros and nothing at all will do; what follows
- * a zero byte is not looked at. */
+/* As strtoul() reads a cursor for redis-server: a sign, leading zeros and nothing at all will do;
+ * what follows a zero byte is not looked at. */
 bool scan_read_cursor(struct bytes text, uint64_t *cursor);
 
 #endif

@@ -5,17 +5,19 @@
 #include "coatcheck/engine/call.h"
 #include "coatcheck/values/zset.h"
 
-/* Of key `k`, for a command that reads: NULL when there is none. False: ERR_WRONGTYPE has been answered. */
+/* Of key `k`, for a command that reads: NULL when there is none. False: ERR_WRONGTYPE has been
+ * answered. */
 bool call_read_zset(struct call *call, unsigned k, const struct zset **zset);
 
 /* For one that changes it. */
 bool call_find_zset(struct call *call, unsigned k, struct spot *spot, struct zset **zset);
 
-/* Members were taken out of the set at the spot, and news of that was told: a key whose set is empty goes. */
+/* Members were taken out of the set at the spot, and news of that was told: a key whose set is
+ * empty goes. */
 void zset_drop_if_empty(const struct key *key, struct spot *spot);
 
-/* Puts a new set, a result, in the place of whatever is at the key; an empty one deletes the key. Takes
- * *zset, always. Tells `event`, or "del". False: no memory, nothing has changed; answered. */
+/* Puts a new set, a result, in the place of whatever is at the key; an empty one deletes the key.
+ * Takes *zset, always. Tells `event`, or "del". False: no memory, nothing has changed; answered. */
 bool call_put_zset(struct call *call, const struct key *key, struct zset **zset, const char *event);
 
 /* A member and, `with_score`, its score: in RESP3 a pair, in RESP2 one after the other. */

@@ -1,5 +1,5 @@
-/* zset_bound: the words that say where a range of a sorted set begins and ends: ranks from either side, scores
- * "5", "(5", "-inf", members "[a", "(a", "-", "+". */
+/* zset_bound: the words that say where a range of a sorted set begins and ends: ranks from either
+ * side, scores "5", "(5", "-inf", members "[a", "(a", "-", "+". */
 #ifndef COATCHECK_COMMANDS_ZSET_BOUND_H
 #define COATCHECK_COMMANDS_ZSET_BOUND_H
 
@@ -18,9 +18,10 @@ struct zset_range {
 bool zset_range_read(struct call *call, enum zset_range_kind kind, unsigned min, unsigned max,
                      struct zset_range *range);
 
-/* Which ranks those are in this set: *first … *end-1, counted from the lowest score, or with `backwards`, which
- * only ranks feel, from the highest. Returns how many; 0 for no set (NULL) as well. */
-uint64_t zset_range_find(const struct zset *zset, const struct zset_range *range, bool backwards, uint64_t *first,
-                         uint64_t *end);
+/* Which ranks those are in this set: *first … *end-1, counted from the lowest score, or with
+ * `backwards`, which only ranks feel, from the highest. Returns how many; 0 for no set (NULL) as
+ * well. */
+uint64_t zset_range_find(const struct zset *zset, const struct zset_range *range, bool backwards,
+                         uint64_t *first, uint64_t *end);
 
 #endif

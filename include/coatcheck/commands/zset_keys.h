@@ -4,7 +4,8 @@
 
 #include "coatcheck/engine/command.h"
 
-/* For rows: the number is word 1; and, with a destination at word 1 that is the first key, word 2. */
+/* For rows: the number is word 1; and, with a destination at word 1 that is the first key, word 2.
+ */
 int zset_find_counted_keys(const struct args *args, unsigned *places);
 int zset_find_timed_keys(const struct args *args, unsigned *places); /* behind a timeout: word 2 */
 int zset_find_store_keys(const struct args *args, unsigned *places);

@@ -1,5 +1,6 @@
-/* zset_merge: several sorted sets made into one: all members, those that are everywhere, those that are only
- * in the first. The sources do not change meanwhile, and the result's members are slices of theirs. */
+/* zset_merge: several sorted sets made into one: all members, those that are everywhere, those that
+ * are only in the first. The sources do not change meanwhile, and the result's members are slices
+ * of theirs. */
 #ifndef COATCHECK_COMMANDS_ZSET_MERGE_H
 #define COATCHECK_COMMANDS_ZSET_MERGE_H
 
