@@ -32,8 +32,7 @@ struct wait_kind {
     void (*give_up)(struct reply *reply);
 };
 
-/* Words of the client's are a transaction's or a script's: it answers at once as if the time were
- * over. */
+/* False inside a transaction or a script: the command answers at once as if its time were over. */
 bool call_may_block(const struct call *call);
 
 /* Word `i`, seconds with a fraction, as a deadline of clock_steady_us(); 0: none. False: answered.
