@@ -31,6 +31,7 @@
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/footprint.h"
 #include "coatcheck/serve/client_door.h"
+#include "coatcheck/values/hash.h"
 #include "coatcheck/values/zset.h"
 #include "coatcheck/wire/request.h"
 #include "server_internal.h"
@@ -178,6 +179,7 @@ static bool commands_setup(struct text *why)
 static bool values_setup(struct text *why)
 {
     (void)why;
+    hash_kind_setup();
     zset_setup();
     return true;
 }

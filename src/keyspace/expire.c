@@ -2,10 +2,12 @@
  * What is not due is not touched: a pass over idle shards reads one number each. */
 #include "hint_internal.h"
 #include "spot_internal.h"
+#include "within_internal.h"
 
 /* A slice holds a shard for about so long. */
 #define HOLD_US 20
 #define GROUPS_A_LOOK 8 /* between looks at the clock */
+#define STEPS_A_LOOK 64 /* and elements of containers */
 
 struct sweep {
     struct shard *shard;
@@ -14,6 +16,7 @@ struct sweep {
     int64_t now_ms, now_tick;
     uint64_t until_ticks; /* leave the shard then */
     unsigned groups;      /* looked into */
+    bool unfinished;      /* containers of the last one have more that is due */
 };
 
 /* A hint is due when its tick is over: then whatever it stands for has passed, and no group is
@@ -23,25 +26,39 @@ static inline bool hint_is_due(const struct sweep *sweep, uint16_t hint)
     return hint && sweep->table->base + hint_ahead(sweep->table, hint) < sweep->now_tick;
 }
 
+/* The next deadline that the entry has; NEVER: none, or it is gone. */
+static int64_t sweep_entry(struct sweep *sweep, struct spot *spot, size_t *steps)
+{
+    if (entry_is_over(spot->entry, sweep->now_ms)) {
+        expire_entry(sweep->shard, sweep->db, sweep->table, hash_bytes(entry_key(spot->entry)), spot);
+        return NEVER;
+    }
+    if (unlikely(entry_soonest_within(spot->entry) <= sweep->now_ms)) {
+        uint64_t hash = hash_bytes(entry_key(spot->entry));
+
+        if (!within_expire(sweep->shard, sweep->db, sweep->table, hash, spot, sweep->now_ms, steps)) {
+            sweep->unfinished = true;
+        }
+        if (!spot->entry) return NEVER;
+    }
+    return entry_soonest_ms(spot->entry);
+}
+
 static void sweep_group(struct sweep *sweep, struct group *group)
 {
     struct table *table = sweep->table;
     int64_t soonest = NEVER, tick;
+    size_t steps = STEPS_A_LOOK;
 
+    sweep->unfinished = false;
     for (unsigned i = 0; i < GROUP_SLOTS; i++) {
         struct spot spot = {
             .entry = slot_entry(group->slots[i]), .slot = &group->slots[i], .group = group};
         int64_t deadline_ms;
 
-        if (!spot.entry || !entry_has_deadline(spot.entry)) continue;
-        deadline_ms = entry_deadline_read(spot.entry);
-        if (deadline_ms <= sweep->now_ms) {
-            uint64_t hash = hash_bytes(entry_key(spot.entry));
-
-            expire_entry(sweep->shard, sweep->db, table, hash, &spot);
-        } else if (deadline_ms < soonest) {
-            soonest = deadline_ms;
-        }
+        if (!spot.entry) continue;
+        deadline_ms = sweep_entry(sweep, &spot, &steps);
+        if (deadline_ms < soonest) soonest = deadline_ms;
     }
     sweep->groups++;
     tick = tick_of(soonest);
@@ -70,7 +87,13 @@ static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count,
     if (due_count > 0) group_prefetch_entries(&groups[due[0]]);
     for (uint32_t i = 0; i < due_count; i++) {
         if (i + 1 < due_count) group_prefetch_entries(&groups[due[i + 1]]);
-        sweep_group(sweep, &groups[due[i]]);
+        do {
+            sweep_group(sweep, &groups[due[i]]);
+        } while (unlikely(sweep->unfinished) && clock_ticks() < sweep->until_ticks);
+        if (unlikely(sweep->unfinished)) {
+            *at = due[i];
+            return false;
+        }
         if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) {
             *at = due[i] + 1;
             if (*at < end) return false;

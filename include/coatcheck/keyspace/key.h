@@ -77,6 +77,9 @@ char *key_edit_string(const struct key *key, struct spot *spot, size_t len);
 /* Deadlines. NEVER persists. NO_MEMORY: nothing has changed. */
 enum status key_set_deadline(const struct key *key, struct spot *spot, int64_t deadline_ms);
 
+/* Elements of the container at the spot have been given deadlines: the sweep is told. */
+void key_note_elements(const struct key *key, struct spot *spot);
+
 enum remove_reason { REMOVED_BY_CLIENT, REMOVED_EXPIRED, REMOVED_EVICTED };
 
 /* Unlinks and frees the entry at the spot; a container or a large blob is freed later in slices.

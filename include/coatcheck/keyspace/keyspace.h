@@ -97,6 +97,7 @@ void keyspace_check(struct keyspace *keyspace);
     ROW(keyspace_hits, COUNTER, "lookups by reading commands that found their key")                \
     ROW(keyspace_misses, COUNTER, "lookups by reading commands that found no key")                 \
     ROW(expired_keys, COUNTER, "keys dropped because their deadline had passed")                   \
+    ROW(expired_fields, COUNTER, "fields of hashes dropped because their deadline had passed")     \
     ROW(expired_lazy, COUNTER, "those of expired_keys that a reader or writer stumbled on")        \
     ROW(sweep_groups, COUNTER, "groups of the table that the expiry sweep has looked into")        \
     ROW(sweep_us, COUNTER, "microseconds spent in the expiry sweep")                               \

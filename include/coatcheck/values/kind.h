@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include "coatcheck/base/bytes.h"
 
 /* Also the number in an entry's head. */
 enum value_type {
@@ -29,6 +31,17 @@ struct value_kind {
     size_t (*length)(const void *container);
     const char *(*encoding)(const void *container); /* as OBJECT ENCODING answers */
     size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
+
+    /* Of kinds whose elements may have deadlines of their own; NULL for the others.
+     * Never later than the first of them; NEVER: there is none. */
+    int64_t (*soonest_ms)(const void *container);
+
+    /* Drops elements whose deadline is `now_ms` or earlier, until *steps of work are done; `see` gets each before it
+     * goes. True: none is left. */
+    bool (*expire)(void *container, int64_t now_ms, size_t *steps,
+                   void (*see)(void *context, struct bytes element), void *context);
+    const char *expired_event;  /* Redis's word for that: "hexpired" */
+    const char *remove_command; /* which does the same to a copy of the data: "HDEL" */
 };
 
 /* Filled by each family's value at start; NULL for types that are not there. */
