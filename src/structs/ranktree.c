@@ -1,6 +1,6 @@
 #include "ranktree_internal.h"
 
-struct ranknode *node_new(struct ranktree *tree, unsigned level)
+struct ranknode *ranknode_new(struct ranktree *tree, unsigned level)
 {
     struct ranknode *node = mem_alloc(node_bytes(level));
 
@@ -13,7 +13,7 @@ struct ranknode *node_new(struct ranktree *tree, unsigned level)
     return node;
 }
 
-void node_free(struct ranktree *tree, struct ranknode *node)
+void ranknode_free(struct ranktree *tree, struct ranknode *node)
 {
     tree->used_bytes -= mem_good_size(node_bytes(node->level));
     mem_free_sized(node, node_bytes(node->level));
@@ -26,7 +26,7 @@ enum status ranktree_init(struct ranktree *tree, uint32_t leaves,
 {
     *tree = (struct ranktree){.leaf_max = RANKTREE_LEAF_MAX, .moved = moved, .context = context};
     leafbook_init(&tree->book, leaves);
-    tree->root = node_new(tree, 1);
+    tree->root = ranknode_new(tree, 1);
     return tree->root ? OK : NO_MEMORY;
 }
 
@@ -45,7 +45,7 @@ static bool fini_node(struct ranktree *tree)
     } else {
         tree->root = NULL;
     }
-    node_free(tree, node);
+    ranknode_free(tree, node);
     return true;
 }
 

@@ -80,13 +80,13 @@ static void drop_lone_root(struct ranktree *tree)
         tree->root = old->nodes[0];
         tree->root->parent = NULL;
         tree->root->place = 0;
-        node_free(tree, old);
+        ranknode_free(tree, old);
     }
 }
 
 static bool put_root_above(struct ranktree *tree)
 {
-    struct ranknode *below = tree->root, *root = node_new(tree, below->level + 1u);
+    struct ranknode *below = tree->root, *root = ranknode_new(tree, below->level + 1u);
 
     if (!root) return false;
     root->fill = 1;
@@ -103,7 +103,7 @@ static bool put_root_above(struct ranktree *tree)
 /* Children from `at` on go to a new node at the right, for which the parent has room. */
 static bool node_split(struct ranktree *tree, struct ranknode *node, unsigned at)
 {
-    struct ranknode *right = node_new(tree, node->level), *parent = node->parent;
+    struct ranknode *right = ranknode_new(tree, node->level), *parent = node->parent;
     unsigned slot = node->place + 1u;
 
     if (!right) return false;
@@ -176,7 +176,7 @@ static void node_take_out(struct ranktree *tree, struct ranknode *node, unsigned
         if (!parent) break;
         if (node->fill == 0) {
             slot = node->place;
-            node_free(tree, node);
+            ranknode_free(tree, node);
             node = parent;
             continue;
         }
@@ -186,7 +186,7 @@ static void node_take_out(struct ranktree *tree, struct ranknode *node, unsigned
         if (left->fill + right->fill > NODE_MAY_JOIN) break;
         node_join(tree, left, right);
         slot = right->place;
-        node_free(tree, right);
+        ranknode_free(tree, right);
         node = parent;
     }
     drop_lone_root(tree);

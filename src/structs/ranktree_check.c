@@ -7,7 +7,7 @@
 static struct ranknode *node_copy(struct ranktree *copy, const struct ranknode *node,
                                   struct ranknode *parent)
 {
-    struct ranknode *other = node_new(copy, node->level);
+    struct ranknode *other = ranknode_new(copy, node->level);
 
     if (!other) return NULL;
     memcpy(other, node, node_bytes(node->level));

@@ -109,7 +109,7 @@ static inline uint64_t sum_of(const uint32_t *counts, unsigned count)
     return sum;
 }
 
-struct ranknode *node_new(struct ranktree *tree, unsigned level);
-void node_free(struct ranktree *tree, struct ranknode *node);
+struct ranknode *ranknode_new(struct ranktree *tree, unsigned level);
+void ranknode_free(struct ranktree *tree, struct ranknode *node);
 
 #endif

@@ -17,7 +17,7 @@ struct zset *zset_new_for(uint64_t count, size_t longest)
 {
     struct zset *zset = zset_new();
 
-    if (zset && !packed_is_allowed(count, bytes_of(NULL, longest)) && zset_enlarge(zset) != OK)
+    if (zset && !zset_packed_is_allowed(count, bytes_of(NULL, longest)) && zset_enlarge(zset) != OK)
         zset_free(&zset);
     return zset;
 }
@@ -38,7 +38,7 @@ bool zset_rank(const struct zset *zset, struct bytes member, uint64_t *rank, dou
     const struct scoreblock *block = zset_block_of(zset);
     int at;
 
-    if (zset_is_large(zset)) return large_rank(zset_large_of(zset), member, rank, score);
+    if (zset_is_large(zset)) return zset_large_rank(zset_large_of(zset), member, rank, score);
     at = block ? scoreblock_find(block, member, 0) : -1;
     if (at < 0) return false;
     *rank = (uint64_t)at;
@@ -50,13 +50,13 @@ bool zset_score(const struct zset *zset, struct bytes member, double *score)
 {
     uint64_t rank;
 
-    if (zset_is_large(zset)) return large_score(zset_large_of(zset), member, score);
+    if (zset_is_large(zset)) return zset_large_score(zset_large_of(zset), member, score);
     return zset_rank(zset, member, &rank, score);
 }
 
 void zset_prefetch(const struct zset *zset, struct bytes member)
 {
-    if (zset_is_large(zset)) large_prefetch(zset_large_of(zset), member);
+    if (zset_is_large(zset)) zset_large_prefetch(zset_large_of(zset), member);
 }
 
 /* --- changes --- */
@@ -83,21 +83,21 @@ enum status zset_put(struct zset *zset, struct bytes member, double score, enum 
 enum status zset_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
                       enum zset_change *change)
 {
-    if (zset_is_large(zset)) return large_edit(zset_large_of(zset), member, edit, change);
-    return packed_edit(zset, member, edit, change);
+    if (zset_is_large(zset)) return zset_large_edit(zset_large_of(zset), member, edit, change);
+    return zset_packed_edit(zset, member, edit, change);
 }
 
 enum status zset_enlarge(struct zset *zset)
 {
     struct scoreblock *block = zset_block_of(zset);
-    struct zset_large *large = large_new();
+    struct zset_large *large = zset_large_new();
     unsigned count = block ? scoreblock_count(block) : 0;
 
     if (!large) return NO_MEMORY;
     for (unsigned i = 0; i < count; i++) {
-        if (large_add(large, scoreblock_member(block, i), scoreblock_score(block, i)) == OK)
+        if (zset_large_add(large, scoreblock_member(block, i), scoreblock_score(block, i)) == OK)
             continue;
-        while (!large_free_some(&large, SIZE_MAX)) {}
+        while (!zset_large_free_some(&large, SIZE_MAX)) {}
         return NO_MEMORY;
     }
     scoreblock_free(&block);
@@ -110,7 +110,7 @@ bool zset_remove(struct zset *zset, struct bytes member)
     uint64_t rank;
     double score;
 
-    if (zset_is_large(zset)) return large_remove(zset_large_of(zset), member);
+    if (zset_is_large(zset)) return zset_large_remove(zset_large_of(zset), member);
     if (!zset_rank(zset, member, &rank, &score)) return false;
     zset_remove_range(zset, rank, rank + 1, NULL, NULL);
     return true;
@@ -124,7 +124,7 @@ void zset_remove_range(struct zset *zset, uint64_t first, uint64_t end,
     if (end > zset_count(zset)) end = zset_count(zset);
     if (first >= end) return;
     if (zset_is_large(zset)) {
-        large_remove_range(zset_large_of(zset), first, end, see, context);
+        zset_large_remove_range(zset_large_of(zset), first, end, see, context);
         return;
     }
     for (uint64_t i = first; see && i < end; i++) {
@@ -145,7 +145,7 @@ bool zset_is_packed(const struct zset *zset)
 void zset_check(const struct zset *zset)
 {
     if (zset_is_large(zset)) {
-        large_check(zset_large_of(zset));
+        zset_large_check(zset_large_of(zset));
     } else if (zset_block_of(zset)) {
         scoreblock_check(zset_block_of(zset));
     }
@@ -158,7 +158,7 @@ bool zset_free_some(struct zset **zset, size_t steps)
 
     if (zset_is_large(*zset)) {
         large = zset_large_of(*zset);
-        if (!large_free_some(&large, steps)) return false;
+        if (!zset_large_free_some(&large, steps)) return false;
     } else if (block && !scoreblock_free_some(&block, &steps)) {
         return false;
     }
@@ -183,7 +183,7 @@ static void *kind_copy(const void *container)
 
     if (!copy || !zset->root) return copy;
     if (zset_is_large(zset)) {
-        copy->root = (uintptr_t)large_copy(zset_large_of(zset));
+        copy->root = (uintptr_t)zset_large_copy(zset_large_of(zset));
         if (copy->root) copy->root |= ROOT_LARGE;
     } else {
         copy->root = (uintptr_t)scoreblock_copy(zset_block_of(zset));
@@ -208,7 +208,7 @@ static size_t kind_used_bytes(const void *container)
     const struct scoreblock *block = zset_block_of(zset);
     size_t used = mem_good_size(sizeof *zset);
 
-    if (zset_is_large(zset)) return used + large_used_bytes(zset_large_of(zset));
+    if (zset_is_large(zset)) return used + zset_large_used_bytes(zset_large_of(zset));
     if (!block) return used;
     return used + scoreblock_room(block) + scoreblock_far_bytes(block, 0, scoreblock_count(block));
 }

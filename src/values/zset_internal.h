@@ -36,11 +36,11 @@ static inline struct scoreblock *zset_block_of(const struct zset *zset)
 
 /* --- packed: zset_packed.c --- */
 
-enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
-                        enum zset_change *change);
+enum status zset_packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
+                             enum zset_change *change);
 
 /* By the operator's rules: may a packed set have this many members, and this one? */
-bool packed_is_allowed(uint64_t count, struct bytes member);
+bool zset_packed_is_allowed(uint64_t count, struct bytes member);
 
 /* --- from one to the other: zset.c --- */
 

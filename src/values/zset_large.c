@@ -56,7 +56,7 @@ static void members_moved(void *context, const struct scoreblock *leaf, unsigned
     }
 }
 
-struct zset_large *large_new(void)
+struct zset_large *zset_large_new(void)
 {
     struct zset_large *large = mem_alloc(sizeof *large);
 
@@ -74,7 +74,7 @@ struct zset_large *large_new(void)
     return large;
 }
 
-bool large_free_some(struct zset_large **large, size_t steps)
+bool zset_large_free_some(struct zset_large **large, size_t steps)
 {
     if (!ranktree_fini_some(&(*large)->tree, &steps)) return false;
     if (!memberindex_fini_some(&(*large)->index, &steps)) return false;
@@ -83,7 +83,7 @@ bool large_free_some(struct zset_large **large, size_t steps)
     return true;
 }
 
-struct zset_large *large_copy(const struct zset_large *large)
+struct zset_large *zset_large_copy(const struct zset_large *large)
 {
     struct zset_large *copy = mem_alloc(sizeof *copy);
 
@@ -102,7 +102,7 @@ struct zset_large *large_copy(const struct zset_large *large)
     return copy;
 }
 
-size_t large_used_bytes(const struct zset_large *large)
+size_t zset_large_used_bytes(const struct zset_large *large)
 {
     return mem_good_size(sizeof *large) + large->tree.used_bytes + large->tree.book.used_bytes +
            large->index.used_bytes;
@@ -139,12 +139,12 @@ static double score_at(const struct zset_large *large, const struct found *found
     return scoreblock_score(ranktree_leaf(&large->tree, found->leaf), found->at);
 }
 
-void large_prefetch(const struct zset_large *large, struct bytes member)
+void zset_large_prefetch(const struct zset_large *large, struct bytes member)
 {
     memberindex_prefetch(&large->index, hash_of(member));
 }
 
-bool large_score(const struct zset_large *large, struct bytes member, double *score)
+bool zset_large_score(const struct zset_large *large, struct bytes member, double *score)
 {
     struct found found;
 
@@ -153,7 +153,8 @@ bool large_score(const struct zset_large *large, struct bytes member, double *sc
     return true;
 }
 
-bool large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank, double *score)
+bool zset_large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank,
+                     double *score)
 {
     struct found found;
 
@@ -177,11 +178,12 @@ static enum status add(struct zset_large *large, struct bytes member, uint32_t h
     }
     ranktree_insert(&large->tree, &place, &item);
     memberindex_add(&large->index, hash, place.leaf);
-    if (unlikely(large->is_packed)) large->is_packed = packed_is_allowed(large->tree.count, member);
+    if (unlikely(large->is_packed))
+        large->is_packed = zset_packed_is_allowed(large->tree.count, member);
     return OK;
 }
 
-enum status large_add(struct zset_large *large, struct bytes member, double score)
+enum status zset_large_add(struct zset_large *large, struct bytes member, double score)
 {
     return add(large, member, hash_of(member), score);
 }
@@ -218,8 +220,8 @@ static enum status move(struct zset_large *large, struct bytes member, uint32_t 
     }
 }
 
-enum status large_edit(struct zset_large *large, struct bytes member, struct zset_edit *edit,
-                       enum zset_change *change)
+enum status zset_large_edit(struct zset_large *large, struct bytes member, struct zset_edit *edit,
+                            enum zset_change *change)
 {
     uint32_t hash = hash_of(member);
     struct found found;
@@ -235,7 +237,7 @@ enum status large_edit(struct zset_large *large, struct bytes member, struct zse
     return status;
 }
 
-bool large_remove(struct zset_large *large, struct bytes member)
+bool zset_large_remove(struct zset_large *large, struct bytes member)
 {
     uint32_t hash = hash_of(member);
     struct found found;
@@ -261,9 +263,9 @@ static void forget(struct zset_large *large, const struct scoreblock *leaf, unsi
     }
 }
 
-void large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
-                        void (*see)(void *context, struct bytes member, double score),
-                        void *context)
+void zset_large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
+                             void (*see)(void *context, struct bytes member, double score),
+                             void *context)
 {
     while (first < end) {
         struct rankplace place;
@@ -312,8 +314,9 @@ static void scan_see(void *context, uint32_t hash, uint32_t number)
     }
 }
 
-uint64_t large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
-                    void (*see)(void *context, struct bytes member, double score), void *context)
+uint64_t zset_large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
+                         void (*see)(void *context, struct bytes member, double score),
+                         void *context)
 {
     struct scan scan = {large, see, context, 0};
 
@@ -326,7 +329,7 @@ uint64_t large_scan(const struct zset_large *large, uint64_t cursor, uint64_t bu
 
 /* --- check --- */
 
-void large_check(const struct zset_large *large)
+void zset_large_check(const struct zset_large *large)
 {
     ranktree_check(&large->tree);
     memberindex_check(&large->index);

@@ -12,24 +12,26 @@ struct zset_large {
     bool is_packed; /* by the options it still is: OBJECT ENCODING says so */
 };
 
-struct zset_large *large_new(void);
-bool large_free_some(struct zset_large **large, size_t steps);
-struct zset_large *large_copy(const struct zset_large *large);
-size_t large_used_bytes(const struct zset_large *large);
+struct zset_large *zset_large_new(void);
+bool zset_large_free_some(struct zset_large **large, size_t steps);
+struct zset_large *zset_large_copy(const struct zset_large *large);
+size_t zset_large_used_bytes(const struct zset_large *large);
 
-void large_prefetch(const struct zset_large *large, struct bytes member);
-bool large_score(const struct zset_large *large, struct bytes member, double *score);
-bool large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank, double *score);
+void zset_large_prefetch(const struct zset_large *large, struct bytes member);
+bool zset_large_score(const struct zset_large *large, struct bytes member, double *score);
+bool zset_large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank,
+                     double *score);
 /* The member is not there. */
-enum status large_add(struct zset_large *large, struct bytes member, double score);
-enum status large_edit(struct zset_large *large, struct bytes member, struct zset_edit *edit,
-                       enum zset_change *change);
-bool large_remove(struct zset_large *large, struct bytes member);
-void large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
-                        void (*see)(void *context, struct bytes member, double score),
-                        void *context);
-uint64_t large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
-                    void (*see)(void *context, struct bytes member, double score), void *context);
-void large_check(const struct zset_large *large);
+enum status zset_large_add(struct zset_large *large, struct bytes member, double score);
+enum status zset_large_edit(struct zset_large *large, struct bytes member, struct zset_edit *edit,
+                            enum zset_change *change);
+bool zset_large_remove(struct zset_large *large, struct bytes member);
+void zset_large_remove_range(struct zset_large *large, uint64_t first, uint64_t end,
+                             void (*see)(void *context, struct bytes member, double score),
+                             void *context);
+uint64_t zset_large_scan(const struct zset_large *large, uint64_t cursor, uint64_t budget,
+                         void (*see)(void *context, struct bytes member, double score),
+                         void *context);
+void zset_large_check(const struct zset_large *large);
 
 #endif

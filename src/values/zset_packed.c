@@ -6,7 +6,7 @@
  * a tree that still calls itself packed. */
 #define PACKED_MAX 16384
 
-bool packed_is_allowed(uint64_t count, struct bytes member)
+bool zset_packed_is_allowed(uint64_t count, struct bytes member)
 {
     return count <= (uint64_t)option_int(&zset_options.zset_max_listpack_entries) &&
            member.len <= (uint64_t)option_int(&zset_options.zset_max_listpack_value);
@@ -28,7 +28,8 @@ static unsigned place_moved(const struct scoreblock *block, unsigned at, double 
     return to > at ? to - 1 : to;
 }
 
-static enum status packed_move(struct zset *zset, unsigned at, struct bytes member, double score)
+static enum status zset_packed_move(struct zset *zset, unsigned at, struct bytes member,
+                                    double score)
 {
     struct scoreblock *block = zset_block_of(zset);
     unsigned to = place_moved(block, at, score, member);
@@ -39,7 +40,8 @@ static enum status packed_move(struct zset *zset, unsigned at, struct bytes memb
 }
 
 /* A new member; NO_MEMORY: nothing has changed. */
-static enum status packed_add(struct zset *zset, const struct scoreitem *item, struct bytes member)
+static enum status zset_packed_add(struct zset *zset, const struct scoreitem *item,
+                                   struct bytes member)
 {
     struct scoreblock *block = zset_block_of(zset);
 
@@ -61,23 +63,23 @@ static bool has_room(const struct zset *zset, const struct scoreitem *item)
 
 static enum status add(struct zset *zset, struct bytes member, double score)
 {
-    bool allowed = packed_is_allowed(zset_count(zset) + 1, member);
+    bool allowed = zset_packed_is_allowed(zset_count(zset) + 1, member);
     struct scoreitem item = {.score = score, .length = (uint8_t)SCOREBLOCK_INLINE_MAX};
     enum status status;
 
     if (!allowed || !has_room(zset, &item)) {
         if (zset_enlarge(zset) != OK) return NO_MEMORY;
         zset_large_of(zset)->is_packed = allowed;
-        return large_add(zset_large_of(zset), member, score);
+        return zset_large_add(zset_large_of(zset), member, score);
     }
     if (scoreitem_init(&item, without_sign(score), member, 0) != OK) return NO_MEMORY;
-    status = packed_add(zset, &item, member);
+    status = zset_packed_add(zset, &item, member);
     if (status != OK) scoreitem_drop(&item);
     return status;
 }
 
-enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
-                        enum zset_change *change)
+enum status zset_packed_edit(struct zset *zset, struct bytes member, struct zset_edit *edit,
+                             enum zset_change *change)
 {
     struct scoreblock *block = zset_block_of(zset);
     int at = block ? scoreblock_find(block, member, 0) : -1;
@@ -86,7 +88,7 @@ enum status packed_edit(struct zset *zset, struct bytes member, struct zset_edit
 
     *change = ZSET_SAME;
     if (!edit->decide(edit, at >= 0, &score) || (at >= 0 && score == was)) return OK;
-    status = at >= 0 ? packed_move(zset, (unsigned)at, member, without_sign(score))
+    status = at >= 0 ? zset_packed_move(zset, (unsigned)at, member, without_sign(score))
                      : add(zset, member, score);
     if (status == OK) *change = at >= 0 ? ZSET_MOVED : ZSET_ADDED;
     return status;

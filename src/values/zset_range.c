@@ -98,7 +98,8 @@ uint64_t zset_scan(const struct zset *zset, uint64_t cursor, uint64_t budget,
 {
     struct zset_walk walk;
 
-    if (zset_is_large(zset)) return large_scan(zset_large_of(zset), cursor, budget, see, context);
+    if (zset_is_large(zset))
+        return zset_large_scan(zset_large_of(zset), cursor, budget, see, context);
     zset_walk_from(&walk, zset, 0, false);
     while (zset_walk_next(&walk)) see(context, walk.member, walk.score);
     return 0;

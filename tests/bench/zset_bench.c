@@ -243,6 +243,7 @@ int main(int argc, char **argv)
     bool told = false;
 
     clock_setup();
+    mem_setup();
     hash_setup();
     zset_setup();
     for (int i = 1; i < argc; i++) {
