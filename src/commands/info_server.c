@@ -7,6 +7,7 @@
 #include "coatcheck/base/number.h"
 #include "coatcheck/config/file.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/keyspace/weight.h"
@@ -156,8 +157,8 @@ void info_memory(struct call *call, struct text *into)
     add_with_human(into, "used_memory_scripts", 0);
     text_addf(into,
               "number_of_cached_scripts:0\r\nnumber_of_functions:0\r\nnumber_of_libraries:0\r\n");
-    add_with_human(into, "maxmemory", 0);
-    text_addf(into, "maxmemory_policy:noeviction\r\n");
+    add_with_human(into, "maxmemory", (size_t)memory_limit());
+    text_addf(into, "maxmemory_policy:%s\r\n", maxmemory_policy_words[memory_policy()].word);
     add_allocator(into, &report);
     text_addf(into, "mem_not_counted_for_evict:0\r\nmem_replication_backlog:0\r\n"
                     "mem_total_replication_buffers:0\r\nmem_clients_slaves:0\r\n");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "coatcheck/base/mem.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pulse.h"
 #include "coatcheck/engine/stats.h"
@@ -17,7 +18,7 @@
 static const char told[] = " total_connections_received rejected_connections connected_clients "
                            "total_net_input_bytes total_net_output_bytes total_reads_processed "
                            "total_writes_processed keyspace_hits keyspace_misses expired_keys "
-                           "clients_in_timeout_table ";
+                           "clients_in_timeout_table evicted_keys evicted_clients ";
 
 static void add_count(struct text *into, const char *name, int64_t count)
 {
@@ -58,8 +59,10 @@ void info_stats(struct call *call, struct text *into)
     text_addf(into, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n");
     add_count(into, "expired_keys", METRIC_SUM(keyspace, expired_keys));
     add_count(into, "expire_cycle_cpu_milliseconds", METRIC_SUM(keyspace, sweep_us) / 1000);
-    text_addf(into, "evicted_keys:0\r\nevicted_clients:0\r\ntotal_eviction_exceeded_time:0\r\n"
-                    "current_eviction_exceeded_time:0\r\n");
+    add_count(into, "evicted_keys", METRIC_SUM(evict, evicted_keys));
+    add_count(into, "evicted_clients", METRIC_SUM(memory, evicted_clients));
+    add_count(into, "total_eviction_exceeded_time", memory_exceeded_total_ms());
+    add_count(into, "current_eviction_exceeded_time", memory_exceeded_ms());
     add_count(into, "keyspace_hits", METRIC_SUM(keyspace, keyspace_hits));
     add_count(into, "keyspace_misses", METRIC_SUM(keyspace, keyspace_misses));
     text_addf(into, "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n");

@@ -1,5 +1,6 @@
 /* object: how a value is kept. */
 #include "coatcheck/commands/table.h"
+#include "coatcheck/engine/memory.h"
 
 /* redis-server shares these numbers among all keys and tells so with the greatest count. */
 #define SHARED_BELOW 10000
@@ -33,12 +34,23 @@ static void cmd_refcount(struct call *call)
 
 static void cmd_idletime(struct call *call)
 {
-    if (look(call)) reply_int(call->reply, key_idle_seconds(&call->keys[0]));
+    if (!look(call)) return;
+    if (memory_counts_uses()) {
+        reply_errorf(call->reply, "ERR An LFU maxmemory policy is selected, idle time not tracked. "
+                                  "Please note that when switching between policies at runtime LRU and LFU data "
+                                  "will take some time to adjust.");
+        return;
+    }
+    reply_int(call->reply, key_idle_seconds(&call->keys[0]));
 }
 
 static void cmd_freq(struct call *call)
 {
     if (!look(call)) return;
+    if (memory_counts_uses()) {
+        reply_int(call->reply, key_frequency(&call->keys[0]));
+        return;
+    }
     reply_errorf(call->reply, "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
                               "Please note that when switching between policies at runtime LRU and LFU data "
                               "will take some time to adjust.");

@@ -39,6 +39,16 @@ static bool read_size(struct bytes given, int64_t *number)
            (given.len == 0 || given.at[0] > '9');
 }
 
+/* "50%": 0 … 100, kept below zero. */
+static bool read_percent(struct bytes given, int64_t *number)
+{
+    if (given.len < 2 || given.at[given.len - 1] != '%') return false;
+    if (!number_read_int(bytes_of(given.at, given.len - 1), number)) return false;
+    if (*number < 0 || *number > 100) return false;
+    *number = -*number;
+    return true;
+}
+
 /* Digits and no more, so many that no number holds them: a size, though out of every bound. */
 static bool is_endless(struct bytes given)
 {
@@ -61,6 +71,7 @@ bool value_read(const struct option_row *row, struct bytes given, int64_t *numbe
         text_addf(why, "argument couldn't be parsed into an integer");
         return false;
     case OPTION_SIZE:
+        if (row->flags & OPTION_PERCENT && read_percent(given, number)) return true;
         if (read_size(given, number)) return within_bounds(row, *number, why);
         if (is_endless(given)) return within_bounds(row, -1, why);
         text_addf(why, "argument must be a memory value");
@@ -138,6 +149,10 @@ void value_print_number(const struct option_row *row, int64_t number, struct tex
         must(false); /* only numbers of the list are ever stored */
         return;
     default:
+        if (row->flags & OPTION_PERCENT && number < 0) {
+            text_addf(into, "%lld%%", (long long)-number);
+            return;
+        }
         text_add_int(into, number);
         return;
     }

@@ -2,10 +2,12 @@
  * before, of every command. */
 #include "coatcheck/daemon/gates.h"
 
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 
 const struct gate all_gates[] = {
     {"auth", gate_auth},
+    {"memory", gate_memory},
     {"monitor", gate_monitor},
     {"pause", gate_pause},
     {NULL, NULL},

@@ -20,6 +20,7 @@
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/pidfile.h"
 #include "coatcheck/daemon/server.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/secret.h"
 #include "coatcheck/engine/slowlog.h"
@@ -188,7 +189,10 @@ static bool keyspace_setup(struct text *why)
 {
     parts.keyspace = keyspace_new(&(struct keyspace_rules){
         .databases = (unsigned)option_int(&engine_options.databases), .one_thread = parts.worker_count == 1});
-    if (parts.keyspace) return true;
+    if (parts.keyspace) {
+        memory_setup(parts.keyspace, parts.worker_count);
+        return true;
+    }
     text_addf(why, "no memory for the tables of keys");
     return false;
 }

@@ -16,6 +16,7 @@
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/signals.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/session.h"
@@ -43,6 +44,8 @@ void server_declare(void)
     stats_declare();
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);
+    observe_add(&evict_metric_set);
+    observe_add(&memory_metric_set);
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);
 }

@@ -8,6 +8,7 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
@@ -235,7 +236,8 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
         count_rejection(call, errors_before);
         return DISPATCHED;
     }
-    if (unlikely(needs_gates(call->session))) {
+    if (unlikely(needs_gates(call->session)) ||
+        unlikely((call->command->row->flags & COMMAND_DENYOOM) && memory_asks())) {
         enum gate_answer answer = gates_ask(call);
 
         if (answer == GATE_WAIT) return DISPATCH_WAITS;

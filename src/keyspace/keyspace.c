@@ -3,6 +3,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
 #include "await_internal.h"
+#include "evict_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 
@@ -85,6 +86,7 @@ void keyspace_free(struct keyspace **keyspace)
 
     *keyspace = NULL;
     if (!dead) return;
+    evict_forget(dead);
     for (unsigned db = 0; db < dead->rules.databases; db++) {
         keyspace_flush_entered(dead, db);
         if (db > 0) mem_free(atomic_load_explicit(&dead->tables[db], memory_order_acquire));

@@ -21,6 +21,13 @@ struct shard {
     uint32_t growing_db; /* the last that asked for a larger array */
     uint32_t sweep_at;   /* the group where the sweep goes on in a table that it could not finish … */
     bool sweep_in_old;   /* … or in the old array of that table */
+
+    /* evict.c */
+    uint16_t evict_db;                /* whose keys its hands are at */
+    uint32_t hand, quick_hand;        /* positions, as place_position() */
+    uint32_t came;                    /* keys since it was made; others read it */
+    uint32_t ghost_count;
+    uint16_t *ghost;                  /* what was evicted a while ago: evict_internal.h; or NULL */
 } __attribute__((aligned(128)));
 
 _Static_assert(sizeof(struct table) == 56, "lock, index and table share a cache line");

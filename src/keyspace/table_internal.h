@@ -28,6 +28,7 @@ struct array_foot {
     uint32_t count;     /* of groups */
     uint32_t done;      /* groups whose entries are freed already, of a flushed array */
     uint32_t seed;      /* under which it was filled */
+    uint32_t newcomers; /* slots on probation, for eviction */
 };
 
 struct table {

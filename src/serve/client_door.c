@@ -6,6 +6,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pause.h"
@@ -203,7 +204,7 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_keyspace_us;
+    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
@@ -211,6 +212,8 @@ static int64_t door_housekeep(struct worker *worker)
     if (for_waiters_us < for_sessions_us) for_sessions_us = for_waiters_us;
     close_idle(worker, post, now_us);
     if (worker_index(worker) == 0) pulse_beat(now_us);
+    for_memory_us = memory_look_after(worker_index(worker), now_us);
+    if (for_memory_us < for_sessions_us) for_sessions_us = for_memory_us;
     for_keyspace_us = keyspace_slice(worker, post, now_us);
     return for_sessions_us < for_keyspace_us ? for_sessions_us : for_keyspace_us;
 }

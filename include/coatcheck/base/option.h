@@ -32,6 +32,7 @@ enum option_flags {
     OPTION_SECRET = 2,        /* never printed in a log */
     OPTION_REPEATS = 4,       /* several lines in a file add up (TEXT: joined by a newline) */
     OPTION_PROTECTED = 8,     /* CONFIG SET only when enable-protected-configs allows it */
+    OPTION_PERCENT = 32,      /* SIZE: "50%" is taken too, and kept as -50 */
     OPTION_LIST = 16          /* takes several words a line (TEXT: joined by a blank); REPEATS does so too */
 };
 

@@ -6,6 +6,9 @@
 
 extern const struct option_word debug_command_words[];
 
+/* enum evict_policy, in Redis's words. */
+extern const struct option_word maxmemory_policy_words[];
+
 enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
 
 #define ENGINE_OPTIONS(BOOL, INT, SIZE, WORD, TEXT)                                                \
@@ -30,6 +33,18 @@ enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
          "keep a histogram of each command's time for INFO latencystats and LATENCY HISTOGRAM")    \
     TEXT(latency_tracking_info_percentiles, "latency-tracking-info-percentiles", "50 99 99.9",     \
          OPTION_LIVE | OPTION_LIST, "percentiles of each command's time that INFO latencystats tells") \
+    SIZE(maxmemory, "maxmemory", 0, 0, INT64_MAX, OPTION_LIVE | OPTION_PERCENT,                    \
+         "bytes that the process may hold, or a percentage of the machine's memory (50%); 0 is no limit") \
+    WORD(maxmemory_policy, "maxmemory-policy", 0, maxmemory_policy_words, OPTION_LIVE,             \
+         "which keys are dropped at the limit: allkeys-lru and allkeys-lfu keep what is used, volatile-… drop " \
+         "keys with a deadline only, noeviction refuses commands instead")                         \
+    INT(maxmemory_samples, "maxmemory-samples", 5, 1, 64, OPTION_LIVE,                             \
+        "shards that volatile-ttl compares; the other policies do not sample")                     \
+    INT(maxmemory_eviction_tenacity, "maxmemory-eviction-tenacity", 10, 0, 100, OPTION_LIVE,       \
+        "how long a command may wait for its room: 10 is 20 microseconds at first, 100 is as long as it takes") \
+    SIZE(maxmemory_clients, "maxmemory-clients", 0, 0, INT64_MAX, OPTION_LIVE | OPTION_PERCENT,    \
+         "bytes that all clients together may hold, or a percentage of maxmemory; those with most are closed; " \
+         "0 is no limit")                                                                          \
     INT(hz, "hz", 10, 1, 500, OPTION_LIVE, "times a second that a worker looks after its chores")  \
     INT(active_expire_effort, "active-expire-effort", 1, 1, 10, OPTION_LIVE,                       \
         "how much of a core the sweep of expired keys may take when it is behind: 1 is a quarter")

@@ -19,6 +19,7 @@
     ROW(ERR_TOO_LONG, "ERR",                                                                       \
         "string exceeds maximum allowed size (proto-max-bulk-len)")                                \
     ROW(ERR_NO_MEMORY, "OOM", "command not run: the allocator has no memory for it")               \
+    ROW(ERR_OVER_LIMIT, "OOM", "command not allowed when used memory > 'maxmemory'.")              \
     ROW(ERR_NO_AUTH, "NOAUTH", "Authentication required.")                                         \
     ROW(ERR_WRONGPASS, "WRONGPASS",                                                                \
         "invalid username-password pair or user is disabled.")                                     \

@@ -1,0 +1,288 @@
+#include "coatcheck/engine/memory.h"
+
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/observe/footprint.h"
+#include "memory_internal.h"
+
+METRIC_DEFINE(memory, MEMORY_METRICS)
+
+_Atomic bool memory_is_bounded;
+_Thread_local int64_t memory_allowance = INT64_MIN;
+
+/* What a worker may allocate before it looks again: half of its part of what is left, within these. */
+#define ALLOWANCE_LEAST 4096
+#define ALLOWANCE_MOST (1 << 20)
+
+/* How far below the limit an eviction goes, so that not each command has to evict. */
+#define SLACK_MOST (512 * 1024)
+
+/* A command waits so long for its room; longer only when memory has run away by more than what may be: by a 64th
+ * of the limit, by a 16th. */
+#define INLINE_US 20
+#define INLINE_LATE_US 200
+#define INLINE_LAST_US 2000
+
+#define SLICE_US 50
+
+/* Whoever is behind takes the next slice so soon: a quarter of a core. */
+#define SLICE_PAUSE_US 1000
+#define SLICE_FAR_US 250
+
+static struct {
+    struct keyspace *keyspace;
+    unsigned workers;
+    _Atomic int64_t limit;  /* maxmemory in bytes; 0: none */
+    _Atomic int64_t target; /* what may be held, so that the process stays below the limit */
+    _Atomic int policy, samples, tenacity;
+    _Atomic size_t mean_key;
+
+    _Atomic int64_t exceeded_since_us; /* 0: it is not */
+    _Atomic int64_t exceeded_total_us;
+
+    int64_t looked_at_us; /* of worker 0 */
+} the;
+
+int64_t memory_limit(void)
+{
+    return atomic_load_explicit(&the.limit, memory_order_relaxed);
+}
+
+enum evict_policy memory_policy(void)
+{
+    return (enum evict_policy)atomic_load_explicit(&the.policy, memory_order_relaxed);
+}
+
+bool memory_counts_uses(void)
+{
+    return memory_policy() == EVICT_ALL_LFU || memory_policy() == EVICT_VOLATILE_LFU;
+}
+
+/* --- what is held, against what may be --- */
+
+static void note_exceeded(bool exceeded)
+{
+    int64_t since = atomic_load_explicit(&the.exceeded_since_us, memory_order_relaxed), now_us;
+
+    if (exceeded == (since != 0)) return;
+    now_us = clock_steady_us();
+    atomic_store_explicit(&the.exceeded_since_us, exceeded ? now_us : 0, memory_order_relaxed);
+    if (!exceeded) atomic_fetch_add_explicit(&the.exceeded_total_us, now_us - since, memory_order_relaxed);
+}
+
+int64_t memory_exceeded_ms(void)
+{
+    int64_t since = atomic_load_explicit(&the.exceeded_since_us, memory_order_relaxed);
+
+    return since ? (clock_steady_us() - since) / 1000 : 0;
+}
+
+int64_t memory_exceeded_total_ms(void)
+{
+    return atomic_load_explicit(&the.exceeded_total_us, memory_order_relaxed) / 1000 + memory_exceeded_ms();
+}
+
+/* Bytes above the target; below zero: so many are left. */
+static int64_t memory_over(void)
+{
+    return (int64_t)held_all() - atomic_load_explicit(&the.target, memory_order_relaxed);
+}
+
+static void allow(int64_t left)
+{
+    int64_t part = left / (2 * (int64_t)the.workers);
+
+    if (part < ALLOWANCE_LEAST) part = ALLOWANCE_LEAST;
+    if (part > ALLOWANCE_MOST) part = ALLOWANCE_MOST;
+    memory_allowance = held_own() + part;
+}
+
+static enum evict_end evict(int64_t over, int64_t budget_us)
+{
+    int64_t slack = memory_limit() / 256;
+    struct evict_rules rules = {
+        .policy = memory_policy(),
+        .samples = (unsigned)atomic_load_explicit(&the.samples, memory_order_relaxed),
+        .mean_key = atomic_load_explicit(&the.mean_key, memory_order_relaxed),
+    };
+    uint64_t began = clock_ticks();
+    enum evict_end end;
+
+    if (slack > SLACK_MOST) slack = SLACK_MOST;
+    end = evict_some(the.keyspace, &rules, (size_t)(over + slack),
+                     budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
+    METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
+    return end;
+}
+
+static int64_t inline_budget_us(int64_t over)
+{
+    int64_t limit = memory_limit(), budget_us = INLINE_US;
+    int64_t tenacity = atomic_load_explicit(&the.tenacity, memory_order_relaxed);
+
+    if (tenacity >= 100) return INT64_MAX;
+    if (over > limit / 64) budget_us = INLINE_LATE_US;
+    if (over > limit / 16) budget_us = INLINE_LAST_US;
+    return 1 + budget_us * tenacity / 10;
+}
+
+/* Room for the next command. False: there is none, and nothing can be evicted for it. */
+static bool make_room(void)
+{
+    int64_t over = memory_over();
+    enum evict_end end;
+
+    if (over <= 0) {
+        note_exceeded(false);
+        allow(-over);
+        return true;
+    }
+    note_exceeded(true);
+    if (memory_policy() == EVICT_NONE) {
+        memory_allowance = INT64_MIN;
+        return false;
+    }
+    end = evict(over, inline_budget_us(over));
+    if (end == EVICT_EMPTY) {
+        memory_allowance = INT64_MIN;
+        return false;
+    }
+    if (end == EVICT_ENOUGH) {
+        note_exceeded(false);
+        allow(-memory_over());
+    } else {
+        memory_allowance = INT64_MIN; /* the next command goes on with it */
+    }
+    return true;
+}
+
+enum gate_answer gate_memory(struct call *call)
+{
+    if (!(call->command->row->flags & COMMAND_DENYOOM) || !memory_asks() || make_room()) return GATE_PASS;
+    METRIC_ADD(memory, oom_refusals, 1);
+    reply_error(call->reply, ERR_OVER_LIMIT);
+    return GATE_REFUSED;
+}
+
+/* --- slices --- */
+
+/* The process may take 5 % and 24 MB more than maxmemory: for what the allocator holds besides blocks, and for
+ * itself. When it takes more of that than there is, less may be held in blocks. */
+#define PERCENT_BESIDES 5
+#define BYTES_BESIDES (24 << 20)
+
+static void aim(const struct footprint *footprint)
+{
+    int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)footprint->rss;
+    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 100 + (2 << 20);
+    int64_t target = limit - (rss - held - besides + margin);
+
+    if (target > limit || memory_policy() == EVICT_NONE) target = limit;
+    if (target < limit / 2) target = limit / 2;
+    atomic_store_explicit(&the.target, target, memory_order_relaxed);
+}
+
+/* What a key takes on average, of all that is held for keys. */
+static void weigh_keys(const struct footprint *footprint)
+{
+    uint64_t keys = 0;
+    size_t held = held_all();
+
+    for (unsigned db = 0; db < keyspace_databases(the.keyspace); db++) keys += keyspace_count(the.keyspace, db);
+    held = held > footprint->at_start ? held - footprint->at_start : 0;
+    atomic_store_explicit(&the.mean_key, keys > 0 ? held / keys : 0, memory_order_relaxed);
+}
+
+/* The allocator's own figures take long to add up: ten times a second, by one worker. */
+static void look(int64_t now_us)
+{
+    struct footprint footprint;
+
+    if (now_us - the.looked_at_us < FOOTPRINT_FRESH_US) return;
+    the.looked_at_us = now_us;
+    footprint_read(&footprint);
+    held_level(footprint.now.allocated);
+    aim(&footprint);
+    weigh_keys(&footprint);
+    evict_judge(the.keyspace);
+}
+
+int64_t memory_look_after(unsigned worker, int64_t now_us)
+{
+    int64_t over, wait_us;
+
+    if (memory_clients_limit() > 0) memory_clients_look_after(worker, now_us);
+    if (likely(!atomic_load_explicit(&memory_is_bounded, memory_order_relaxed))) return INT64_MAX;
+    if (worker == 0) look(now_us);
+    wait_us = worker == 0 ? FOOTPRINT_FRESH_US : INT64_MAX;
+    if (likely(!memory_asks())) return wait_us;
+    over = memory_over();
+    if (over <= 0) {
+        note_exceeded(false);
+        allow(-over);
+        return wait_us;
+    }
+    if (memory_policy() == EVICT_NONE) return wait_us;
+    METRIC_ADD(memory, evict_slices, 1);
+    if (evict(over, over > memory_limit() / 64 ? SLICE_FAR_US : SLICE_US) == EVICT_BUSY) return SLICE_PAUSE_US;
+    return wait_us;
+}
+
+/* --- options --- */
+
+static void read_options(void)
+{
+    int64_t limit = option_int(&engine_options.maxmemory);
+    int policy = (int)option_int(&engine_options.maxmemory_policy);
+    bool remembers = limit != 0 && policy != EVICT_NONE && policy != EVICT_ALL_RANDOM &&
+                     policy != EVICT_VOLATILE_RANDOM && policy != EVICT_VOLATILE_TTL;
+
+    /* Below zero: percents of the machine. */
+    if (limit < 0) limit = (int64_t)(mem_machine() / 100) * -limit;
+    atomic_store(&the.policy, policy);
+    atomic_store(&the.samples, (int)option_int(&engine_options.maxmemory_samples));
+    atomic_store(&the.tenacity, (int)option_int(&engine_options.maxmemory_eviction_tenacity));
+    atomic_store(&the.limit, limit);
+    atomic_store(&the.target, limit);
+    evict_remember(the.keyspace, remembers);
+    atomic_store(&memory_is_bounded, limit > 0);
+    note_exceeded(false);
+}
+
+int64_t memory_clients_limit(void)
+{
+    int64_t limit = option_int(&engine_options.maxmemory_clients);
+
+    return limit >= 0 ? limit : memory_limit() / 100 * -limit;
+}
+
+/* Those of the sessions that were below the old limit look again. */
+static void forget_allowance(struct bytes text)
+{
+    (void)text;
+    memory_allowance = INT64_MIN;
+}
+
+static void options_changed(void)
+{
+    struct footprint footprint;
+
+    read_options();
+    footprint_read(&footprint);
+    held_level(footprint.now.allocated);
+    weigh_keys(&footprint);
+    memory_allowance = INT64_MIN;
+    sessions_post_all(forget_allowance, BYTES(""));
+}
+
+void memory_setup(struct keyspace *keyspace, unsigned workers)
+{
+    the.keyspace = keyspace;
+    the.workers = workers;
+    engine_option_hooks.maxmemory.changed = options_changed;
+    engine_option_hooks.maxmemory_policy.changed = options_changed;
+    engine_option_hooks.maxmemory_samples.changed = options_changed;
+    engine_option_hooks.maxmemory_eviction_tenacity.changed = options_changed;
+    read_options();
+}

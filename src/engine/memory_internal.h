@@ -1,0 +1,10 @@
+/* memory_internal: what the files of memory share. */
+#ifndef COATCHECK_MEMORY_INTERNAL_H
+#define COATCHECK_MEMORY_INTERNAL_H
+
+#include <stdint.h>
+
+/* Closes clients, those that hold most first, while all of them together hold more than maxmemory-clients. */
+void memory_clients_look_after(unsigned worker, int64_t now_us);
+
+#endif
