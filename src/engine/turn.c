@@ -353,8 +353,9 @@ static void read_feed(struct turn *turn, struct feed *feed)
             }
             continue;
         }
-        /* Empty lines and empty arrays before what is not there yet are done with. */
-        feed->used = request->words_to_come > 0 ? offset : offset + request->at;
+        /* Empty lines and empty arrays before what is not there yet are done with. What is broken is found
+         * again by a session that first has to wait. */
+        feed->used = request->words_to_come > 0 || state == REQUEST_BROKEN ? offset : offset + request->at;
         if (state == REQUEST_MORE && keep_half(feed, request, offset)) return;
         if (state != REQUEST_BROKEN) request->error = "Protocol error: no memory for the request";
         break_off(turn, feed, request);
