@@ -12,6 +12,7 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/structs/glob.h"
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 
 struct debug_row {
@@ -82,6 +83,19 @@ static size_t serialized_text(size_t len)
     return len + (len < 64 ? 1 : len < 16384 ? 2 : len <= UINT32_MAX ? 5 : 9);
 }
 
+static size_t serialized_list(const struct list *list)
+{
+    size_t len = serialized_text(list_count(list)) - list_count(list);
+    struct list_walk walk;
+
+    for (list_walk_from(&walk, list, 0, false); list_walk_next(&walk);) {
+        char scratch[NUMBER_MAX_TEXT];
+
+        len += serialized_text(list_walk_text(&walk, scratch).len);
+    }
+    return len;
+}
+
 /* Each member's text and the eight bytes of its score. */
 static size_t serialized_zset(const struct zset *zset)
 {
@@ -96,6 +110,7 @@ static size_t serialized_zset(const struct zset *zset)
 /* As many bytes as the value would take in an RDB file without compression. */
 static size_t serialized_length(const struct entry *entry)
 {
+    if (entry_type(entry) == VALUE_LIST) return serialized_list(entry_container(entry));
     if (entry_type(entry) == VALUE_ZSET) return serialized_zset(entry_container(entry));
     if (entry_type(entry) != VALUE_STRING) return 0;
     if (entry_form(entry) == ENTRY_INT) {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <xxhash.h>
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 
 struct digest {
@@ -25,6 +26,20 @@ static struct digest digest_of_bytes(struct bytes value, uint64_t salt)
     return (struct digest){.high = wide.high64,
                            .middle = wide.low64,
                            .low = (uint32_t)XXH3_64bits_withSeed(value.at, value.len, ~salt)};
+}
+
+/* Elements in their order, each salted with what came before it. */
+static struct digest digest_of_list(const struct list *list, uint64_t salt)
+{
+    struct digest sum = digest_of_bytes(bytes_of("", 0), salt);
+    struct list_walk walk;
+
+    for (list_walk_from(&walk, list, 0, false); list_walk_next(&walk);) {
+        char scratch[NUMBER_MAX_TEXT];
+
+        sum = digest_of_bytes(list_walk_text(&walk, scratch), sum.high ^ sum.middle);
+    }
+    return sum;
 }
 
 /* Members in their order, each salted with its score and with what came before it. */
@@ -52,6 +67,8 @@ static struct digest digest_of(const struct entry *entry, uint64_t seed)
     switch (entry_type(entry)) {
     case VALUE_STRING:
         return digest_of_bytes(entry_string(entry, scratch), salt);
+    case VALUE_LIST:
+        return digest_of_list(entry_container(entry), salt);
     case VALUE_ZSET:
         return digest_of_zset(entry_container(entry), salt);
     default:

@@ -193,7 +193,7 @@ static const struct foreign_row rows[] = {
     HARMLESS("list-compress-depth", NULL, NOT_TUNED)
     HARMLESS("list-max-listpack-size", NULL, NOT_TUNED)
     HARMLESS("list-max-ziplist-entries", NULL, NOT_TUNED)
-    HARMLESS("list-max-ziplist-size", NULL, NOT_TUNED)
+    HARMLESS("list-max-ziplist-size", NULL, "it is called list-max-listpack-size now")
     HARMLESS("list-max-ziplist-value", NULL, NOT_TUNED)
     HARMLESS("set-max-intset-entries", NULL, NOT_TUNED)
     HARMLESS("set-max-listpack-entries", NULL, NOT_TUNED)

@@ -33,6 +33,7 @@
 #include "coatcheck/observe/footprint.h"
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/values/hash.h"
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 #include "coatcheck/wire/request.h"
 #include "server_internal.h"
@@ -181,6 +182,7 @@ static bool values_setup(struct text *why)
 {
     (void)why;
     hash_kind_setup();
+    list_setup();
     zset_setup();
     return true;
 }

@@ -25,6 +25,7 @@
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/values/hash.h"
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 #include "coatcheck/version.h"
 #include "server_internal.h"
@@ -40,6 +41,7 @@ void server_declare(void)
     config_add(&net_option_set);
     config_add(&engine_option_set);
     config_add(&hash_option_set);
+    config_add(&list_option_set);
     config_add(&zset_option_set);
     stats_declare();
     observe_add(&net_metric_set);

@@ -77,15 +77,13 @@ static void waiter_free(struct waiter *waiter)
     mem_free(waiter);
 }
 
-static void *waiter_wanted(struct waiter *waiter)
-{
-    return &waiter->places[waiter->place_room];
-}
-
 /* Out of all lines. Nobody else knows of it afterwards but who has claimed it. */
 static void waiter_step_out(struct waiter *waiter)
 {
     alarm_drop(waiter);
+    if (waiter->place_count > 0 && waiter->kind->reaches) {
+        atomic_fetch_sub_explicit(&blocking_reaching, 1, memory_order_relaxed);
+    }
     for (uint32_t i = 0; i < waiter->place_count; i++) {
         struct shard *shard = waiter->places[i].line->shard;
 
@@ -231,7 +229,8 @@ void call_block(struct call *call, const struct wait_kind *kind, unsigned keys, 
         return;
     }
     waiter->kind = kind;
-    memcpy(waiter_wanted(waiter), wanted, wanted_size);
+    memcpy((void *)waiter_wanted(waiter), wanted, wanted_size);
+    if (kind->reaches) atomic_fetch_add_explicit(&blocking_reaching, 1, memory_order_relaxed);
     call->session->waiter = waiter;
     session_set(call->session, SESSION_BLOCKED);
     atomic_store_explicit(&call->session->wait, WAIT_OPEN, memory_order_release);
@@ -320,6 +319,7 @@ static void line_serve(struct wait_line *line)
 
         next = link->next;
         if (place->waiter->kind->type != entry_type(spot.entry)) continue;
+        if (place->waiter->kind->reaches && !reach_has(place->waiter, &key)) continue;
         /* One that cannot be claimed any more is not met again either, until its owner fetches it.
          */
         place_take_out(place);

@@ -58,6 +58,9 @@ struct wait_line {
 struct wait_line *line_of(const struct key *key); /* NULL: nobody waits for it */
 void line_key(const struct wait_line *line, struct key *key);
 
+/* The next line after this one (NULL: the first) of a key of this name, in any database. */
+struct wait_line *line_named(const struct key *key, const struct wait_line *after);
+
 /* At the end of the key's line, which is made when there is none. A waiter that stands there
  * already does not stand there twice: *joined is false then. False: no memory. */
 bool place_join(struct wait_place *place, struct waiter *waiter, const struct key *key,
@@ -68,6 +71,16 @@ void place_release(struct wait_place *place);
 /* Lines of the two databases. */
 void lines_each_of(struct shard *shard, unsigned a, unsigned b,
                    void (*see)(struct wait_line *line));
+
+static inline const void *waiter_wanted(const struct waiter *waiter)
+{
+    return &waiter->places[waiter->place_room];
+}
+
+/* ---- reach: blocking_reach.c ---- */
+
+/* May this thread put something to the other key of the waiter, who waits for this one? */
+bool reach_has(const struct waiter *waiter, const struct key *key);
 
 /* ---- alarms: blocking_alarm.c; of this thread's worker ---- */
 

@@ -68,6 +68,19 @@ struct wait_line *line_of(const struct key *key)
     return line;
 }
 
+struct wait_line *line_named(const struct key *key, const struct wait_line *after)
+{
+    struct waits *waits = waits_of(key->shard);
+    struct wait_line *line;
+
+    if (!waits) return NULL;
+    line = after ? after->next : *bucket_of(waits, key->hash);
+    while (line && !(line->hash == key->hash && bytes_equal(bytes_of(line->name, line->name_len), key->name))) {
+        line = line->next;
+    }
+    return line;
+}
+
 void line_key(const struct wait_line *line, struct key *key)
 {
     *key = (struct key){.name = bytes_of(line->name, line->name_len),

@@ -167,21 +167,39 @@ static inline bool hand_out(void)
     return unlikely(blocking_came != NULL) && blocking_serve();
 }
 
+/* Where what it brings may be moved on to other keys, their shards are entered too. */
+static inline bool reaches_further(struct call *call)
+{
+    return unlikely(atomic_load_explicit(&blocking_reaching, memory_order_relaxed) > 0) &&
+           call->command->row->flags & COMMAND_WRITE &&
+           blocking_reach(call->keyspace, call->keys, call->key_count);
+}
+
 static inline void run_inside(struct call *call)
 {
     const struct command_row *row = call->command->row;
-    bool served = false;
+    bool served = false, further;
 
     if (likely(call->key_count == 1)) {
         shard_enter(call->keys[0].shard);
+        further = reaches_further(call);
         row->run(call);
         served = hand_out();
-        shard_leave(call->keys[0].shard);
+        if (likely(!further)) {
+            shard_leave(call->keys[0].shard);
+        } else {
+            blocking_leave_reach(call->keyspace);
+        }
     } else if (call->key_count > 1) {
         shards_enter(call->keys, call->key_count);
+        further = reaches_further(call);
         row->run(call);
         served = hand_out();
-        shards_leave(call->keys, call->key_count);
+        if (likely(!further)) {
+            shards_leave(call->keys, call->key_count);
+        } else {
+            blocking_leave_reach(call->keyspace);
+        }
     } else if (row->flags & COMMAND_EVERY_SHARD) {
         keyspace_enter_all(call->keyspace);
         row->run(call);

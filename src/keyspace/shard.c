@@ -264,6 +264,11 @@ void keyspace_enter_all(struct keyspace *keyspace)
     all_mine = keyspace;
 }
 
+bool keyspace_has_entered_all(void)
+{
+    return all_mine != NULL;
+}
+
 void keyspace_leave_all(struct keyspace *keyspace)
 {
     struct shard_set grows = {0};

@@ -90,27 +90,59 @@ static enum status small_put(struct list *list, unsigned at, const struct elemen
     return status;
 }
 
-enum status list_push(struct list *list, enum list_end end, struct bytes text)
+static enum status push(struct list *list, enum list_end end, const struct element *element,
+                        const struct node_limit *limit)
 {
-    struct node_limit limit = node_limit();
-    struct element element;
     enum status status;
     uintptr_t node;
 
-    element_init(&element, text, &limit);
     if (!list_is_large(list)) {
-        status = small_put(list, end == LIST_LEFT ? 0 : (unsigned)list_count(list), &element, &limit);
+        status = small_put(list, end == LIST_LEFT ? 0 : (unsigned)list_count(list), element, limit);
         if (likely(status != TOO_BIG)) return status;
         if (become_large(list) != OK) return NO_MEMORY;
     }
     if (unlikely(!list_large_of(list)->head)) {
-        node = node_of(&element);
+        node = node_of(element);
         if (node) large_give(list_large_of(list), end, node);
         settle(list);
         return node ? OK : NO_MEMORY;
     }
-    status = large_push(list_large_of(list), end, &element, &limit);
+    status = large_push(list_large_of(list), end, element, limit);
     settle(list);
+    return status;
+}
+
+enum status list_push(struct list *list, enum list_end end, struct bytes text)
+{
+    struct node_limit limit = node_limit();
+    struct element element;
+
+    element_init(&element, text, &limit);
+    return push(list, end, &element, &limit);
+}
+
+enum status list_push_walked(struct list *list, enum list_end end, const struct list_walk *walk)
+{
+    struct node_limit limit = node_limit();
+    struct element element;
+    char scratch[NUMBER_MAX_TEXT], few[256], *copy = NULL;
+    struct bytes text = list_walk_text(walk, scratch);
+    enum status status;
+
+    if (walk->blob) {
+        element = (struct element){.text = text, .blob = walk->blob, .alone = true};
+        return push(list, end, &element, &limit);
+    }
+    /* In the list itself the text would move away under it. */
+    if (walk->list == list) {
+        copy = text.len <= sizeof few ? few : mem_alloc(text.len);
+        if (!copy) return NO_MEMORY;
+        memcpy(copy, text.at, text.len);
+        text.at = copy;
+    }
+    element_init(&element, text, &limit);
+    status = push(list, end, &element, &limit);
+    if (copy != few) mem_free(copy);
     return status;
 }
 
@@ -267,6 +299,30 @@ bool list_walk_leave(struct list_walk *walk)
 bool list_walk_is(const struct list_walk *walk, const struct list_needle *needle)
 {
     return node_element_equals(walk->place.node, &walk->pack, needle);
+}
+
+bool list_walk_to(struct list_walk *walk, const struct list_needle *needle)
+{
+    while (list_walk_next(walk)) {
+        if (list_walk_is(walk, needle)) return true;
+        /* Through a block without looking at the walk's own state at each step. */
+        if (!walk->blob && !walk->backwards && needle->may_be_packed && walk->left > 0) {
+            const struct packed *block = node_block(walk->place.node);
+            unsigned count = packed_count(block), from = count - walk->left, at = from;
+            bool found;
+
+            packwalk_forth(&walk->pack);
+            found = packed_find(block, &needle->item, 1, &walk->pack, &at);
+            if (found) {
+                walk->at += at - from + 1;
+                walk->left = count - at - 1;
+                return true;
+            }
+            walk->at += count - from;
+            walk->left = 0;
+        }
+    }
+    return false;
 }
 
 /* --- as a kind --- */

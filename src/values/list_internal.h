@@ -79,7 +79,8 @@ struct node_limit node_limit(void);
 struct element {
     struct packitem item;
     struct bytes text;
-    bool alone; /* it goes into no block with others */
+    struct blob *blob; /* set: it is in this one, which is shared; else the text is copied */
+    bool alone;        /* it goes into no block with others */
 };
 void element_init(struct element *element, struct bytes text, const struct node_limit *limit);
 

@@ -47,6 +47,7 @@ struct node_limit node_limit(void)
 void element_init(struct element *element, struct bytes text, const struct node_limit *limit)
 {
     element->text = text;
+    element->blob = NULL;
     element->alone = !packitem_init(&element->item, text) || packitem_size(&element->item) + BLOCK_HEAD > limit->bytes;
 }
 
@@ -63,6 +64,10 @@ uintptr_t node_of(const struct element *element)
     struct packed *block;
     struct blob *blob;
 
+    if (element->blob) {
+        blob_hold(element->blob);
+        return (uintptr_t)element->blob | NODE_ALONE;
+    }
     if (element->alone) {
         blob = blob_new(element->text.len);
         if (!blob) return 0;

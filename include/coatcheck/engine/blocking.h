@@ -24,12 +24,15 @@ struct wait_kind {
 
     /* It has come, to `spot`: takes what was asked for out of it, into the reply, and tells the
      * change, as the command would have done. Runs on the thread of whoever brought it, with the
-     * key's shard entered and no other one that could be counted on. */
+     * key's shard entered, and that of the key that `reaches` names. */
     void (*serve)(const void *wanted, const struct key *key, struct spot *spot,
                   struct reply *reply);
 
     /* The answer when the time is over. */
     void (*give_up)(struct reply *reply);
+
+    /* NULL, or: serving puts something to another key: this one. Its name lives as long as `wanted`. */
+    void (*reaches)(const void *wanted, struct key *key);
 };
 
 /* False inside a transaction or a script: the command answers at once as if its time were over. */
@@ -64,6 +67,16 @@ extern _Thread_local struct wait_line *blocking_came;
  * are answers to be sent, after the shards are left. */
 bool blocking_serve(void);
 void blocking_send(void);
+
+/* Waits of kinds that reach other keys, of all threads. */
+extern _Atomic unsigned blocking_reaching;
+
+/* What comes to these keys may be handed on to others, by those who wait to do so (BLMOVE), and so on. The keys'
+ * shards are entered; enters those of all the others too, for which it leaves and comes back to these in the right
+ * order, as often as it must. To be called before the command runs, when blocking_reaching is not 0.
+ * False: the keys' shards are enough. True: blocking_leave_reach() takes the place of shards_leave(). */
+bool blocking_reach(struct keyspace *keyspace, const struct key *keys, unsigned count);
+void blocking_leave_reach(struct keyspace *keyspace);
 
 /* The owner: has its wait ended? Then blocking_answer() writes the answer, and it waits no more. */
 bool blocking_has_ended(const struct session *session);

@@ -52,6 +52,7 @@ enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigne
 /* While a thread has entered all, the functions here do not enter again: it may scan, draw and count. */
 void keyspace_enter_all(struct keyspace *keyspace);
 void keyspace_leave_all(struct keyspace *keyspace);
+bool keyspace_has_entered_all(void);
 
 /* Copies the name of some live key, evenly drawn as far as the table allows, to `into` (mem_alloc'ed, the
  * caller frees). NOT_FOUND: the database is empty. */

@@ -112,6 +112,12 @@ static inline struct bytes list_walk_text(const struct list_walk *walk, char scr
 
 bool list_walk_is(const struct list_walk *walk, const struct list_needle *needle);
 
+/* To the next element that equals the needle. False: there is none, and the walk is over. */
+bool list_walk_to(struct list_walk *walk, const struct list_needle *needle);
+
+/* Pushes the element of a walk, of this list or of another; one that stands alone is shared. */
+enum status list_push_walked(struct list *list, enum list_end end, const struct list_walk *walk);
+
 /* Every invariant; must() tells which one broke. For tests. */
 void list_check(const struct list *list);
 
