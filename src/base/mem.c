@@ -12,6 +12,21 @@
 #endif
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/slab.h"
+
+#if defined(COATCHECK_JEMALLOC) || !defined(COATCHECK_SANITIZED)
+/* Slabs get their memory from the kernel, so the allocator knows nothing of them. */
+static void add_slabs(struct mem_figures *figures)
+{
+    struct slab_figures slabs;
+
+    slab_read_figures(&slabs);
+    figures->allocated += slabs.used;
+    figures->active += slabs.held;
+    figures->resident += slabs.held + slabs.spare;
+    figures->retained += slabs.reserved - slabs.held - slabs.spare;
+}
+#endif
 
 /* How long a page that nobody uses is kept for the next who asks. Shorter gives memory back within
  * the second that expiry promises; zero would pay a page fault for every wave of deletes. */
@@ -33,6 +48,11 @@ static inline bool must_fail_now(void)
 {
     return unlikely(atomic_load_explicit(&fail_countdown, memory_order_relaxed) != 0) &&
            count_down();
+}
+
+bool mem_fails_now(void)
+{
+    return must_fail_now();
 }
 
 void mem_fail_after(unsigned n)
@@ -143,6 +163,7 @@ void mem_read_figures(struct mem_figures *figures)
     figures->active = figure("stats.active");
     figures->resident = figure("stats.resident");
     figures->retained = figure("stats.retained");
+    add_slabs(figures);
 }
 
 #define AS_TEXT_(x) #x
@@ -151,12 +172,25 @@ void mem_read_figures(struct mem_figures *figures)
 
 void mem_purge(void)
 {
+    slab_purge();
     mallctl("arena." AS_TEXT(MALLCTL_ARENAS_ALL) ".purge", NULL, NULL, NULL, 0);
+}
+
+static void report_slabs(void (*say)(void *context, const char *text), void *context)
+{
+    struct slab_figures slabs;
+    char line[160];
+
+    slab_read_figures(&slabs);
+    snprintf(line, sizeof line, "Slabs of entries: used: %zu, held: %zu, spare: %zu, reserved: %zu\n", slabs.used,
+             slabs.held, slabs.spare, slabs.reserved);
+    say(context, line);
 }
 
 void mem_report(void (*say)(void *context, const char *text), void *context)
 {
     malloc_stats_print(say, context, NULL);
+    report_slabs(say, context);
 }
 
 const char *mem_name(void)
@@ -219,11 +253,14 @@ void mem_read_figures(struct mem_figures *figures)
 
     figures->allocated = info.uordblks + info.hblkhd;
     figures->active = info.arena + info.hblkhd;
+    add_slabs(figures);
+    figures->resident = mem_resident();
 #endif
 }
 
 void mem_purge(void)
 {
+    slab_purge();
     malloc_trim(0);
 }
 

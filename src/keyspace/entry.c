@@ -78,9 +78,17 @@ const char *entry_encoding(const struct entry *entry)
     return entry_parts(entry).value_len <= EMBSTR_MAX ? "embstr" : "raw";
 }
 
+static size_t block_used_bytes(const struct entry *entry)
+{
+    size_t size = entry_size(entry);
+
+    if (entry_form(entry) == ENTRY_GROWN || size > SLAB_MOST) return mem_usable(entry);
+    return entry_block_size(size);
+}
+
 size_t entry_used_bytes(const struct entry *entry)
 {
-    size_t used = mem_usable(entry);
+    size_t used = block_used_bytes(entry);
 
     if (entry_form(entry) != ENTRY_FAR) return used;
     if (entry_type(entry) == VALUE_STRING) return used + mem_usable(entry_blob(entry));

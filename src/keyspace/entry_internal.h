@@ -1,13 +1,16 @@
 /* entry_internal: how the bytes of an entry are read and laid; the drawing is in entry.h.
  * A block's size follows from its entry's (entry_block_size), except for GROWN, whose slack the
- * allocator knows: so an entry may be laid anew in its block whenever the sizes agree. */
+ * allocator knows: so an entry may be laid anew in its block whenever the sizes agree. And so does
+ * where it comes from: up to SLAB_MOST from slabs; larger ones, and all that are GROWN, from mem. */
 #ifndef COATCHECK_ENTRY_INTERNAL_H
 #define COATCHECK_ENTRY_INTERNAL_H
 
 #include <endian.h>
 #include <string.h>
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/slab.h"
 #include "coatcheck/keyspace/entry.h"
 
 struct entry {
@@ -23,7 +26,7 @@ struct entry {
 #define HEAD_EPOCH 0x80u
 
 /* The least block, so that a dead one can be linked into a list (shard_internal.h). */
-#define ENTRY_MIN_BLOCK 16
+#define ENTRY_MIN_BLOCK SLAB_LEAST
 
 static inline unsigned head_form(uint8_t head)
 {
@@ -128,7 +131,7 @@ static inline size_t entry_size(const struct entry *entry)
 
 /* Four sizes to a doubling, steps of 16 below 128: what jemalloc hands out anyhow. Asking for the
  * whole block makes its slack ours with any allocator. */
-static inline size_t entry_block_size(size_t size)
+static inline size_t entry_large_block_size(size_t size)
 {
     size_t step;
 
@@ -137,17 +140,15 @@ static inline size_t entry_block_size(size_t size)
     return (size + step - 1) & ~(step - 1);
 }
 
+/* Not of GROWN. */
+static inline size_t entry_block_size(size_t size)
+{
+    return likely(size <= SLAB_MOST) ? slab_size(size) : entry_large_block_size(size);
+}
+
 static inline bool entry_has_deadline(const struct entry *entry)
 {
     return (entry->head >> HEAD_DEADLINE_SHIFT & HEAD_DEADLINE) != 0;
-}
-
-/* The largest block that is not larger than `size`. */
-static inline size_t entry_block_below(size_t size)
-{
-    size_t step = size < 128 ? 16 : (size_t)1 << (63 - __builtin_clzl(size) - 2);
-
-    return size & ~(step - 1);
 }
 
 /* Only when it has one. */
@@ -323,17 +324,34 @@ static inline uint8_t *entry_lay(struct entry *entry, const struct entry_plan *p
     return at + plan->key.len;
 }
 
+/* A block of entry_block_size(size) bytes, or, for GROWN, of at least `size`. NULL: no memory. */
+static inline struct entry *entry_block_alloc(enum entry_form form, size_t size)
+{
+    if (likely(form != ENTRY_GROWN && size <= SLAB_MOST)) return slab_alloc(size);
+    return mem_alloc(entry_large_block_size(size));
+}
+
+/* `size` as it was asked for. */
+static inline void entry_block_free(enum entry_form form, void *block, size_t size)
+{
+    if (likely(form != ENTRY_GROWN && size <= SLAB_MOST)) {
+        slab_free(block, size);
+    } else {
+        mem_free(block);
+    }
+}
+
 /* Lays the entry anew with another deadline in its own block of at least the new size. */
 size_t entry_size_with_deadline(const struct entry *entry, int64_t deadline_ms);
 void entry_change_deadline(struct entry *entry, int64_t deadline_ms);
 
-/* May an entry of this size be laid into the old one's block? */
-static inline bool entry_block_fits(const struct entry *old, size_t size)
+/* May this be laid into the old one's block? */
+static inline bool entry_block_fits(const struct entry *old, const struct entry_plan *plan)
 {
     unsigned form = head_form(old->head);
 
-    if (form == ENTRY_FAR || form == ENTRY_GROWN) return false;
-    return entry_block_size(entry_size(old)) == entry_block_size(size);
+    if (form == ENTRY_FAR || form == ENTRY_GROWN || plan->form == ENTRY_GROWN) return false;
+    return entry_block_size(entry_size(old)) == entry_block_size(entry_plan_size(plan));
 }
 
 /* The pointer of a FAR value. */

@@ -33,15 +33,23 @@ void table_ask(struct shard *shard, unsigned db, struct table *table)
     shard->growing_db = db;
 }
 
+/* The largest block that is not larger than `size`. */
+static size_t block_below(size_t size)
+{
+    size_t step = size < 128 ? 16 : (size_t)1 << (63 - __builtin_clzl(size) - 2);
+
+    return size & ~(step - 1);
+}
+
 /* Half as large again, but filling a block of the allocator: the largest that is not above. Blocks
  * come four to a doubling, so this is two sizes up, 1.33 to 1.5 times as many groups. */
 static uint32_t larger_count(uint32_t count)
 {
-    size_t most = array_bytes(count) * 3 / 2, room = entry_block_size(most);
+    size_t most = array_bytes(count) * 3 / 2, room = entry_large_block_size(most);
     uint32_t larger;
 
     if (count == UINT32_MAX) return 0;
-    if (room > most) room = entry_block_below(most);
+    if (room > most) room = block_below(most);
     larger = array_count_in(room);
     return larger > count ? larger : array_count_for(count + 1);
 }

@@ -37,6 +37,20 @@ static void note_leanness(struct shard *shard, unsigned db, struct table *table)
     }
 }
 
+/* All databases of a shard; false: the lane knows where to go on. */
+static bool compact_shard(struct keyspace *keyspace, struct lane *own, struct shard *shard,
+                          uint64_t until_ticks)
+{
+    for (; own->compact_db < keyspace->rules.databases; own->compact_db++) {
+        struct table *table = shard_table(shard, own->compact_db);
+
+        if (!table || !__atomic_load_n(&table->groups, __ATOMIC_RELAXED)) continue;
+        if (!compact_some(shard, own->compact_db, &own->compact_at, until_ticks)) return false;
+    }
+    own->compact_db = 0;
+    return true;
+}
+
 static bool visit_shard(struct keyspace *keyspace, struct shard *shard, uint64_t until_ticks)
 {
     bool arrived = true;
@@ -74,7 +88,14 @@ static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes,
     while (own->round_next < wanted && own->round_next < mine) {
         struct shard *shard = &keyspace->shards[own->round_next * lanes + lane];
 
-        if (!visit_shard(keyspace, shard, until_ticks)) return false;
+        if (own->compact_at == 0 && own->compact_db == 0 && !visit_shard(keyspace, shard, until_ticks)) {
+            return false;
+        }
+        if (unlikely(slab_wants_moves()) && !compact_shard(keyspace, own, shard, until_ticks)) {
+            return false;
+        }
+        own->compact_db = 0;
+        own->compact_at = 0;
         own->round_next++;
         if (clock_ticks() >= until_ticks) return own->round_next >= wanted;
     }
@@ -93,5 +114,6 @@ enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, un
     done = sweep_some(keyspace, lane, lanes, now + budget * 3 / 4);
     done = reclaim_some(keyspace, now + budget) && done;
     done = round_some(keyspace, lane, lanes, now + budget) && done;
+    done = slab_tidy(now + budget) && done;
     return done ? HOUSE_CLEAN : HOUSE_BEHIND;
 }

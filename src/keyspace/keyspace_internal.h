@@ -14,13 +14,36 @@ struct lane {
     unsigned sweep_next; /* the shard to go on with, counted among the lane's own */
     unsigned round_next;
     int64_t round_ms; /* when the present round of all shards began */
+    unsigned compact_db; /* where it goes on in the shard that it has not finished */
+    uint64_t compact_at;
 } __attribute__((aligned(64)));
 
-/* A container whose entry is gone; it stands in the entry's block. */
+/* What hung from a FAR entry that is gone; it stands in the entry's block. */
 struct remains {
     struct remains *next;
-    uintptr_t container; /* with the value_type in its low three bits */
+    uint64_t what; /* | size of the entry 16, 0: not from a slab | pointer 45 | value_type 3 | */
 };
+
+static inline void *remains_far(const struct remains *remains)
+{
+    return (void *)(uintptr_t)(remains->what & POINTER_MASK & ~(uint64_t)7);
+}
+
+static inline enum value_type remains_type(const struct remains *remains)
+{
+    return (enum value_type)(remains->what & 7);
+}
+
+/* Freed in part, it may be elsewhere now. */
+static inline void remains_set_far(struct remains *remains, void *far)
+{
+    must(((uintptr_t)far & 7) == 0 && (uintptr_t)far >> POINTER_BITS == 0);
+    remains->what = (remains->what & ~(POINTER_MASK & ~(uint64_t)7)) | (uintptr_t)far;
+}
+
+/* Turns the entry into its remains. */
+struct remains *remains_of(struct entry *entry);
+void remains_free(struct remains *remains);
 
 struct keyspace {
     /* Set by keyspace_new(). */
@@ -64,6 +87,11 @@ void reclaim_array(struct keyspace *keyspace, struct group *groups, uint32_t cou
 
 /* Frees until the clock says `until_ticks`; true when nothing is left. */
 bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks);
+
+/* --- compact.c --- */
+
+/* Moves entries of a table that lie in sparse slabs, from group *at on. False: there was more to do than time. */
+bool compact_some(struct shard *shard, unsigned db, uint64_t *at, uint64_t until_ticks);
 
 /* --- expire.c --- */
 

@@ -59,7 +59,7 @@ static struct entry *string_make(struct string *string)
         blob->len = string->value.len;
         string->value = bytes_of(&blob, sizeof blob);
     }
-    entry = mem_alloc(entry_block_size(entry_plan_size(&string->plan)));
+    entry = entry_block_alloc(string->plan.form, entry_plan_size(&string->plan));
     if (!entry) {
         blob_release(&blob);
         return NULL;
@@ -97,7 +97,7 @@ static enum status make_all(const struct key *keys, unsigned count, const struct
         string_plan(&string, &keys[k], values[(size_t)k * stride]);
         puts[k] = (struct put){.old = key_find(&keys[k], &spot)};
         if (puts[k].old && string.plan.form != ENTRY_FAR && count <= FEW &&
-            entry_block_fits(puts[k].old, entry_plan_size(&string.plan)) &&
+            entry_block_fits(puts[k].old, &string.plan) &&
             !(replaces && will_be_replaced(puts, k, puts[k].old))) {
             continue;
         }

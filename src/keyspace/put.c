@@ -39,7 +39,7 @@ static enum status spot_lay_anew(const struct key *key, struct spot *spot, struc
                                  const struct entry_plan *plan, struct bytes value,
                                  size_t block_size)
 {
-    struct entry *old = spot->entry, *entry = mem_alloc(block_size);
+    struct entry *old = spot->entry, *entry = entry_block_alloc(plan->form, block_size);
     uint8_t *at;
 
     if (!entry) return NO_MEMORY;
@@ -48,7 +48,7 @@ static enum status spot_lay_anew(const struct key *key, struct spot *spot, struc
     if (!old) {
         enum status status = table_insert(key->shard, key->db, table, key->hash, entry, spot);
 
-        if (status != OK) mem_free(entry);
+        if (status != OK) entry_block_free(plan->form, entry, block_size);
         return status;
     }
     *spot->slot = slot_make(entry, slot_tag(*spot->slot));
@@ -68,10 +68,10 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
     spot_refresh(key, spot);
     old = spot->entry;
     had = old && entry_has_deadline(old);
-    if (old && block_size == 0 && entry_block_fits(old, entry_plan_size(plan))) {
+    if (old && block_size == 0 && entry_block_fits(old, plan)) {
         spot_lay_in_place(spot, plan, value);
     } else {
-        if (block_size == 0) block_size = entry_block_size(entry_plan_size(plan));
+        if (block_size == 0) block_size = entry_plan_size(plan);
         if (spot_lay_anew(key, spot, table, plan, value, block_size) != OK) return NO_MEMORY;
         if (old) chores_add_entry(key->shard, old);
     }
@@ -292,7 +292,7 @@ char *key_edit_string(const struct key *key, struct spot *spot, size_t len)
         return edit_grown(key, spot, len);
     /* A first edit may be the only one; who edits again will do so once more. */
     if (old && entry_form(old) == ENTRY_GROWN) size += len / 2;
-    if (spot_put(key, spot, &plan, was, entry_block_size(size)) != OK) return NULL;
+    if (spot_put(key, spot, &plan, was, size) != OK) return NULL;
     at = (char *)entry_parts(spot->entry).value;
     memset(at + was.len, 0, len - was.len);
     return at;
@@ -310,7 +310,7 @@ static struct entry *entry_with_deadline(const struct entry *entry, int64_t dead
                               .value_len = parts.value_len,
                               .deadline_ms = deadline_ms,
                               .epoch = entry->head & HEAD_EPOCH};
-    struct entry *other = mem_alloc(entry_block_size(entry_plan_size(&plan)));
+    struct entry *other = entry_block_alloc(plan.form, entry_plan_size(&plan));
 
     if (!other) return NULL;
     memcpy(entry_lay(other, &plan), parts.value, parts.value_len);

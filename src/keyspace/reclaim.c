@@ -61,17 +61,16 @@ static struct group *pop_array(struct keyspace *keyspace)
 
 static bool container_free_until(struct remains *remains, uint64_t until_ticks)
 {
-    unsigned type = remains->container & 7;
-    void *container = (void *)(remains->container & ~(uintptr_t)7);
-    const struct value_kind *kind = value_kind_of((enum value_type)type);
+    void *container = remains_far(remains);
+    const struct value_kind *kind = value_kind_of(remains_type(remains));
 
     do {
         if (kind->free_some(&container, CONTAINER_STEPS)) {
-            mem_free(remains);
+            remains_free(remains);
             return true;
         }
     } while (clock_ticks() < until_ticks);
-    remains->container = (uintptr_t)container | type;
+    remains_set_far(remains, container);
     return false;
 }
 

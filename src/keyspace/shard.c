@@ -10,7 +10,7 @@
 /* A dead block in a list; the least block has room for it. */
 struct dead_block {
     struct dead_block *next;
-    size_t size; /* 0: only the allocator knows */
+    size_t size; /* SIZE_MAX: of a GROWN entry */
 };
 
 _Static_assert(sizeof(struct dead_block) <= ENTRY_MIN_BLOCK,
@@ -26,9 +26,10 @@ static _Thread_local struct {
     struct group *arrays;
 } chores;
 
-static void chores_add_raw_block(struct shard *shard, struct entry *entry, size_t size)
+void chores_add_block(struct shard *shard, struct entry *entry)
 {
     struct dead_block *block = (struct dead_block *)entry;
+    size_t size = entry_form(entry) == ENTRY_GROWN ? SIZE_MAX : entry_size(entry);
 
     block->size = size;
     block->next = chores.blocks;
@@ -36,26 +37,37 @@ static void chores_add_raw_block(struct shard *shard, struct entry *entry, size_
     shard->flags |= SHARD_CHORES;
 }
 
-void chores_add_block(struct shard *shard, struct entry *entry)
+struct remains *remains_of(struct entry *entry)
 {
-    bool slack = entry_form(entry) == ENTRY_GROWN;
+    void *far = far_read(entry_parts(entry).value);
+    size_t size = entry_size(entry);
+    struct remains *remains = (struct remains *)entry;
 
-    chores_add_raw_block(shard, entry, slack ? 0 : entry_block_size(entry_size(entry)));
+    remains->what = (uint64_t)(size <= SLAB_MOST ? size : 0) << POINTER_BITS | entry_type(entry);
+    remains_set_far(remains, far);
+    return remains;
+}
+
+void remains_free(struct remains *remains)
+{
+    size_t size = (size_t)(remains->what >> POINTER_BITS);
+
+    if (likely(size > 0)) {
+        slab_free(remains, size);
+    } else {
+        mem_free(remains);
+    }
 }
 
 void chores_add_entry(struct shard *shard, struct entry *entry)
 {
-    struct remains *remains = (struct remains *)entry;
-    uintptr_t container, type;
+    struct remains *remains;
 
     if (likely(entry_form(entry) != ENTRY_FAR)) {
         chores_add_block(shard, entry);
         return;
     }
-    container = (uintptr_t)far_read(entry_parts(entry).value);
-    type = entry_type(entry);
-    must((container & 7) == 0);
-    remains->container = container | type;
+    remains = remains_of(entry);
     remains->next = chores.remains;
     chores.remains = remains;
     chores.keyspace = shard_home(shard);
@@ -71,37 +83,35 @@ void chores_add_array(struct shard *shard, struct group *groups, uint32_t count)
 
 static void remains_dispose(struct keyspace *keyspace, struct remains *remains)
 {
-    enum value_type type = (enum value_type)(remains->container & 7);
-    void *container = (void *)(remains->container & ~(uintptr_t)7);
+    void *far = remains_far(remains);
 
-    if (type == VALUE_STRING) {
-        struct blob *blob = container;
+    if (remains_type(remains) == VALUE_STRING) {
+        struct blob *blob = far;
 
         blob_release(&blob);
-    } else if (!value_kind_of(type)->free_some(&container, CONTAINER_AT_ONCE)) {
-        remains->container = (uintptr_t)container | type;
+    } else if (!value_kind_of(remains_type(remains))->free_some(&far, CONTAINER_AT_ONCE)) {
+        remains_set_far(remains, far);
         reclaim_container(keyspace, remains);
         return;
     }
-    mem_free(remains);
+    remains_free(remains);
 }
 
 void entry_dispose(struct keyspace *keyspace, struct entry *entry)
 {
-    struct remains *remains = (struct remains *)entry;
-    uintptr_t container;
+    if (unlikely(entry_form(entry) == ENTRY_FAR)) {
+        remains_dispose(keyspace, remains_of(entry));
+    } else {
+        entry_block_free(entry_form(entry), entry, entry_size(entry));
+    }
+}
 
-    switch (entry_form(entry)) {
-    case ENTRY_FAR:
-        container = (uintptr_t)far_read(entry_parts(entry).value);
-        remains->container = container | entry_type(entry);
-        remains_dispose(keyspace, remains);
-        break;
-    case ENTRY_GROWN:
-        mem_free(entry);
-        break;
-    default:
-        mem_free_sized(entry, entry_block_size(entry_size(entry)));
+static void dead_block_free(struct dead_block *block)
+{
+    if (likely(block->size <= SLAB_MOST)) {
+        slab_free(block, block->size);
+    } else {
+        mem_free(block);
     }
 }
 
@@ -117,11 +127,7 @@ void chores_run(void)
     while (block) {
         struct dead_block *next = block->next;
 
-        if (block->size > 0) {
-            mem_free_sized(block, block->size);
-        } else {
-            mem_free(block);
-        }
+        dead_block_free(block);
         block = next;
     }
     while (remains) {

@@ -34,7 +34,7 @@ uint32_t array_count_in(size_t room)
 
 uint32_t array_count_for(uint32_t count)
 {
-    return array_count_in(entry_block_size(array_bytes(count)));
+    return array_count_in(entry_large_block_size(array_bytes(count)));
 }
 
 struct group *array_new(uint32_t count)

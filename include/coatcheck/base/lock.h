@@ -18,6 +18,7 @@ enum lock_rank {
     RANK_OPTIONS,
     RANK_METRICS,
     RANK_MAILBOX,
+    RANK_SLABS,
     RANK_LOG
 };
 

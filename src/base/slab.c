@@ -1,0 +1,480 @@
+/* slab: each thread's slabs, class by class.
+ *
+ * A class keeps the slab that it takes from, a list of those with a few free blocks and one of sparse ones; full
+ * ones are in no list and come back by the first block that is freed in them. It takes from the fullest, so that
+ * sparse slabs run empty by themselves where blocks come and go, and by moves (slab_is_sparse) where they stay. */
+#include "coatcheck/base/slab.h"
+
+#include <pthread.h>
+#include <string.h>
+#include "coatcheck/base/lock.h"
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "slab_internal.h"
+
+#define FINE_CLASSES (SLAB_FINE_MOST / 8)
+#define CLASSES (FINE_CLASSES + 63 - SLAB_BYTES / SLAB_MOST + 1)
+
+/* A slab with less than 7/8 of its blocks in use is sparse, a class with less than 7/8 of all its blocks is loose. */
+#define WELL_FILLED(blocks) ((blocks) - (blocks) / 8)
+
+/* How long an empty slab keeps its pages for who comes next. */
+#define KEEP_MS 1000
+
+struct slab_class {
+    struct slab *current, *open, *sparse;
+    uint32_t slabs;
+    uint32_t capacity; /* blocks of a slab */
+    uint64_t used;     /* blocks in all its slabs, without those that are in `returned` still */
+    _Atomic bool loose; /* a hint to others */
+};
+
+struct slab_owner {
+    /* of the thread that has it */
+    struct slab_class classes[CLASSES];
+    struct slab_owner *next_idle;
+
+    /* read by all */
+    struct slab_owner *next;    /* of all that exist; set once */
+    _Atomic int64_t used_bytes; /* what this thread has taken less what it has freed, of anybody's */
+    _Atomic size_t held_bytes;
+
+    /* What others have freed: the line that they write. */
+    _Atomic(struct free_block *) returned __attribute__((aligned(64)));
+};
+
+static _Thread_local struct slab_owner *mine;
+
+static _Atomic(struct slab_owner *) owners;
+static struct lock idle_lock;
+static struct slab_owner *idle;      /* of threads that ended, under the lock */
+static _Atomic int64_t stray_bytes;  /* freed by threads that have no owner */
+static _Atomic unsigned loose_count; /* classes, of all owners */
+static _Atomic bool all_sparse;
+
+static pthread_key_t end_key;
+static pthread_once_t end_once = PTHREAD_ONCE_INIT;
+
+static inline unsigned class_of(size_t size)
+{
+    if (likely(size <= SLAB_FINE_MOST)) return size <= SLAB_LEAST ? 1 : (unsigned)(size - 1) / 8;
+    return FINE_CLASSES + 63 - SLAB_BYTES / (((uint32_t)size + 7) & ~7u);
+}
+
+static inline size_t class_size(unsigned size_class)
+{
+    if (size_class < FINE_CLASSES) return (size_class + 1) * 8;
+    return SLAB_BYTES / (FINE_CLASSES + 63 - size_class) & ~7u;
+}
+
+/* Written by one thread, read by others. */
+static inline void add_bytes(_Atomic int64_t *sum, int64_t bytes)
+{
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + bytes, memory_order_relaxed);
+}
+
+static inline enum slab_state state_of(const struct slab *slab)
+{
+    return (enum slab_state)atomic_load_explicit(&slab->state, memory_order_relaxed);
+}
+
+static inline void set_state(struct slab *slab, enum slab_state state)
+{
+    atomic_store_explicit(&slab->state, (uint8_t)state, memory_order_relaxed);
+}
+
+/* --- owners --- */
+
+static void owner_retire(void *context)
+{
+    struct slab_owner *owner = context;
+
+    mine = NULL;
+    lock_take(&idle_lock, RANK_SLABS, 0);
+    owner->next_idle = idle;
+    idle = owner;
+    lock_release(&idle_lock, RANK_SLABS);
+}
+
+static void make_end_key(void)
+{
+    must(pthread_key_create(&end_key, owner_retire) == 0);
+}
+
+static struct slab_owner *take_idle(void)
+{
+    struct slab_owner *owner;
+
+    lock_take(&idle_lock, RANK_SLABS, 0);
+    owner = idle;
+    if (owner) idle = owner->next_idle;
+    lock_release(&idle_lock, RANK_SLABS);
+    return owner;
+}
+
+static struct slab_owner *owner_make(void)
+{
+    struct slab_owner *owner = mem_alloc_aligned(_Alignof(struct slab_owner), sizeof *owner);
+
+    if (!owner) return NULL;
+    owner->next = atomic_load_explicit(&owners, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&owners, &owner->next, owner, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
+    return owner;
+}
+
+static __attribute__((noinline)) struct slab_owner *owner_of_thread(void)
+{
+    struct slab_owner *owner = take_idle();
+
+    pthread_once(&end_once, make_end_key);
+    if (!owner) owner = owner_make();
+    if (!owner) return NULL;
+    if (pthread_setspecific(end_key, owner) != 0) {
+        owner_retire(owner);
+        return NULL;
+    }
+    return mine = owner;
+}
+
+/* --- lists --- */
+
+static struct slab **list_of(struct slab_class *class, enum slab_state state)
+{
+    return state == SLAB_OPEN ? &class->open : &class->sparse;
+}
+
+static void list_add(struct slab_class *class, struct slab *slab, enum slab_state state)
+{
+    struct slab **list = list_of(class, state);
+
+    set_state(slab, state);
+    slab->prev = NULL;
+    slab->next = *list;
+    if (slab->next) slab->next->prev = slab;
+    *list = slab;
+}
+
+static void list_drop(struct slab_class *class, struct slab *slab)
+{
+    struct slab **list = list_of(class, state_of(slab));
+
+    if (slab->next) slab->next->prev = slab->prev;
+    if (slab->prev) {
+        slab->prev->next = slab->next;
+    } else {
+        *list = slab->next;
+    }
+}
+
+static void note_looseness(struct slab_class *class)
+{
+    uint64_t room = (uint64_t)class->slabs * class->capacity;
+    bool was = atomic_load_explicit(&class->loose, memory_order_relaxed), loose;
+
+    /* What was never handed out is not lost: nothing stands behind it. */
+    if (class->current) {
+        room -= (SLAB_BYTES - class->current->fresh) / class->current->block_size;
+    }
+    loose = class->sparse && class->used < WELL_FILLED(room) && room - class->used >= class->capacity;
+    if (loose == was) return;
+    atomic_store_explicit(&class->loose, loose, memory_order_relaxed);
+    if (loose) {
+        atomic_fetch_add_explicit(&loose_count, 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_sub_explicit(&loose_count, 1, memory_order_relaxed);
+    }
+}
+
+/* An empty slab in no list goes back to the pool. */
+static void slab_release(struct slab_owner *owner, struct slab_class *class, struct slab *slab)
+{
+    class->slabs--;
+    atomic_store_explicit(&owner->held_bytes,
+                          atomic_load_explicit(&owner->held_bytes, memory_order_relaxed) - SLAB_BYTES,
+                          memory_order_relaxed);
+    set_state(slab, SLAB_EMPTY);
+    pool_put(slab);
+    if (atomic_load_explicit(&class->loose, memory_order_relaxed)) note_looseness(class);
+}
+
+static struct slab *slab_get(struct slab_owner *owner, unsigned size_class)
+{
+    struct slab_class *class = &owner->classes[size_class];
+    struct slab *slab = pool_take();
+
+    if (!slab) return NULL;
+    slab->owner = owner;
+    slab->size_class = (uint8_t)size_class;
+    slab->block_size = (uint32_t)class_size(size_class);
+    slab->capacity = SLAB_BYTES / slab->block_size;
+    slab->free = NULL;
+    slab->fresh = 0;
+    slab->used = 0;
+    class->capacity = slab->capacity;
+    class->slabs++;
+    atomic_store_explicit(&owner->held_bytes,
+                          atomic_load_explicit(&owner->held_bytes, memory_order_relaxed) + SLAB_BYTES,
+                          memory_order_relaxed);
+    return slab;
+}
+
+/* --- blocks --- */
+
+/* A slab that is neither current nor where it was: a block of it has been freed. */
+static __attribute__((noinline)) void slab_sort(struct slab_owner *owner, struct slab_class *class,
+                                                struct slab *slab)
+{
+    enum slab_state state = state_of(slab);
+
+    if (state == SLAB_FULL) {
+        list_add(class, slab, slab->used < WELL_FILLED(slab->capacity) ? SLAB_SPARSE : SLAB_OPEN);
+        state = state_of(slab);
+    }
+    if (slab->used == 0) {
+        list_drop(class, slab);
+        slab_release(owner, class, slab);
+    } else if (state == SLAB_OPEN && slab->used < WELL_FILLED(slab->capacity)) {
+        list_drop(class, slab);
+        list_add(class, slab, SLAB_SPARSE);
+    }
+}
+
+static inline void put_back(struct slab_owner *owner, struct slab *slab, struct free_block *block)
+{
+    struct slab_class *class = &owner->classes[slab->size_class];
+    enum slab_state state = state_of(slab);
+
+    block->next = slab->free;
+    slab->free = block;
+    slab->used--;
+    class->used--;
+    if (state == SLAB_CURRENT || (state == SLAB_SPARSE && slab->used > 0)) return;
+    slab_sort(owner, class, slab);
+}
+
+/* Takes in what others have freed. */
+static void take_returned(struct slab_owner *owner)
+{
+    struct free_block *block;
+
+    if (!atomic_load_explicit(&owner->returned, memory_order_relaxed)) return;
+    block = atomic_exchange_explicit(&owner->returned, NULL, memory_order_acquire);
+    while (block) {
+        struct free_block *next = block->next;
+
+        if (next) __builtin_prefetch(slab_of(next));
+        put_back(owner, slab_of(block), block);
+        block = next;
+    }
+}
+
+static inline bool has_room(const struct slab *slab)
+{
+    return slab->free || slab->fresh + slab->block_size <= SLAB_BYTES;
+}
+
+/* Another slab to take from, in the place of one that is full. */
+static __attribute__((noinline)) struct slab *next_current(struct slab_owner *owner, unsigned size_class)
+{
+    struct slab_class *class = &owner->classes[size_class];
+    struct slab *slab;
+
+    take_returned(owner);
+    slab = class->current;
+    if (slab && has_room(slab)) return slab;
+    if (slab) set_state(slab, SLAB_FULL);
+    class->current = NULL;
+    if ((slab = class->open) || (slab = class->sparse)) {
+        list_drop(class, slab);
+    } else if (!(slab = slab_get(owner, size_class))) {
+        return NULL;
+    }
+    set_state(slab, SLAB_CURRENT);
+    return class->current = slab;
+}
+
+static void *owner_alloc(struct slab_owner *owner, size_t size)
+{
+    unsigned size_class = class_of(size);
+    struct slab_class *class = &owner->classes[size_class];
+    struct slab *slab = class->current;
+    struct free_block *block;
+
+    if (unlikely(!slab || !has_room(slab)) && !(slab = next_current(owner, size_class))) return NULL;
+    if ((block = slab->free)) {
+        slab->free = block->next;
+    } else {
+        block = (struct free_block *)(void *)(slab_begin(slab) + slab->fresh);
+        slab->fresh += slab->block_size;
+    }
+    slab->used++;
+    class->used++;
+    add_bytes(&owner->used_bytes, slab->block_size);
+    return block;
+}
+
+static void owner_free(struct slab_owner *owner, struct free_block *block, size_t size)
+{
+    struct slab *slab = slab_of(block);
+    struct slab_owner *home = slab->owner;
+    struct free_block *others;
+
+    must_debug(slab->block_size == slab_size(size));
+    if (likely(owner != NULL)) {
+        add_bytes(&owner->used_bytes, -(int64_t)slab_size(size));
+    } else {
+        atomic_fetch_sub_explicit(&stray_bytes, (int64_t)slab_size(size), memory_order_relaxed);
+    }
+    if (likely(home == owner)) {
+        put_back(owner, slab, block);
+        return;
+    }
+    others = atomic_load_explicit(&home->returned, memory_order_relaxed);
+    do {
+        block->next = others;
+    } while (!atomic_compare_exchange_weak_explicit(&home->returned, &others, block, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+#ifdef SLAB_BLOCKS_APART
+
+void *slab_alloc(size_t size)
+{
+    (void)owner_alloc;
+    (void)owner_of_thread;
+    return mem_alloc(slab_size(size));
+}
+
+void slab_free(void *block, size_t size)
+{
+    (void)owner_free;
+    mem_free_sized(block, slab_size(size));
+}
+
+#else
+
+void *slab_alloc(size_t size)
+{
+    struct slab_owner *owner = mine;
+
+    if (unlikely(mem_fails_now())) return NULL;
+    if (unlikely(!owner) && !(owner = owner_of_thread())) return NULL;
+    return owner_alloc(owner, size);
+}
+
+void slab_free(void *block, size_t size)
+{
+    owner_free(mine, block, size);
+}
+
+#endif
+
+/* --- tidying --- */
+
+static void owner_tidy(struct slab_owner *owner)
+{
+    take_returned(owner);
+    for (unsigned i = 0; i < CLASSES; i++) {
+        struct slab_class *class = &owner->classes[i];
+
+        if (class->slabs == 0) continue;
+        if (class->current && class->current->used == 0) {
+            struct slab *empty = class->current;
+
+            class->current = NULL;
+            slab_release(owner, class, empty);
+        }
+        note_looseness(class);
+    }
+}
+
+/* The slabs of threads that ended, too: nobody else looks after them. */
+static void tidy_idle(void)
+{
+    struct slab_owner *owner, *done = NULL;
+
+    while ((owner = take_idle())) {
+        owner_tidy(owner);
+        owner->next_idle = done;
+        done = owner;
+    }
+    while ((owner = done)) {
+        done = owner->next_idle;
+        lock_take(&idle_lock, RANK_SLABS, 0);
+        owner->next_idle = idle;
+        idle = owner;
+        lock_release(&idle_lock, RANK_SLABS);
+    }
+}
+
+bool slab_tidy(uint64_t until_ticks)
+{
+    if (mine) owner_tidy(mine);
+    tidy_idle();
+    return pool_clean(KEEP_MS, until_ticks);
+}
+
+void slab_purge(void)
+{
+    if (mine) owner_tidy(mine);
+    tidy_idle();
+    pool_clean(0, UINT64_MAX);
+}
+
+bool slab_wants_moves(void)
+{
+    return atomic_load_explicit(&loose_count, memory_order_relaxed) > 0 ||
+           unlikely(atomic_load_explicit(&all_sparse, memory_order_relaxed));
+}
+
+bool slab_is_sparse(const void *block)
+{
+#ifdef SLAB_BLOCKS_APART
+    (void)block;
+#else
+    const struct slab *slab = slab_of(block);
+
+    if (state_of(slab) == SLAB_SPARSE &&
+        atomic_load_explicit(&slab->owner->classes[slab->size_class].loose, memory_order_relaxed)) {
+        return true;
+    }
+#endif
+    return atomic_load_explicit(&all_sparse, memory_order_relaxed);
+}
+
+void slab_pretend_sparse(bool all)
+{
+    atomic_store_explicit(&all_sparse, all, memory_order_relaxed);
+}
+
+int64_t slab_own_used(void)
+{
+    return mine ? atomic_load_explicit(&mine->used_bytes, memory_order_relaxed) : 0;
+}
+
+size_t slab_used(void)
+{
+    struct slab_owner *owner = atomic_load_explicit(&owners, memory_order_acquire);
+    int64_t used = atomic_load_explicit(&stray_bytes, memory_order_relaxed);
+
+    for (; owner; owner = owner->next) used += atomic_load_explicit(&owner->used_bytes, memory_order_relaxed);
+    return used > 0 ? (size_t)used : 0;
+}
+
+void slab_read_figures(struct slab_figures *figures)
+{
+    struct slab_owner *owner = atomic_load_explicit(&owners, memory_order_acquire);
+    struct pool_figures pool;
+    int64_t used = atomic_load_explicit(&stray_bytes, memory_order_relaxed);
+    size_t held = 0;
+
+    for (; owner; owner = owner->next) {
+        used += atomic_load_explicit(&owner->used_bytes, memory_order_relaxed);
+        held += atomic_load_explicit(&owner->held_bytes, memory_order_relaxed);
+    }
+    pool_read_figures(&pool);
+    *figures = (struct slab_figures){
+        .used = used > 0 ? (size_t)used : 0, .held = held, .spare = pool.spare, .reserved = pool.reserved};
+}
