@@ -6,12 +6,13 @@
 #include "evict_internal.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
+#include "within_internal.h"
 
 METRIC_DEFINE(evict, EVICT_METRICS)
 
 /* Victims of one hold of a shard, and groups looked into: some five microseconds. */
 #define VICTIMS 16
-#define GROUPS_A_HOLD 64
+#define GROUPS_A_HOLD 128
 
 /* The clock is looked at after so many holds that found nothing. */
 #define HOLDS_A_LOOK 8
@@ -262,40 +263,62 @@ static struct stand stand_at(const struct table *table, uint32_t position)
     return stand;
 }
 
-/* Everyone in the group whom this hand judges. */
-static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
+/* Judges one slot. True: its key has gone. */
+static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned number, bool quick)
 {
     struct group *group = &stand->groups[stand->at];
+    struct spot spot = {
+        .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
+    unsigned times;
 
-    hold->groups++;
-    if (hold->volatile_only && group->soonest == 0) return;
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-        struct spot spot = {.entry = slot_entry(group->slots[i]), .slot = &group->slots[i], .group = group};
-        unsigned times;
-
-        if (!spot.entry || slot_is_newcomer(group, i) != quick) continue;
-        if (hold->volatile_only && !entry_has_deadline(spot.entry)) continue;
-        if (entry_is_over(spot.entry, hold->now_ms)) {
-            hold_evict(hold, &spot, quick);
-            continue;
-        }
+    if (!spot.entry || slot_is_newcomer(group, number) != quick) return false;
+    if (hold->volatile_only && !entry_has_deadline(spot.entry)) return false;
+    if (!entry_is_over(spot.entry, hold->now_ms)) {
         times = times_judged(hold, spot.entry);
-        if (times == 0) continue;
-        if (quick ? judge_newcomer(hold, stand->groups, stand->count, group, i, times)
-                  : judge_settled(group, i, times)) {
-            hold_evict(hold, &spot, quick);
+        if (times == 0) return false;
+        if (quick ? !judge_newcomer(hold, stand->groups, stand->count, group, number, times)
+                  : !judge_settled(group, number, times)) {
+            return false;
         }
+    }
+    hold_evict(hold, &spot, quick);
+    return true;
+}
+
+/* One key at most goes from a group before the hand goes on: were whole groups emptied one after the other, the
+ * table would be bare behind the hand and overfull before it, with long chains. So the main hand goes along the
+ * table seven times, for one slot of each group at a time, and the quick one leaves its second find for the next
+ * round. */
+static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
+{
+    hold->groups++;
+    if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
+    if (!quick) {
+        hold_slot(hold, stand, hold->shard->hand_slot, false);
+        return;
+    }
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        if (hold_slot(hold, stand, i, true)) return;
     }
 }
 
-static void stand_prefetch(const struct table *table, uint32_t position, bool quick)
-{
-    struct stand stand = stand_at(table, position);
-    const struct group *group = &stand.groups[stand.at];
+/* The groups that a hand comes to soon, and the entries that it comes to before. */
+#define GROUPS_AHEAD 8
+#define ENTRIES_AHEAD 4
 
-    if (stand.at + 4 < stand.count) prefetch(group + 4);
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-        if (group->slots[i] && slot_is_newcomer(group, i) == quick) prefetch(slot_entry(group->slots[i]));
+static void stand_prefetch(const struct stand *stand, unsigned slot, bool quick)
+{
+    const struct group *group = &stand->groups[stand->at];
+
+    if (stand->at + GROUPS_AHEAD < stand->count) prefetch(group + GROUPS_AHEAD);
+    if (stand->at + ENTRIES_AHEAD >= stand->count) return;
+    group += ENTRIES_AHEAD;
+    if (!quick) {
+        if (!slot_is_newcomer(group, slot)) prefetch(slot_entry(group->slots[slot]));
+        return;
+    }
+    for (unsigned i = 0; group->probation && i < GROUP_SLOTS; i++) {
+        if (slot_is_newcomer(group, i)) prefetch(slot_entry(group->slots[i]));
     }
 }
 
@@ -321,6 +344,14 @@ static bool hold_goes_on(const struct hold *hold)
            (hold->volatile_only ? hold->table->mortal : hold->table->live) > 0;
 }
 
+/* The main hand has gone along the table once; after all slots the next database has its turn. */
+static void end_round(struct shard *shard)
+{
+    if (++shard->hand_slot < GROUP_SLOTS) return;
+    shard->hand_slot = 0;
+    shard->evict_db++;
+}
+
 static void hold_by_use(struct hold *hold)
 {
     struct shard *shard = hold->shard;
@@ -334,10 +365,9 @@ static void hold_by_use(struct hold *hold)
         *hand = stand.next;
         if (stand.next == UINT32_MAX) {
             *hand = 0;
-            /* The next database has its turn after a round of the main hand. */
-            if (!quick) shard->evict_db++;
+            if (!quick) end_round(shard);
         }
-        stand_prefetch(hold->table, *hand, quick);
+        stand_prefetch(&stand, shard->hand_slot, quick);
         hold_group(hold, &stand, quick);
     }
 }
