@@ -12,6 +12,7 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/structs/glob.h"
+#include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 
@@ -107,9 +108,22 @@ static size_t serialized_zset(const struct zset *zset)
     return len;
 }
 
+/* Each field's text and its value's. */
+static size_t serialized_hash(const struct hash *hash)
+{
+    size_t len = serialized_text(hash_count(hash)) - hash_count(hash);
+    struct hash_walk walk;
+
+    for (hash_walk_begin(&walk, hash); hash_walk_next(&walk);) {
+        len += serialized_text(walk.field.name.len) + serialized_text(walk.field.value.len);
+    }
+    return len;
+}
+
 /* As many bytes as the value would take in an RDB file without compression. */
 static size_t serialized_length(const struct entry *entry)
 {
+    if (entry_type(entry) == VALUE_HASH) return serialized_hash(entry_container(entry));
     if (entry_type(entry) == VALUE_LIST) return serialized_list(entry_container(entry));
     if (entry_type(entry) == VALUE_ZSET) return serialized_zset(entry_container(entry));
     if (entry_type(entry) != VALUE_STRING) return 0;

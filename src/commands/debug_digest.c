@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <xxhash.h>
+#include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/zset.h"
 
@@ -58,6 +59,23 @@ static struct digest digest_of_zset(const struct zset *zset, uint64_t salt)
     return sum;
 }
 
+/* Fields in any order, each with its value and, told apart, whether it has a deadline. */
+static struct digest digest_of_hash(const struct hash *hash, uint64_t salt)
+{
+    struct digest sum = {0};
+    struct hash_walk walk;
+
+    for (hash_walk_begin(&walk, hash); hash_walk_next(&walk);) {
+        struct digest one = digest_of_bytes(walk.field.name, salt ^ (walk.field.deadline_ms != NEVER ? 2 : 0));
+
+        one = digest_of_bytes(walk.field.value, one.high ^ one.middle);
+        sum.high ^= one.high;
+        sum.middle ^= one.middle;
+        sum.low ^= one.low;
+    }
+    return sum;
+}
+
 static struct digest digest_of(const struct entry *entry, uint64_t seed)
 {
     char scratch[NUMBER_MAX_TEXT];
@@ -67,6 +85,8 @@ static struct digest digest_of(const struct entry *entry, uint64_t seed)
     switch (entry_type(entry)) {
     case VALUE_STRING:
         return digest_of_bytes(entry_string(entry, scratch), salt);
+    case VALUE_HASH:
+        return digest_of_hash(entry_container(entry), salt);
     case VALUE_LIST:
         return digest_of_list(entry_container(entry), salt);
     case VALUE_ZSET:

@@ -2,6 +2,7 @@
 #include "coatcheck/base/mem.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
+#include "within_internal.h"
 
 struct tally {
     uint32_t live, mortal;
@@ -24,13 +25,11 @@ static void check_entry(const struct table *table, struct group *groups, struct 
     for (uint32_t home = walk.home; home != at; home = home + 1 == walk.count ? 0 : home + 1)
         passed[home]++;
     tally->live++;
-    if (entry_has_deadline(entry)) {
-        int64_t tick = tick_of(entry_deadline_read(entry));
-
-        tally->mortal++;
+    tally->mortal += entry_has_deadline(entry);
+    if (entry_soonest_ms(entry) != NEVER) {
         must(group->soonest != 0);
         must(hint_ahead(table, group->soonest) == 0 ||
-             table->base + hint_ahead(table, group->soonest) <= tick);
+             table->base + hint_ahead(table, group->soonest) <= tick_of(entry_soonest_ms(entry)));
     }
 }
 

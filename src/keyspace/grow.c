@@ -2,6 +2,7 @@
 #include "coatcheck/base/random.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
+#include "within_internal.h"
 
 /* A table grows at a load between 0.79 and 0.89, each shard at its own: they fill evenly, and would
  * all want their new arrays in the same second. */
@@ -162,16 +163,16 @@ static inline uint64_t *slot_in_new(struct table *table, uint64_t placed, struct
 }
 
 static inline void move_entry(struct shard *shard, struct table *table, struct entry *entry,
-                              uint64_t placed, uint16_t touched)
+                              uint64_t placed, const struct group *from)
 {
     struct group *group;
     uint64_t *slot = slot_in_new(table, placed, &group);
+    int64_t soonest_ms = NEVER;
 
     *slot = slot_make(entry, place_tag(placed));
-    if ((int16_t)(touched - group->touched) > 0 || group->touched == 0) group->touched = touched;
-    if (entry_has_deadline(entry)) {
-        hint_note(shard, table, table->groups, table->count, group, entry_deadline_read(entry));
-    }
+    if ((int16_t)(from->touched - group->touched) > 0 || group->touched == 0) group->touched = from->touched;
+    if (from->soonest) soonest_ms = entry_soonest_ms(entry);
+    if (soonest_ms != NEVER) hint_note(shard, table, table->groups, table->count, group, soonest_ms);
 }
 
 /* Moves those of one group's entries whose home is among the batch. */
@@ -202,7 +203,7 @@ static void move_from_group(struct shard *shard, struct table *table, uint32_t f
             array_take(&walk, group, &group->slots[i]);
         }
         if (unlikely(table->seed != old_seed)) placed = hash_under(table->seed, hash, name);
-        move_entry(shard, table, entry, placed, group->touched);
+        move_entry(shard, table, entry, placed, group);
     }
 }
 

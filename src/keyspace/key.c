@@ -3,6 +3,7 @@
 #include "coatcheck/base/mem.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
+#include "within_internal.h"
 
 void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name)
 {
@@ -69,6 +70,10 @@ static struct entry *key_look(const struct key *key, bool quiet)
         expire_entry(key->shard, key->db, table, key->hash, &spot);
         return NULL;
     }
+    if (within_is_gone(key, &spot)) {
+        METRIC_ADD(keyspace, keyspace_misses, 1);
+        return NULL;
+    }
     METRIC_ADD(keyspace, keyspace_hits, 1);
     if (!quiet) spot_touch(&spot);
     return spot.entry;
@@ -94,6 +99,7 @@ struct entry *key_find(const struct key *key, struct spot *spot)
         expire_entry(key->shard, key->db, table, key->hash, spot);
         return NULL;
     }
+    if (within_is_gone(key, spot)) return NULL;
     spot_touch(spot);
     return spot->entry;
 }

@@ -226,6 +226,7 @@ enum status key_put_container(const struct key *key, struct spot *spot, enum val
     status = put_far(key, spot, type, *container, deadline_ms);
     if (status != OK) return status;
     *container = NULL;
+    key_note_elements(key, spot);
     await_came(key);
     return OK;
 }
@@ -367,7 +368,10 @@ static enum status put_same_value(const struct key *to, const struct entry *from
     if (entry_form(from) == ENTRY_FAR) value = bytes_of(&far, sizeof far);
     key_find(to, &target);
     if (spot_put(to, &target, &plan, value, 0) != OK) return NO_MEMORY;
-    if (plan.type != VALUE_STRING) await_came(to);
+    if (plan.type != VALUE_STRING) {
+        key_note_elements(to, &target);
+        await_came(to);
+    }
     return OK;
 }
 

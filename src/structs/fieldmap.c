@@ -151,7 +151,7 @@ bool fieldmap_overwrite(struct fieldmap *map, uint64_t hash, const struct fields
                         int64_t deadline_ms)
 {
     if (!field_overwrite(spot->slot, value, deadline_ms)) return false;
-    if (deadline_ms != NEVER) note(map, hash, spot->group, deadline_ms);
+    if (deadline_ms != NEVER && deadline_ms != FIELD_READY) note(map, hash, spot->group, deadline_ms);
     return true;
 }
 

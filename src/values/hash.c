@@ -141,6 +141,11 @@ enum status hash_put_all(struct hash *hash, const struct bytes *words, unsigned 
     return hash_large_put_all(hash_large_of(hash), words, pairs, deadline_ms, added);
 }
 
+enum status hash_ready_deadline(struct hash *hash, struct bytes name)
+{
+    return hash_is_large(hash) ? hash_large_ready(hash_large_of(hash), name) : hash_packed_ready(hash);
+}
+
 enum status hash_set_deadline(struct hash *hash, struct bytes name, int64_t deadline_ms)
 {
     if (hash_is_large(hash)) return hash_large_set_deadline(hash_large_of(hash), name, deadline_ms);

@@ -74,6 +74,7 @@ bool hash_packed_get(const struct hash *hash, struct bytes name, struct hash_fie
 enum status hash_packed_put(struct hash *hash, struct bytes name, struct bytes value, int64_t deadline_ms,
                             bool *added);
 enum status hash_packed_set_deadline(struct hash *hash, struct bytes name, int64_t deadline_ms);
+enum status hash_packed_ready(struct hash *hash);
 bool hash_packed_remove(struct hash *hash, struct bytes name);
 bool hash_packed_expire(struct hash *hash, int64_t now_ms, size_t *steps,
                         void (*see)(void *context, struct bytes name), void *context);
@@ -98,6 +99,7 @@ enum status hash_large_put(struct hash_large *large, struct bytes name, struct b
 enum status hash_large_put_all(struct hash_large *large, const struct bytes *words, unsigned pairs,
                                int64_t deadline_ms, unsigned *added);
 enum status hash_large_set_deadline(struct hash_large *large, struct bytes name, int64_t deadline_ms);
+enum status hash_large_ready(struct hash_large *large, struct bytes name);
 bool hash_large_remove(struct hash_large *large, struct bytes name);
 void hash_large_read(uint64_t slot, struct hash_field *field);
 

@@ -41,7 +41,7 @@ void hash_large_read(uint64_t slot, struct hash_field *field)
 
     field->name = bytes_of(parts.name, parts.name_len);
     field->value = bytes_of(parts.value, parts.value_len);
-    field->deadline_ms = slot & FIELD_MORTAL ? field_deadline_read(parts.deadline) : NEVER;
+    field->deadline_ms = field_parts_deadline_ms(slot, &parts);
     field->mark = slot & FIELD_POINTER;
 }
 
@@ -149,21 +149,44 @@ enum status hash_large_put_all(struct hash_large *large, const struct bytes *wor
     return status;
 }
 
+static enum status change_deadline(struct hash_large *large, uint64_t hash, const struct fieldspot *spot,
+                                   int64_t deadline_ms)
+{
+    struct field_parts parts;
+    uint64_t slot;
+
+    if (fieldmap_overwrite(&large->map, hash, spot, bytes_of(NULL, 0), deadline_ms)) return OK;
+    parts = field_parts(*spot->slot);
+    slot = field_new(bytes_of(parts.name, parts.name_len), bytes_of(parts.value, parts.value_len), deadline_ms);
+    if (!slot) return NO_MEMORY;
+    field_free(fieldmap_swap(&large->map, hash, spot, slot));
+    return OK;
+}
+
+enum status hash_large_ready(struct hash_large *large, struct bytes name)
+{
+    uint64_t hash = hash_bytes(name);
+    struct fieldspot spot;
+
+    if (!fieldmap_find(&large->map, hash, name, &spot)) return OK;
+    if (fieldmap_mortal_ready(&large->map) != OK) return NO_MEMORY;
+    return *spot.slot & FIELD_MORTAL ? OK : change_deadline(large, hash, &spot, FIELD_READY);
+}
+
 enum status hash_large_set_deadline(struct hash_large *large, struct bytes name, int64_t deadline_ms)
 {
-    uint64_t hash = hash_bytes(name), slot;
-    struct field_parts parts;
+    uint64_t hash = hash_bytes(name);
     struct fieldspot spot;
+    enum status status;
 
     if (!fieldmap_find(&large->map, hash, name, &spot)) return NOT_FOUND;
     if (deadline_passed(field_deadline_ms(*spot.slot))) return NOT_FOUND;
+    if (deadline_ms == NEVER && !(*spot.slot & FIELD_MORTAL)) return OK;
     if (deadline_ms != NEVER && fieldmap_mortal_ready(&large->map) != OK) return NO_MEMORY;
-    if (fieldmap_overwrite(&large->map, hash, &spot, bytes_of(NULL, 0), deadline_ms)) return OK;
-    parts = field_parts(*spot.slot);
-    slot = field_new(name, bytes_of(parts.value, parts.value_len), deadline_ms);
-    if (!slot) return NO_MEMORY;
-    field_free(fieldmap_swap(&large->map, hash, &spot, slot));
-    return OK;
+    status = change_deadline(large, hash, &spot, deadline_ms);
+    /* A smaller block would have been better, that is all. */
+    if (status != OK && deadline_ms == NEVER) status = change_deadline(large, hash, &spot, FIELD_READY);
+    return status;
 }
 
 bool hash_large_remove(struct hash_large *large, struct bytes name)

@@ -195,6 +195,11 @@ enum status hash_packed_set_deadline(struct hash *hash, struct bytes name, int64
     return OK;
 }
 
+enum status hash_packed_ready(struct hash *hash)
+{
+    return mortal_reserve(hash, hash_packed_count(hash));
+}
+
 static void cut(struct hash *hash, unsigned at)
 {
     struct packed *pairs = hash_pairs_of(hash);

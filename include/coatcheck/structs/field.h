@@ -3,7 +3,7 @@
  *   | field length 1-5 | value length 1-5 | deadline 0 or 6 | field … | value … |
  *
  *   lengths   0xxxxxxx, 10xxxxxx +1 byte, 11000000 +4 bytes; big end first
- *   deadline  milliseconds since 1970, little end first: to the year 10889
+ *   deadline  milliseconds since 1970, little end first: to the year 10889; all ones: none, though there is room
  *
  *   "f" -> "hello"      01 | 05 | 66 | 68 65 6c 6c 6f        eight bytes
  *
@@ -99,10 +99,23 @@ static inline void field_deadline_write(uint8_t *at, int64_t deadline_ms)
     for (unsigned i = 0; i < FIELD_DEADLINE_BYTES; i++) at[i] = (uint8_t)((uint64_t)deadline_ms >> 8 * i);
 }
 
+/* As a deadline: there is none, but the field has room for one, so that setting it will not fail. */
+#define FIELD_READY FIELD_DEADLINE_MAX
+
 /* NEVER when it has none. */
+static inline int64_t field_parts_deadline_ms(uint64_t slot, const struct field_parts *parts)
+{
+    int64_t deadline_ms = slot & FIELD_MORTAL ? field_deadline_read(parts->deadline) : FIELD_READY;
+
+    return deadline_ms == FIELD_READY ? NEVER : deadline_ms;
+}
 static inline int64_t field_deadline_ms(uint64_t slot)
 {
-    return slot & FIELD_MORTAL ? field_deadline_read(field_parts(slot).deadline) : NEVER;
+    struct field_parts parts;
+
+    if (likely(!(slot & FIELD_MORTAL))) return NEVER;
+    parts = field_parts(slot);
+    return field_parts_deadline_ms(slot, &parts);
 }
 
 /* Words at a time: names are short, and the last words may overlap the first. */

@@ -52,6 +52,10 @@ enum status hash_put(struct hash *hash, struct bytes name, struct bytes value, i
 enum status hash_put_all(struct hash *hash, const struct bytes *words, unsigned pairs, int64_t deadline_ms,
                          unsigned *added);
 
+/* Sees to it that hash_set_deadline() will not fail for want of memory for this field, if it is there, as long as it
+ * is not put anew. NO_MEMORY: nothing has changed. */
+enum status hash_ready_deadline(struct hash *hash, struct bytes name);
+
 /* NEVER takes it away. NOT_FOUND: there is no such field. NO_MEMORY: nothing has changed. */
 enum status hash_set_deadline(struct hash *hash, struct bytes name, int64_t deadline_ms);
 
