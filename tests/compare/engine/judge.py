@@ -105,12 +105,14 @@ RULES = {
     "CLIENT ID": same_kind,
     "CLIENT INFO": same_kind,
     "MEMORY USAGE": weight,
+    "HGETALL": pairs_in_any_order, "HKEYS": any_order, "HVALS": any_order,
+    "HRANDFIELD": same_shape,       # as ZRANDMEMBER, in hashes.py
     "ZRANDMEMBER": same_shape,      # which members those are is looked at in zsets.py
     # the texts of HELP are each server's own
     "OBJECT HELP": same_kind, "MEMORY HELP": same_kind, "CLIENT HELP": same_kind, "SLOWLOG HELP": same_kind,
     "LATENCY HELP": same_kind, "INFO": same_kind,
     # cursors, orders and tables are each server's own; phases.WholeDatabase compares what an iteration finds, zsets.py what ZSCAN does
-    "SCAN": same_kind, "ZSCAN": same_kind, "COMMAND": same_kind, "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
+    "SCAN": same_kind, "HSCAN": same_kind, "ZSCAN": same_kind, "COMMAND": same_kind, "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
     "COMMAND DOCS": same_kind, "COMMAND INFO": same_kind, "CLIENT LIST": same_kind, "SLOWLOG GET": same_kind, "SLOWLOG LEN": same_kind,
     "LATENCY HISTOGRAM": same_kind, "MEMORY DOCTOR": same_kind, "LOLWUT": same_kind,
 }
