@@ -98,10 +98,12 @@ static uintptr_t middle_take(struct list_large *large, struct countpath *path)
 uintptr_t large_take(struct list_large *large, enum list_end end)
 {
     struct countpath path;
-    uintptr_t node = end == LIST_LEFT || !large->tail ? large->head : large->tail;
+    bool at_tail = end == LIST_RIGHT && large->tail;
+    uintptr_t node = at_tail ? large->tail : large->head;
 
     if (!node) return 0;
-    if (node == large->tail) {
+    /* Both may be the same blob. */
+    if (at_tail) {
         large->tail = counttree_last(&large->middle, &path) ? middle_take(large, &path) : 0;
     } else if (counttree_first(&large->middle, &path)) {
         large->head = middle_take(large, &path);

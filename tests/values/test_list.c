@@ -138,6 +138,22 @@ static void remove_equal(struct pair *pair)
     free((char *)text.at);
 }
 
+/* From one end to the other, as LMOVE does with one list: one that stands alone is in it twice meanwhile. */
+static void move_round(struct pair *pair)
+{
+    enum list_end from = draw(2) ? LIST_LEFT : LIST_RIGHT, to = draw(2) ? LIST_LEFT : LIST_RIGHT;
+    uint64_t at = from == LIST_LEFT ? 0 : pair->count - 1;
+    struct list_walk walk;
+
+    list_walk_from(&walk, pair->list, at, false);
+    assert_true(list_walk_next(&walk));
+    assert_int_equal(list_push_walked(pair->list, to, &walk), OK);
+    model_put(pair, to == LIST_LEFT ? 0 : pair->count, pair->texts[at]);
+    at = from == LIST_LEFT ? 0 : pair->count - 1;
+    list_remove_range(pair->list, at, at + 1);
+    model_cut(pair, at, at + 1);
+}
+
 /* `growth` of a hundred steps put something in. */
 static void step(struct pair *pair, enum texts texts, unsigned growth, char *room)
 {
@@ -157,7 +173,10 @@ static void step(struct pair *pair, enum texts texts, unsigned growth, char *roo
     }
     if (pair->count == 0) return;
     at = at == pair->count ? at - 1 : at;
-    switch (draw(8)) {
+    switch (draw(9)) {
+    case 8:
+        if (pair->count < MOST) move_round(pair);
+        return;
     case 0:
     case 1:
         assert_int_equal(list_set(pair->list, at, text), OK);
