@@ -60,16 +60,46 @@ void mem_fail_after(unsigned n)
     atomic_store(&fail_countdown, n);
 }
 
+#ifdef COATCHECK_JEMALLOC
+
+/* jemalloc counts for each thread by itself. */
+static inline void *counted(void *block)
+{
+    return block;
+}
+
+static inline void uncounted(void *block)
+{
+    (void)block;
+}
+
+#else
+
+_Thread_local int64_t mem_counted_here;
+
+static inline void *counted(void *block)
+{
+    if (block) mem_counted_here += (int64_t)malloc_usable_size(block);
+    return block;
+}
+
+static inline void uncounted(void *block)
+{
+    if (block) mem_counted_here -= (int64_t)malloc_usable_size(block);
+}
+
+#endif
+
 void *mem_alloc(size_t size)
 {
     if (must_fail_now()) return NULL;
-    return malloc(size ? size : 1);
+    return counted(malloc(size ? size : 1));
 }
 
 void *mem_alloc_zeroed(size_t size)
 {
     if (must_fail_now()) return NULL;
-    return calloc(1, size ? size : 1);
+    return counted(calloc(1, size ? size : 1));
 }
 
 void *mem_alloc_aligned(size_t align, size_t size)
@@ -79,17 +109,23 @@ void *mem_alloc_aligned(size_t align, size_t size)
     if (must_fail_now()) return NULL;
     if (align < sizeof(void *)) align = sizeof(void *);
     if (posix_memalign(&block, align, size ? size : 1) != 0) return NULL;
-    return memset(block, 0, size);
+    return memset(counted(block), 0, size);
 }
 
 void *mem_resize(void *block, size_t size)
 {
+    void *resized;
+
     if (must_fail_now()) return NULL;
-    return realloc(block, size ? size : 1);
+    uncounted(block);
+    resized = realloc(block, size ? size : 1);
+    counted(resized ? resized : block);
+    return resized;
 }
 
 void mem_free(void *block)
 {
+    uncounted(block);
     free(block);
 }
 
@@ -109,6 +145,60 @@ char *mem_need_text(const char *text)
     size_t size = strlen(text) + 1;
 
     return memcpy(mem_need(size), text, size);
+}
+
+/* A number alone in a file; SIZE_MAX when there is none ("max", no such file). */
+static size_t file_number(const char *path)
+{
+    char text[32] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned long long number;
+    ssize_t len;
+
+    if (fd < 0) return SIZE_MAX;
+    len = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (len <= 0 || sscanf(text, "%llu", &number) != 1) return SIZE_MAX;
+    return (size_t)number;
+}
+
+/* The limit of the group that this process is in, and of those above it. */
+static size_t group_limit(void)
+{
+    char line[512], path[640], *group;
+    size_t least = SIZE_MAX;
+    int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+
+    if (fd < 0) return SIZE_MAX;
+    len = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (len <= 0) return SIZE_MAX;
+    line[len] = 0;
+    /* Version 2 says "0::/path"; version 1 has a folder for memory, of which a process sees its own group. */
+    group = strstr(line, "0::");
+    if (!group) return file_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    group += 3;
+    group[strcspn(group, "\n")] = 0;
+    for (;;) {
+        char *slash = strrchr(group, '/');
+        size_t limit;
+
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", slash && slash[1] ? group : "");
+        limit = file_number(path);
+        if (limit < least) least = limit;
+        if (!slash || !slash[1]) return least;
+        *slash = 0;
+        if (slash == group) strcpy(group, "/");
+    }
+}
+
+size_t mem_machine(void)
+{
+    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    size_t group = group_limit();
+
+    return group < machine ? group : machine;
 }
 
 size_t mem_resident(void)
@@ -225,6 +315,7 @@ void mem_setup(void)
 void mem_free_sized(void *block, size_t size)
 {
     (void)size;
+    uncounted(block);
     free(block);
 }
 

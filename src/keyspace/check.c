@@ -1,5 +1,6 @@
 /* check: every invariant of every table, and their shape. Slow; for tests and DEBUG. */
 #include "coatcheck/base/mem.h"
+#include "evict_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 #include "within_internal.h"
@@ -38,6 +39,7 @@ static void check_array(const struct table *table, struct group *groups, uint32_
 {
     uint32_t *passed = mem_need((size_t)count * sizeof *passed);
     uint16_t *summary = array_summary(groups, count);
+    uint32_t newcomers = 0;
 
     must(array_foot(groups, count)->count == count);
     for (uint32_t at = 0; at < count; at++) {
@@ -45,10 +47,15 @@ static void check_array(const struct table *table, struct group *groups, uint32_
 
         for (unsigned i = 0; i < GROUP_SLOTS; i++) {
             if (group->slots[i]) check_entry(table, groups, group, group->slots[i], passed, tally);
+            if (slot_is_newcomer(group, i)) {
+                must(group->slots[i] != 0);
+                newcomers++;
+            }
         }
         must(hint_ahead(table, summary[at / RUN_GROUPS]) <= hint_ahead(table, group->soonest));
         must(hint_ahead(table, table->soonest) <= hint_ahead(table, summary[at / RUN_GROUPS]));
     }
+    must(array_foot(groups, count)->newcomers == newcomers);
     for (uint32_t at = 0; at < count; at++) {
         must(groups[at].overflow == OVERFLOW_STUCK || groups[at].overflow == passed[at]);
     }

@@ -285,6 +285,18 @@ static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned num
     return true;
 }
 
+/* Under a volatile policy, who has no deadline stays: a newcomer that can't go is none. */
+static void settle_lasting(struct hold *hold, const struct stand *stand)
+{
+    struct group *group = &stand->groups[stand->at];
+
+    for (unsigned i = 0; group->probation && i < GROUP_SLOTS; i++) {
+        if (!slot_is_newcomer(group, i) || entry_has_deadline(slot_entry(group->slots[i]))) continue;
+        slot_unset_newcomer(stand->groups, stand->count, group, i);
+        slot_set_frequency(group, i, hold->manner->stays);
+    }
+}
+
 /* One key at most goes from a group before the hand goes on: were whole groups emptied one after the other, the
  * table would be bare behind the hand and overfull before it, with long chains. So the main hand goes along the
  * table seven times, for one slot of each group at a time, and the quick one leaves its second find for the next
@@ -292,6 +304,7 @@ static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned num
 static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 {
     hold->groups++;
+    if (hold->volatile_only && quick) settle_lasting(hold, stand);
     if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
     if (!quick) {
         hold_slot(hold, stand, hold->shard->hand_slot, false);
@@ -338,10 +351,15 @@ static bool hold_choose_table(struct hold *hold)
     return false;
 }
 
+static inline uint32_t hold_candidates(const struct hold *hold)
+{
+    return hold->volatile_only ? hold->table->mortal : hold->table->live;
+}
+
 static bool hold_goes_on(const struct hold *hold)
 {
     return hold->victims < VICTIMS && hold->freed < hold->wanted && hold->groups < GROUPS_A_HOLD &&
-           (hold->volatile_only ? hold->table->mortal : hold->table->live) > 0;
+           hold_candidates(hold) > 0;
 }
 
 /* The main hand has gone along the table once; after all slots the next database has its turn. */
@@ -358,7 +376,7 @@ static void hold_by_use(struct hold *hold)
 
     while (hold_goes_on(hold)) {
         bool quick = (uint64_t)table_newcomers(hold->table) * 1000 >
-                     (uint64_t)hold->table->live * hold->manner->share;
+                     (uint64_t)hold_candidates(hold) * hold->manner->share;
         uint32_t *hand = quick ? &shard->quick_hand : &shard->hand;
         struct stand stand = stand_at(hold->table, *hand);
 

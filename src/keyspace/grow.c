@@ -1,5 +1,6 @@
 /* grow: how a table moves to another array, home by home. */
 #include "coatcheck/base/random.h"
+#include "evict_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
 #include "within_internal.h"
@@ -163,13 +164,14 @@ static inline uint64_t *slot_in_new(struct table *table, uint64_t placed, struct
 }
 
 static inline void move_entry(struct shard *shard, struct table *table, struct entry *entry,
-                              uint64_t placed, const struct group *from)
+                              uint64_t placed, const struct group *from, struct slot_bits bits)
 {
     struct group *group;
     uint64_t *slot = slot_in_new(table, placed, &group);
     int64_t soonest_ms = NEVER;
 
     *slot = slot_make(entry, place_tag(placed));
+    slot_put_bits(table, group, slot, bits);
     if ((int16_t)(from->touched - group->touched) > 0 || group->touched == 0) group->touched = from->touched;
     if (from->soonest) soonest_ms = entry_soonest_ms(entry);
     if (soonest_ms != NEVER) hint_note(shard, table, table->groups, table->count, group, soonest_ms);
@@ -184,6 +186,7 @@ static void move_from_group(struct shard *shard, struct table *table, uint32_t f
     for (unsigned i = 0; i < GROUP_SLOTS; i++) {
         struct entry *entry = slot_entry(group->slots[i]);
         struct entry_parts parts;
+        struct slot_bits bits;
         uint64_t hash, placed;
         struct bytes name;
         uint32_t home;
@@ -195,6 +198,7 @@ static void move_from_group(struct shard *shard, struct table *table, uint32_t f
         placed = hash_under(old_seed, hash, name);
         home = place_home(placed, table->old_count);
         if (home - first >= batch) continue;
+        bits = slot_take_bits(table, group, i);
         if (likely(home == at)) {
             group->slots[i] = 0;
         } else {
@@ -203,7 +207,7 @@ static void move_from_group(struct shard *shard, struct table *table, uint32_t f
             array_take(&walk, group, &group->slots[i]);
         }
         if (unlikely(table->seed != old_seed)) placed = hash_under(table->seed, hash, name);
-        move_entry(shard, table, entry, placed, group);
+        move_entry(shard, table, entry, placed, group, bits);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "coatcheck/keyspace/key.h"
 
 #include "coatcheck/base/mem.h"
+#include "evict_internal.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
 #include "within_internal.h"
@@ -75,7 +76,10 @@ static struct entry *key_look(const struct key *key, bool quiet)
         return NULL;
     }
     METRIC_ADD(keyspace, keyspace_hits, 1);
-    if (!quiet) spot_touch(&spot);
+    if (!quiet) {
+        spot_touch(&spot);
+        spot_use(&spot);
+    }
     return spot.entry;
 }
 
@@ -101,6 +105,7 @@ struct entry *key_find(const struct key *key, struct spot *spot)
     }
     if (within_is_gone(key, spot)) return NULL;
     spot_touch(spot);
+    spot_use(spot);
     return spot->entry;
 }
 

@@ -55,6 +55,13 @@ struct keyspace {
     _Atomic int64_t *due; /* a shard each: no hint of it is earlier (a tick); INT64_MAX: none */
 
     _Atomic bool sweeps;
+
+    /* evict.c */
+    _Atomic bool remembers;  /* shards have ghosts */
+    _Atomic unsigned manner; /* which of the two won the duel */
+    uint32_t came_before[2]; /* of whoever calls evict_judge() */
+    uint32_t duel[2];
+
     _Atomic uint64_t rekeyed;
 
     struct lock reclaim_lock; /* guards the two lists */

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 #include "coatcheck/base/mem.h"
+#include "evict_internal.h"
 #include "hint_internal.h"
 #include "shard_internal.h"
 
@@ -128,8 +129,8 @@ void array_take(const struct walk *walk, struct group *group, uint64_t *slot)
 
     must(at < walk->count);
     *slot = 0;
-    group->frequency &= (uint16_t) ~(3u << (2 * number));
-    group->probation &= (uint8_t) ~(1u << number);
+    slot_set_frequency(group, number, 0);
+    slot_unset_newcomer(walk->groups, walk->count, group, number);
     for (uint32_t passed = walk->home; passed != at;) {
         struct group *full = &walk->groups[passed];
 
@@ -256,6 +257,7 @@ enum status table_insert(struct shard *shard, unsigned db, struct table *table, 
         slot = put_in_chain(shard, db, table, &walk, hash, entry, &group);
     }
     *slot = slot_make(entry, walk.tag);
+    slot_begin(shard, &walk, group, slot, hash);
     spot->slot = slot;
     spot->group = group;
     spot->entry = entry;

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS 300000u
+unsigned trace_scale = 1;
+
+#define KEYS (300000u * trace_scale)
 #define VALUE 64u
 
 uint64_t dice_next(uint64_t *seed)
@@ -107,8 +109,8 @@ static void draw_wonders(struct trace *trace, uint64_t *seed)
     free(zipf.sums);
 }
 
-/* Round and round over a few more keys than the smaller caches of the table hold. */
-#define LOOP 33000u
+/* Round and round over more keys than the cache holds. */
+#define LOOP (60000u * trace_scale)
 
 static void draw_loop(struct trace *trace, uint64_t *seed)
 {
@@ -125,7 +127,7 @@ static void draw_scans(struct trace *trace, uint64_t *seed)
 
     draw_keys(trace, KEYS * 2);
     for (size_t i = 0; i < trace->requests; i++) {
-        if (i % 200000 >= 150000) {
+        if (i % (200000 * trace_scale) >= 150000 * trace_scale) {
             trace->keys[i] = KEYS + at++ % KEYS;
         } else {
             trace->keys[i] = zipf_draw(&zipf, seed);
@@ -164,7 +166,7 @@ static void draw_news(struct trace *trace, uint64_t *seed)
 
     draw_keys(trace, (uint32_t)(trace->requests / 4 + 2));
     for (size_t i = 0; i < trace->requests; i++) {
-        double age = pow(1.0 - dice_unit(seed), -1.0 / 0.35) - 1.0;
+        double age = (pow(1.0 - dice_unit(seed), -1.0 / 0.35) - 1.0) * trace_scale;
 
         if (i % 4 == 0 && born < trace->key_count) born++;
         trace->keys[i] = age < born ? born - 1 - (uint32_t)age : (uint32_t)(dice_next(seed) % born);
@@ -200,7 +202,7 @@ static void draw_ttls(struct trace *trace, uint64_t *seed)
     for (uint32_t key = 0; key < trace->key_count; key++) {
         uint64_t own = key * 2654435761u + 29;
 
-        if (dice_next(&own) % 2) trace->ttls[key] = (uint32_t)(20000 + dice_next(&own) % 380000);
+        if (dice_next(&own) % 2) trace->ttls[key] = (uint32_t)(20000 + dice_next(&own) % 380000) * trace_scale;
     }
 }
 
@@ -210,7 +212,7 @@ const struct trace_row trace_rows[] = {
     {"zipf-1.0", "skew 1.0", draw_zipf_10},
     {"zipf-1.2", "skew 1.2", draw_zipf_12},
     {"wonders", "zipf 0.8, and a quarter of the requests for keys that never come again", draw_wonders},
-    {"loop", "33,000 keys in turn", draw_loop},
+    {"loop", "60,000 keys in turn", draw_loop},
     {"scans", "zipf 0.9, and a quarter of the time a walk over 300,000 other keys", draw_scans},
     {"shifting", "zipf 0.9, and at each tenth request a popular key gives way", draw_shifting},
     {"news", "keys are asked for when they are new", draw_news},

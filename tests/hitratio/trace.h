@@ -25,6 +25,9 @@ struct trace_row {
 /* Ends with a row without a name. */
 extern const struct trace_row trace_rows[];
 
+/* Times as many keys, and as long times, as the rows say; 1 at first. */
+extern unsigned trace_scale;
+
 /* Fills `trace`, whose memory is the caller's to free with trace_fini(). */
 void trace_init(struct trace *trace, const struct trace_row *row, size_t requests);
 void trace_fini(struct trace *trace);

@@ -41,6 +41,14 @@ struct mem_figures {
 };
 void mem_read_figures(struct mem_figures *figures);
 
+#ifndef COATCHECK_JEMALLOC
+/* Bytes that this thread has allocated here less those that it has freed: read held.h instead. */
+extern _Thread_local int64_t mem_counted_here;
+#endif
+
+/* The machine's memory in bytes, or what the control group of this process allows, whichever is less. */
+size_t mem_machine(void);
+
 /* Resident set of the process in bytes, from the kernel. */
 size_t mem_resident(void);
 
