@@ -39,6 +39,7 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
     } letters[] = {
         {SESSION_MONITOR, 'O'},  {SESSION_POSTPONED, 'b'},
         {SESSION_CLOSING, 'c'},  {0, 'U'},
+        {SESSION_MULTI, 'x'},    {SESSION_TOUCHED, 'd'},
         {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
     };
     unsigned flags = session_flags(session) | (session_is_waiting(session) ? SESSION_POSTPONED : 0);
@@ -68,10 +69,14 @@ void client_print(struct session *session, struct text *into)
     print_flags(session, facts.unix_socket, into);
     text_addf(
         into,
-        " db=%u sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 "
+        " db=%u sub=0 psub=0 ssub=0 multi=%lld qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=%zu rbs=0 "
         "rbp=0 obl=0 "
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
-        session_db(session), facts.input_bytes, facts.output_bytes > 0, facts.output_bytes,
+        session_db(session),
+        session_flags(session) & SESSION_MULTI
+            ? (long long)atomic_load_explicit(&session->queued, memory_order_relaxed)
+            : -1,
+        facts.input_bytes, atomic_load_explicit(&session->queue_bytes, memory_order_relaxed), facts.output_bytes > 0, facts.output_bytes,
         facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r",
         last > 0 ? commands_at(last - 1)->full_name : "NULL", session->resp);
     session_add_text(session, SESSION_LIBRARY_NAME, into);

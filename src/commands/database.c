@@ -60,10 +60,14 @@ static void cmd_swapdb(struct call *call)
 /* False: answered. */
 static bool read_flush_mode(struct call *call, bool *now)
 {
+    bool sync;
+
     *now = false;
     if (call_argc(call) == 1) return true;
-    *now = call_arg_is(call, 1, "SYNC");
-    if (call_argc(call) == 2 && (*now || call_arg_is(call, 1, "ASYNC"))) return true;
+    sync = call_arg_is(call, 1, "SYNC");
+    /* A transaction stays inside its shards to the end. */
+    *now = sync && !call->may_not_block;
+    if (call_argc(call) == 2 && (sync || call_arg_is(call, 1, "ASYNC"))) return true;
     call_syntax_error(call);
     return false;
 }

@@ -71,10 +71,10 @@ struct entry *debug_enter(struct call *call, unsigned i, struct key *key)
     struct entry *entry;
 
     key_init(key, call->keyspace, session_db(call->session), call_arg(call, i));
-    shard_enter(key->shard);
+    debug_shard_enter(key->shard);
     entry = key_read_quietly(key);
     if (entry) return entry;
-    shard_leave(key->shard);
+    debug_shard_leave(key->shard);
     reply_error(call->reply, ERR_NO_SUCH_KEY);
     return NULL;
 }
@@ -151,7 +151,7 @@ static void debug_object(struct call *call)
         "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
         (void *)entry, entry_encoding(entry), serialized_length(entry),
         (long long)((clock_now_ms() / 1000 - idle_s) & 0xffffff), (long long)idle_s);
-    shard_leave(key.shard);
+    debug_shard_leave(key.shard);
     reply_simple(call->reply, line);
 }
 
@@ -189,7 +189,7 @@ static void debug_htstats_key(struct call *call)
     struct key key;
 
     if (!debug_enter(call, 2, &key)) return;
-    shard_leave(key.shard);
+    debug_shard_leave(key.shard);
     reply_errorf(
         call->reply,
         "ERR The value stored at the specified key is not represented using an hash table");
@@ -229,10 +229,10 @@ static bool populate_one(struct call *call, struct bytes prefix, int64_t number,
     }
     if (text_failed(name) || text_failed(value)) return false;
     key_init(&key, call->keyspace, session_db(call->session), text_bytes(name));
-    shard_enter(key.shard);
+    debug_shard_enter(key.shard);
     if (!key_find(&key, &spot)) status = key_put_string(&key, &spot, text_bytes(value), NEVER);
     if (status == OK) call_changed(call, &key, "set");
-    shard_leave(key.shard);
+    debug_shard_leave(key.shard);
     return status == OK;
 }
 

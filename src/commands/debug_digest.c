@@ -115,10 +115,11 @@ static void add_entry(void *context, const struct entry *entry)
 
 void debug_digest(struct call *call)
 {
+    bool mine = keyspace_has_entered_all();
     struct digesting digesting = {0};
     char text[DIGEST_TEXT];
 
-    keyspace_enter_all(call->keyspace);
+    if (!mine) keyspace_enter_all(call->keyspace);
     for (unsigned db = 0; db < keyspace_databases(call->keyspace); db++) {
         uint64_t cursor = 0;
 
@@ -128,7 +129,7 @@ void debug_digest(struct call *call)
             cursor = keyspace_scan(call->keyspace, db, cursor, 1000, add_entry, &digesting);
         } while (cursor != 0);
     }
-    keyspace_leave_all(call->keyspace);
+    if (!mine) keyspace_leave_all(call->keyspace);
     digest_print(&digesting.sum, text);
     reply_simple(call->reply, text);
 }
@@ -143,10 +144,10 @@ void debug_digest_value(struct call *call)
         char text[DIGEST_TEXT];
 
         key_init(&key, call->keyspace, session_db(call->session), call_arg(call, i));
-        shard_enter(key.shard);
+        debug_shard_enter(key.shard);
         entry = key_read_quietly(&key);
         if (entry) digest = digest_of(entry, 0);
-        shard_leave(key.shard);
+        debug_shard_leave(key.shard);
         digest_print(&digest, text);
         reply_simple(call->reply, text);
     }

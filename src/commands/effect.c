@@ -11,12 +11,14 @@ static void publish(const struct key *key, const char *event, const struct bytes
 
 void effect_more(const struct key *key, const char *event)
 {
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     publish(key, event, NULL, 0);
 }
 
 void effect_deleted(const struct key *key)
 {
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     publish(key, "del", (struct bytes[]){BYTES("DEL"), key->name}, 2);
 }
@@ -28,6 +30,7 @@ void effect_set(const struct key *key, const char *event, struct bytes value, in
     unsigned count = 3;
     bool expires = deadline_ms != NEVER && deadline_ms != KEEP_DEADLINE;
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     if (deadline_ms == KEEP_DEADLINE) words[count++] = BYTES("KEEPTTL");
     if (expires) {
@@ -42,6 +45,7 @@ void effect_deadline(const struct key *key, int64_t deadline_ms)
 {
     char digits[NUMBER_MAX_TEXT];
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     if (deadline_ms == NEVER) {
         publish(key, "persist", (struct bytes[]){BYTES("PERSIST"), key->name}, 2);

@@ -41,6 +41,7 @@ static void tell_sum(const struct call *call, struct bytes sum)
     struct bytes words[] = {BYTES("HSETEX"), call->keys[0].name, BYTES("KEEPTTL"), BYTES("FIELDS"), BYTES("1"),
                             call_arg(call, 2), sum};
 
+    key_touched(&call->keys[0]);
     if (likely(!change_anyone_listens)) return;
     change_publish(&(struct change){.db = call->keys[0].db, .key = call->keys[0].name, .event = "hincrbyfloat",
                                     .effect = words, .effect_words = sizeof words / sizeof words[0]});

@@ -46,6 +46,7 @@ void effect_field_deadline(const struct key *key, const char *event, struct byte
 {
     char digits[NUMBER_MAX_TEXT];
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     if (deadline_ms == NEVER) {
         publish(key, event,
@@ -61,6 +62,7 @@ void effect_field_deadline(const struct key *key, const char *event, struct byte
 
 void effect_field_gone(const struct key *key, const char *event, struct bytes name)
 {
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     publish(key, event, (struct bytes[]){BYTES("HDEL"), key->name, name}, 3);
 }

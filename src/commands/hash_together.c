@@ -218,6 +218,7 @@ static void setex_tell(struct call *call, const struct setex *setex)
     const struct key *key = &call->keys[0];
     bool told = false;
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     for (unsigned i = 0; i < setex->pairs; i++) {
         const struct bytes *pair = &call->args.of[setex->first + 2 * i];

@@ -13,6 +13,8 @@ static void tell_moved(const struct key *from, enum list_end wherefrom, const st
 {
     struct bytes words[5] = {BYTES("LMOVE"), from->name, to->name, word_of(wherefrom), word_of(whereto)};
 
+    key_touched(from);
+    key_touched(to);
     if (likely(!change_anyone_listens)) return;
     change_publish(&(struct change){.db = to->db,
                                     .key = to->name,

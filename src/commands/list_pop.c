@@ -11,6 +11,7 @@ static void tell_popped(const struct key *key, enum list_end end, uint64_t count
     char digits[NUMBER_MAX_TEXT];
     struct bytes words[3] = {end == LIST_LEFT ? BYTES("LPOP") : BYTES("RPOP"), key->name, {digits, 0}};
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     words[2].len = number_print_uint(digits, count);
     change_publish(&(struct change){.db = key->db,

@@ -5,6 +5,10 @@
 
 static void cmd_monitor(struct call *call)
 {
+    if (call->may_not_block) {
+        reply_errorf(call->reply, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return;
+    }
     /* Asked twice: redis-server says nothing the second time. */
     if (session_flags(call->session) & SESSION_MONITOR) return;
     if (!call_ok(call, monitor_begin(call->session) ? OK : NO_MEMORY)) return;

@@ -30,6 +30,7 @@ const struct command_family *const command_families[] = {
     &zset_combine_commands,
     &zset_scan_commands,
     &database_commands,
+    &transaction_commands,
     &connection_commands,
     &auth_commands,
     &client_commands,

@@ -15,6 +15,7 @@ static void tell_popped(const struct key *key, enum zset_end end, uint64_t count
     struct bytes words[3] = {
         end == ZSET_LOWEST ? BYTES("ZPOPMIN") : BYTES("ZPOPMAX"), key->name, {digits, 0}};
 
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     words[2].len = number_print_uint(digits, count);
     change_publish(&(struct change){.db = key->db,

@@ -4,9 +4,11 @@
 
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
+#include "coatcheck/engine/transaction.h"
 
 const struct gate all_gates[] = {
     {"auth", gate_auth},
+    {"transaction", gate_transaction},
     {"memory", gate_memory},
     {"monitor", gate_monitor},
     {"pause", gate_pause},

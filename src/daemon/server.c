@@ -20,6 +20,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/session.h"
+#include "coatcheck/engine/transaction.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
@@ -50,6 +51,7 @@ void server_declare(void)
     observe_add(&memory_metric_set);
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);
+    observe_add(&transaction_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */

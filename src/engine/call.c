@@ -148,7 +148,7 @@ void call_unknown_sub(struct call *call)
 
 void call_changed(struct call *call, const struct key *key, const char *event)
 {
-    (void)call;
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     change_publish(&(struct change){.db = key->db,
                                     .key = key->name,

@@ -12,10 +12,14 @@
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/transaction.h"
 #include "coatcheck/engine/watch.h"
 
 /* So much of an unknown command's name and words is told back. */
 #define UNKNOWN_SHOWN 128
+
+/* Room for any error for which EXEC may be refused. */
+#define REFUSAL_ROOM 256
 
 struct watch_hooks watch_hooks;
 _Atomic uint64_t watch_slow_ticks = UINT64_MAX;
@@ -211,22 +215,47 @@ static inline void run_inside(struct call *call)
     if (unlikely(served)) blocking_send();
 }
 
-static void count_rejection(struct call *call, unsigned errors_before)
+static inline bool is_exec(const struct call *call)
 {
+    return likely(call->command != NULL) && unlikely(call->command->row->flags & COMMAND_EXECUTES);
+}
+
+/* It has been answered. `before` is where that began, for EXEC, which then says so in its own way. */
+static void refused(struct call *call, unsigned errors_before, struct reply_mark before)
+{
+    transaction_spoil(call->session);
+    if (is_exec(call)) {
+        transaction_refuse(call, before);
+        if (atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS) monitor_show(call);
+    }
     if (call->command) metric_add(&stats_of(call->command->number)->rejected, 1);
     if (call->reply->errors > errors_before) stats_count_error(call->reply->error_code);
 }
 
-static inline bool needs_gates(const struct session *session)
+static inline bool needs_gates(const struct call *call)
 {
-    unsigned flags = session_flags(session);
+    unsigned flags = session_flags(call->session);
+    uint32_t row_flags = call->command->row->flags;
 
-    return (flags & (SESSION_ATTENTION | SESSION_AUTHENTICATED)) != SESSION_AUTHENTICATED ||
-           atomic_load_explicit(&gate_reasons, memory_order_relaxed) != 0;
+    return unlikely((flags & (SESSION_ATTENTION | SESSION_AUTHENTICATED)) != SESSION_AUTHENTICATED) ||
+           unlikely(atomic_load_explicit(&gate_reasons, memory_order_relaxed) != 0) ||
+           unlikely(row_flags & COMMAND_DENYOOM && memory_asks()) ||
+           (unlikely(flags & SESSION_MULTI) && (row_flags & COMMAND_NO_MULTI || memory_asks()));
 }
 
-/* The command has run: what it cost and whether it failed. */
-static inline void finish(struct call *call, unsigned errors_before, uint64_t *ticks)
+bool dispatch_is_slow(const struct command *command, uint64_t took)
+{
+    return unlikely(took >= atomic_load_explicit(&watch_slow_ticks, memory_order_relaxed)) && watch_hooks.slow &&
+           !(command->row->flags & COMMAND_SKIP_SLOWLOG);
+}
+
+void dispatch_tell_slow(struct call *call, uint64_t took)
+{
+    watch_hooks.slow(call, (int64_t)clock_ticks_to_ns(took));
+}
+
+/* The command has run: what it cost and whether it failed. Returns how long it took. */
+static inline uint64_t count_run(struct call *call, unsigned errors_before, uint64_t *ticks)
 {
     uint64_t now = clock_ticks(), took = now - *ticks;
     struct command_stats *stats = stats_of(call->command->number);
@@ -239,41 +268,67 @@ static inline void finish(struct call *call, unsigned errors_before, uint64_t *t
         stats_count_error(call->reply->error_code);
     }
     stats_note_time(stats, took);
-    if (unlikely(took >= atomic_load_explicit(&watch_slow_ticks, memory_order_relaxed)) && watch_hooks.slow &&
-        !(call->command->row->flags & COMMAND_SKIP_SLOWLOG)) {
-        watch_hooks.slow(call, (int64_t)clock_ticks_to_ns(took));
-    }
+    return took;
+}
+
+/* Only after it has run it is known which words were secrets, and which database was chosen. */
+static inline void show_to_monitors(struct call *call)
+{
+    if (likely(!(atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS))) return;
+    if (!(call->command->row->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN))) monitor_show(call);
+}
+
+void dispatch_run_within(struct call *call, uint64_t *ticks)
+{
+    const struct call *exec = turn_at_work;
+    unsigned errors_before = call->reply->errors;
+
+    turn_at_work = call;
+    call->command->row->run(call);
+    turn_at_work = exec;
+    count_run(call, errors_before, ticks);
+    show_to_monitors(call);
 }
 
 enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_t *ticks)
 {
     unsigned errors_before = call->reply->errors;
+    struct reply_mark before = {0};
+    uint64_t took;
 
     note_last(call);
+    if (is_exec(call)) {
+        reply_make_room(call->reply, REFUSAL_ROOM);
+        before = reply_mark(call->reply);
+    }
     if (!is_well_formed(call)) {
-        count_rejection(call, errors_before);
+        refused(call, errors_before, before);
         return DISPATCHED;
     }
-    if (unlikely(needs_gates(call->session)) ||
-        unlikely((call->command->row->flags & COMMAND_DENYOOM) && memory_asks())) {
+    if (unlikely(needs_gates(call))) {
         enum gate_answer answer = gates_ask(call);
 
         if (answer == GATE_WAIT) return DISPATCH_WAITS;
         if (answer == GATE_REFUSED) {
-            count_rejection(call, errors_before);
+            refused(call, errors_before, before);
             return DISPATCHED;
         }
     }
     if (!find_keys(call, room)) {
-        count_rejection(call, errors_before);
+        refused(call, errors_before, before);
         return DISPATCHED;
     }
-    run_inside(call);
-    finish(call, errors_before, ticks);
-    /* Only now is it known which words were secrets, and which database was chosen. */
-    if (unlikely(atomic_load_explicit(&gate_reasons, memory_order_relaxed) & GATE_MONITORS) &&
-        !(call->command->row->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN))) {
-        monitor_show(call);
+    if (unlikely(session_flags(call->session) & SESSION_MULTI)) {
+        if (!(call->command->row->flags & COMMAND_IN_MULTI)) {
+            transaction_queue(call);
+            return DISPATCHED;
+        }
+        *ticks = clock_ticks(); /* what was queued since took time too */
     }
+    run_inside(call);
+    if (is_exec(call)) errors_before += call->errors_told;
+    took = count_run(call, errors_before, ticks);
+    if (unlikely(dispatch_is_slow(call->command, took))) dispatch_tell_slow(call, took);
+    show_to_monitors(call);
     return DISPATCHED;
 }

@@ -23,4 +23,15 @@ void dispatch_prepare(struct call *call);
 /* Runs it; `ticks` is when it began, replaced by when it ended. */
 enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_t *ticks);
 
+/* A command of a transaction, whose shards are entered: runs and is counted; nothing is asked. */
+void dispatch_run_within(struct call *call, uint64_t *ticks);
+
+/* Whether one that took so many clock_ticks() is to be told to who looks for such, and telling it, outside of
+ * shards. */
+bool dispatch_is_slow(const struct command *command, uint64_t took);
+void dispatch_tell_slow(struct call *call, uint64_t took);
+
+/* turn.c: what this thread is at, for a crash report. */
+extern _Thread_local const struct call *turn_at_work;
+
 #endif

@@ -3,6 +3,7 @@
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/transaction.h"
 #include "coatcheck/observe/footprint.h"
 #include "memory_internal.h"
 
@@ -159,7 +160,11 @@ static bool make_room(void)
 
 enum gate_answer gate_memory(struct call *call)
 {
-    if (!(call->command->row->flags & COMMAND_DENYOOM) || !memory_asks() || make_room()) return GATE_PASS;
+    uint32_t flags = transaction_flags(call);
+    bool queues = session_flags(call->session) & SESSION_MULTI && !(flags & COMMAND_ENDS_MULTI);
+
+    /* What is queued takes memory, too. */
+    if (!(flags & COMMAND_DENYOOM || queues) || !memory_asks() || make_room()) return GATE_PASS;
     METRIC_ADD(memory, oom_refusals, 1);
     reply_error(call->reply, ERR_OVER_LIMIT);
     return GATE_REFUSED;

@@ -6,6 +6,7 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/text.h"
 #include "coatcheck/engine/secret.h"
+#include "coatcheck/engine/transaction.h"
 
 /* The monitors of this thread's worker. */
 struct monitor {
@@ -123,7 +124,7 @@ enum gate_answer gate_monitor(struct call *call)
     uint32_t on_keys = COMMAND_READ | COMMAND_WRITE | COMMAND_MAY_REPLICATE;
 
     if (likely(!(session_flags(call->session) & SESSION_MONITOR))) return GATE_PASS;
-    if (!(call->command->row->flags & on_keys)) return GATE_PASS;
+    if (!(transaction_flags(call) & on_keys)) return GATE_PASS;
     reply_errorf(call->reply, "ERR Replica can't interact with the keyspace");
     return GATE_REFUSED;
 }

@@ -5,6 +5,7 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/gate.h"
+#include "coatcheck/engine/transaction.h"
 #include "coatcheck/keyspace/keyspace.h"
 
 /* Whoever changes the pause holds it; readers look at the atomics alone. */
@@ -117,7 +118,7 @@ int64_t pause_look_after(void)
 
 enum gate_answer gate_pause(struct call *call)
 {
-    bool writes = call->command->row->flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE);
+    bool writes = transaction_flags(call) & (COMMAND_WRITE | COMMAND_MAY_REPLICATE);
     unsigned ended_before = atomic_load(&ended);
     enum pause_mode now = pause_now();
 

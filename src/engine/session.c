@@ -7,6 +7,7 @@
 #include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/transaction.h"
 #include "half_internal.h"
 
 const struct session_host *session_host;
@@ -74,6 +75,7 @@ void session_fini(struct session *session)
     if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
     half_free(&session->half);
     blocking_leave(session);
+    transaction_end(session);
     lock_take(&extras_lock, EXTRAS_RANK, 0);
     extras = session->extras;
     session->extras = NULL;
@@ -133,6 +135,7 @@ struct bytes session_own_text(const struct session *session, enum session_text w
 void session_reset(struct session *session)
 {
     if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    transaction_end(session);
     atomic_store_explicit(&session->resp, 2, memory_order_relaxed);
     atomic_store_explicit(&session->db, 0, memory_order_relaxed);
     session_unset(session, SESSION_AUTHENTICATED | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT |

@@ -40,11 +40,11 @@ struct turn {
     bool stopped; /* the open feed's session executes no more for now */
 };
 
-static _Thread_local const struct call *at_work;
+_Thread_local const struct call *turn_at_work;
 
 const struct call *turn_call_at_work(void)
 {
-    return at_work;
+    return turn_at_work;
 }
 
 struct turn *turn_new(struct keyspace *keyspace)
@@ -166,13 +166,13 @@ static void run_call(struct turn *turn, struct call *call)
     }
     turn->has_run = true;
     call->reply = &turn->reply;
-    at_work = call;
+    turn_at_work = call;
     if (unlikely(flags & SESSION_MUTED)) {
         end = run_muted(turn, call);
     } else {
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
     }
-    at_work = NULL;
+    turn_at_work = NULL;
     if (unlikely(turn->reply.failed)) session_set(feed->session, SESSION_CLOSING);
     if (unlikely(end == DISPATCH_WAITS)) {
         turn->stopped = true;

@@ -140,13 +140,14 @@ static void ghost_refit(struct shard *shard)
 
 static void ghost_drop(struct shard *shard)
 {
+    bool mine = keyspace_has_entered_all();
     uint16_t *old;
 
-    shard_enter(shard);
+    if (!mine) shard_enter(shard);
     old = shard->ghost;
     shard->ghost = NULL;
     shard->ghost_count = 0;
-    shard_leave(shard);
+    if (!mine) shard_leave(shard);
     mem_free(old);
 }
 

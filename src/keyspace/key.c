@@ -4,6 +4,7 @@
 #include "evict_internal.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
+#include "touch_internal.h"
 #include "within_internal.h"
 
 void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name)
@@ -157,7 +158,12 @@ void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t
     struct entry *entry = spot->entry;
 
     spot_take_out(table, hash, spot);
-    if (unlikely(reason != REMOVED_BY_CLIENT)) publish_removal(db, entry_key(entry), reason);
+    if (unlikely(reason != REMOVED_BY_CLIENT)) {
+        struct key key = {.name = entry_key(entry), .hash = hash, .shard = shard, .db = db};
+
+        key_touched(&key);
+        publish_removal(db, key.name, reason);
+    }
     chores_add_entry(shard, entry);
     spot->entry = NULL;
 }

@@ -6,6 +6,7 @@
 #include "evict_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
+#include "touch_internal.h"
 
 METRIC_DEFINE(keyspace, KEYSPACE_METRICS)
 
@@ -177,6 +178,7 @@ uint64_t keyspace_flush_entered(struct keyspace *keyspace, unsigned db)
         struct table *table = shard_table(&keyspace->shards[i], db);
 
         if (!table) return 0;
+        touch_flushed(&keyspace->shards[i], db);
         gone += table_detach(keyspace, &keyspace->shards[i], table);
     }
     return gone;
@@ -206,6 +208,7 @@ enum status keyspace_swap_entered(struct keyspace *keyspace, unsigned a, unsigne
         struct table *other = shard_table_for_put(&keyspace->shards[i], b);
 
         if (!one || !other) return NO_MEMORY; /* at the first shard, or never */
+        touch_swapped(&keyspace->shards[i], a, b);
         table_swap(one, other);
         keyspace->shards[i].sweep_at = 0;
         keyspace->shards[i].sweep_in_old = false;

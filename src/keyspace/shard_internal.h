@@ -18,6 +18,7 @@ struct shard {
 
     /* The rest is of whoever has entered. */
     void *waits;         /* whoever waits for keys of this shard: await.h; NULL: nobody */
+    void *touches;       /* whoever watches keys of this shard: touch.h; NULL: nobody */
     uint32_t growing_db; /* the last that asked for a larger array */
     uint32_t sweep_at;   /* the group where the sweep goes on in a table that it could not finish … */
     bool sweep_in_old;   /* … or in the old array of that table */

@@ -1,3 +1,4 @@
+#include "touch_internal.h"
 #include "within_internal.h"
 
 int64_t container_soonest_ms(const struct entry *entry)
@@ -32,6 +33,9 @@ bool within_expire(struct shard *shard, unsigned db, struct table *table, uint64
     bool done = telling.kind->expire(container, now_ms, steps, tell, &telling);
 
     METRIC_ADD(keyspace, expired_fields, (int64_t)telling.count);
+    if (telling.count > 0) {
+        key_touched(&(struct key){.name = telling.key, .hash = hash, .shard = shard, .db = db});
+    }
     if (telling.kind->length(container) > 0) return done;
     if (unlikely(change_anyone_listens)) {
         change_publish(&(struct change){.db = db, .key = telling.key, .event = "del"});

@@ -11,6 +11,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pause.h"
 #include "coatcheck/engine/pulse.h"
+#include "coatcheck/engine/transaction.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
@@ -282,7 +283,8 @@ static void host_weigh(struct session *session, struct session_facts *facts)
     facts->fd = conn_facts.fd;
     facts->input_bytes = conn_facts.input_bytes;
     facts->output_bytes = conn_facts.output_bytes;
-    facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes;
+    facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes +
+                          atomic_load_explicit(&session->queue_bytes, memory_order_relaxed);
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
 }
@@ -400,4 +402,5 @@ void client_door_setup(struct keyspace *keyspace, struct worker **workers, unsig
     shut_down_hook = shut_down;
     session_host = &host;
     blocking_setup();
+    transaction_setup();
 }

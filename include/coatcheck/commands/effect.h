@@ -1,5 +1,5 @@
 /* effect: the news of what a call has done to a key, told as a command that does the same to any copy of the
- * data: absolute deadlines, results in the place of sums. With nobody listening each costs one load.
+ * data: absolute deadlines, results in the place of sums. With nobody listening or watching each costs two loads.
  * Of all the events of a call one tells the effect, the first; the others only tell what happened.
  * Where the client's own words are such a command, call_changed() will do. */
 #ifndef COATCHECK_COMMANDS_EFFECT_H

@@ -38,6 +38,7 @@ extern const struct command_family zset_random_commands;
 extern const struct command_family zset_combine_commands;
 extern const struct command_family zset_scan_commands;
 extern const struct command_family database_commands;
+extern const struct command_family transaction_commands;
 extern const struct command_family connection_commands;
 extern const struct command_family auth_commands;
 extern const struct command_family client_commands;

@@ -10,6 +10,7 @@
 #include "coatcheck/keyspace/change.h"
 #include "coatcheck/keyspace/key.h"
 #include "coatcheck/keyspace/shard.h"
+#include "coatcheck/keyspace/touch.h"
 #include "coatcheck/wire/reply.h"
 
 struct feed;
@@ -25,6 +26,7 @@ struct call {
     struct key *keys; /* key_count of them, in the order of the words */
     bool is_inline;
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
+    unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
 
     /* dispatch's own */
     struct key first_key;

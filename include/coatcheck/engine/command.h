@@ -45,7 +45,10 @@ enum command_flags {
     COMMAND_KEYSPACE = 1 << 22,
     COMMAND_EVERY_SHARD = 1 << 23, /* runs with all shards entered */
     COMMAND_ADMINISTERS = 1 << 24, /* for the ACL category @admin, where the flag "admin" is not set */
-    COMMAND_IS_OURS = 1 << 25      /* redis-server 7.0 does not have it */
+    COMMAND_IS_OURS = 1 << 25,     /* redis-server 7.0 does not have it */
+    COMMAND_IN_MULTI = 1 << 26,    /* runs at once between MULTI and EXEC, all others are queued there … */
+    COMMAND_ENDS_MULTI = 1 << 27,  /* … and after it there is no transaction any more … */
+    COMMAND_EXECUTES = 1 << 28     /* … because it has run: EXEC */
 };
 
 /* Where the keys are, in Redis's notation: the first, the last (negative: from the end), the step. */

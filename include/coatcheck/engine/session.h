@@ -14,6 +14,7 @@
 
 struct half;
 struct mail;
+struct transaction;
 struct waiter;
 
 enum session_flags {
@@ -28,7 +29,10 @@ enum session_flags {
     SESSION_POSTPONED = 256, /* waits for CLIENT UNPAUSE */
     SESSION_INLINE = 512,    /* its last request was a plain line: a person, perhaps */
     SESSION_BLOCKED = 1024,
-    SESSION_KILLED = 2048 /* counted by a CLIENT KILL already; its worker closes it in a moment */
+    SESSION_KILLED = 2048, /* counted by a CLIENT KILL already; its worker closes it in a moment */
+    SESSION_MULTI = 4096,
+    SESSION_SPOILED = 8192, /* a command of the transaction could not be queued: EXEC aborts */
+    SESSION_TOUCHED = 16384 /* a key that it watches was changed, by whoever sets this: EXEC does nothing */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
@@ -50,9 +54,12 @@ struct session {
     struct half *half;                    /* a request whose end has not come yet, or NULL */
     struct session_extras *extras;        /* or NULL; other threads: session_add_text() */
     struct waiter *waiter;                /* while SESSION_BLOCKED; others: who has claimed it */
+    struct transaction *transaction;      /* what it has queued and watches, or NULL */
+    _Atomic size_t queue_bytes;           /* of the transaction; any thread may look, as at the next */
+    _Atomic uint32_t queued;              /* its commands */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
     _Atomic uint16_t last;  /* command's number + 1; 0: none, or an unknown one; any thread */
-    _Atomic uint16_t flags; /* the owner's, but for KILLED and CLOSING; any thread may look */
+    _Atomic uint16_t flags; /* the owner's, but for KILLED, CLOSING and TOUCHED; any thread may look */
     _Atomic uint8_t resp;   /* 2 or 3 */
     _Atomic uint8_t db;
     _Atomic uint8_t wait; /* who ends its wait claims it: blocking.c; any thread */
