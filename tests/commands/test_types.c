@@ -51,8 +51,14 @@ static size_t pebble_used_bytes(const void *container)
     return sizeof(struct pebble);
 }
 
-static const struct value_kind pebble_kind = {"list",        pebble_free_some, pebble_copy,
-                                              pebble_length, pebble_encoding,  pebble_used_bytes};
+static const struct value_kind pebble_kind = {
+    .name = "list",
+    .free_some = pebble_free_some,
+    .copy = pebble_copy,
+    .length = pebble_length,
+    .encoding = pebble_encoding,
+    .used_bytes = pebble_used_bytes,
+};
 
 static int setup(void **state)
 {
