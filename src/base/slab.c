@@ -338,7 +338,37 @@ static void owner_free(struct slab_owner *owner, struct free_block *block, size_
                                                     memory_order_relaxed));
 }
 
+static inline size_t pages_of(size_t bytes)
+{
+    return (bytes + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1);
+}
+
+/* Counts what this thread has taken, or freed when it is below zero. */
+static void count_used(int64_t bytes)
+{
+    struct slab_owner *owner = mine ? mine : owner_of_thread();
+
+    if (likely(owner != NULL)) {
+        add_bytes(&owner->used_bytes, bytes);
+    } else {
+        atomic_fetch_add_explicit(&stray_bytes, bytes, memory_order_relaxed);
+    }
+}
+
 #ifdef SLAB_BLOCKS_APART
+
+void *slab_pages_alloc(size_t bytes)
+{
+    (void)count_used;
+    (void)pages_of;
+    return mem_alloc_aligned(SLAB_PAGE, bytes);
+}
+
+void slab_pages_free(void *pages, size_t bytes)
+{
+    (void)bytes;
+    mem_free(pages);
+}
 
 void *slab_alloc(size_t size)
 {
@@ -354,6 +384,26 @@ void slab_free(void *block, size_t size)
 }
 
 #else
+
+void *slab_pages_alloc(size_t bytes)
+{
+    size_t whole = pages_of(bytes);
+    void *pages;
+
+    if (unlikely(mem_fails_now())) return NULL;
+    pages = pool_pages_take(whole);
+    if (pages) count_used((int64_t)whole);
+    return pages;
+}
+
+void slab_pages_free(void *pages, size_t bytes)
+{
+    size_t whole = pages_of(bytes);
+
+    if (!pages) return;
+    pool_pages_put(pages, whole);
+    count_used(-(int64_t)whole);
+}
 
 void *slab_alloc(size_t size)
 {
@@ -476,5 +526,5 @@ void slab_read_figures(struct slab_figures *figures)
     }
     pool_read_figures(&pool);
     *figures = (struct slab_figures){
-        .used = used > 0 ? (size_t)used : 0, .held = held, .spare = pool.spare, .reserved = pool.reserved};
+        .used = used > 0 ? (size_t)used : 0, .held = held + pool.pages, .spare = pool.spare, .reserved = pool.reserved};
 }

@@ -77,8 +77,13 @@ void pool_put(struct slab *slab);
 /* Gives slabs back to the kernel that have been empty for `idle_ms`; true when there are no more of them. */
 bool pool_clean(int64_t idle_ms, uint64_t until_ticks);
 
+/* Whole pages, zeroed and backed. */
+void *pool_pages_take(size_t bytes);
+void pool_pages_put(void *pages, size_t bytes);
+
 struct pool_figures {
-    size_t spare, reserved;
+    size_t spare, reserved; /* of slabs and pages */
+    size_t pages;           /* bytes handed out as such */
 };
 void pool_read_figures(struct pool_figures *figures);
 

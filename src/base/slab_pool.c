@@ -20,6 +20,8 @@ static struct {
     size_t spare, reserved;
 } pool;
 
+static _Atomic size_t pages_out; /* bytes */
+
 static void pool_enter(void)
 {
     lock_take(&pool_lock, RANK_SLABS, 0);
@@ -131,9 +133,27 @@ bool pool_clean(int64_t idle_ms, uint64_t until_ticks)
     }
 }
 
+void *pool_pages_take(size_t bytes)
+{
+    /* Backed at once: one call is cheaper than a fault a page, and whoever uses them may hold a lock. */
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    if (pages == MAP_FAILED) return NULL;
+    atomic_fetch_add_explicit(&pages_out, bytes, memory_order_relaxed);
+    return pages;
+}
+
+void pool_pages_put(void *pages, size_t bytes)
+{
+    munmap(pages, bytes);
+    atomic_fetch_sub_explicit(&pages_out, bytes, memory_order_relaxed);
+}
+
 void pool_read_figures(struct pool_figures *figures)
 {
     pool_enter();
     *figures = (struct pool_figures){.spare = pool.spare, .reserved = pool.reserved};
     pool_leave();
+    figures->pages = atomic_load_explicit(&pages_out, memory_order_relaxed);
+    figures->reserved += figures->pages;
 }

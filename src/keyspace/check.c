@@ -107,7 +107,7 @@ static void shape_array(struct keyspace_shape *shape, const struct group *groups
 {
     uint64_t chain = 0;
 
-    shape->bytes_of_tables += groups ? mem_usable(groups) : 0;
+    shape->bytes_of_tables += array_used_bytes(groups, count);
     for (uint32_t at = 0; groups && at < count; at++) {
         chain = groups[at].overflow ? chain + 1 : 0;
         if (chain + 1 > shape->longest_chain) shape->longest_chain = chain + 1;

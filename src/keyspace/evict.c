@@ -75,7 +75,7 @@ static bool ghost_knows(struct shard *shard, uint64_t hash)
 
     if (!shard->ghost) return false;
     ghost = ghost_of(shard, hash);
-    if (*ghost != place_tag(hash)) return false;
+    if (*ghost != place_mark(hash)) return false;
     *ghost = 0;
     METRIC_ADD(evict, evict_returns, 1);
     return true;
@@ -83,7 +83,7 @@ static bool ghost_knows(struct shard *shard, uint64_t hash)
 
 static inline void ghost_note(struct shard *shard, uint64_t hash)
 {
-    if (shard->ghost) *ghost_of(shard, hash) = place_tag(hash);
+    if (shard->ghost) *ghost_of(shard, hash) = place_mark(hash);
 }
 
 void slot_begin(struct shard *shard, const struct walk *walk, struct group *group, uint64_t *slot, uint64_t hash)
@@ -471,6 +471,7 @@ static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
 {
     struct group *group = &stand->groups[stand->at];
     struct spot spot = {NULL, NULL, group};
+    uint32_t ahead = hint_ahead(hold->table, group->soonest);
     int64_t soonest = NEVER;
 
     hold->groups++;
@@ -482,7 +483,11 @@ static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
         spot.entry = entry;
         spot.slot = &group->slots[i];
     }
-    if (spot.entry) hold_evict(hold, &spot, false);
+    stand_hint_again(hold, stand);
+    /* A hint that came along when its entry moved to another array may be early: others may be sooner. */
+    if (hint_ahead(hold->table, group->soonest) > ahead) return;
+    if (!spot.entry) return;
+    hold_evict(hold, &spot, false);
     stand_hint_again(hold, stand);
 }
 

@@ -103,6 +103,18 @@ void hint_note(struct shard *shard, struct table *table, struct group *groups, u
     shard_due_lower(shard, table->base + ahead);
 }
 
+void hint_carry(struct table *table, struct group *group, uint16_t hint)
+{
+    uint32_t ahead = hint_ahead(table, hint);
+    uint16_t *run;
+
+    if (ahead >= hint_ahead(table, group->soonest)) return;
+    group->soonest = hint;
+    run = &array_summary(table->groups, table->count)[(group - table->groups) / RUN_GROUPS];
+    if (ahead < hint_ahead(table, *run)) *run = hint;
+    /* The table's is for both arrays, and early enough already. */
+}
+
 void hint_note_spot(struct shard *shard, struct table *table, struct group *group,
                     int64_t deadline_ms)
 {

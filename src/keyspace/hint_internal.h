@@ -63,6 +63,10 @@ static inline void table_set_base(struct table *table, int64_t tick)
 void hint_note(struct shard *shard, struct table *table, struct group *groups, uint32_t count,
                struct group *group, int64_t deadline_ms);
 
+/* The hint of a group whose entries move to this one: early for those that stay behind, and so looked
+ * at once more, but nobody has to read a deadline. */
+void hint_carry(struct table *table, struct group *group, uint16_t hint);
+
 /* As hint_note for a group in whichever array. */
 void hint_note_spot(struct shard *shard, struct table *table, struct group *group,
                     int64_t deadline_ms);

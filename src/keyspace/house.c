@@ -30,7 +30,7 @@ static void note_leanness(struct shard *shard, unsigned db, struct table *table)
 {
     if (!table_is_lean(table)) {
         table->flags &= (uint8_t)~TABLE_LEAN_MASK;
-    } else if ((table->flags & TABLE_LEAN_MASK) != TABLE_LEAN_MASK) {
+    } else if ((table->flags & TABLE_LEAN_MASK) < TABLE_LEAN_LONG) {
         table->flags += TABLE_LEAN;
     } else {
         table_ask(shard, db, table);

@@ -87,7 +87,7 @@ static bool array_free_until(struct keyspace *keyspace, struct group *groups, ui
         }
         if (foot->done % ARRAY_STEPS == 0 && clock_ticks() >= until_ticks) return false;
     }
-    mem_free(groups);
+    array_free(groups, foot->count);
     return true;
 }
 

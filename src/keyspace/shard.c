@@ -139,7 +139,7 @@ void chores_run(void)
     while (array) {
         struct group *next = array_detached_foot(array)->next;
 
-        mem_free(array);
+        array_free(array, array_detached_foot(array)->count);
         array = next;
     }
 }
@@ -168,7 +168,7 @@ static void shard_grow(struct shard *shard)
             groups = NULL;
         }
         shard_unlock(shard);
-        mem_free(groups);
+        if (groups) array_free(groups, growth.count);
     }
     chores_run();
 }

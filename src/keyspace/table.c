@@ -33,18 +33,45 @@ uint32_t array_count_in(size_t room)
     return (uint32_t)count;
 }
 
-uint32_t array_count_for(uint32_t count)
+/* Larger arrays are whole pages of their own; an allocator would have them in four sizes to a doubling only. */
+#define PAGED_ABOVE 14336
+
+static bool array_is_paged(uint32_t count)
 {
-    return array_count_in(entry_large_block_size(array_bytes(count)));
+    return array_bytes(count) > PAGED_ABOVE;
+}
+
+uint32_t array_count_for(size_t bytes)
+{
+    if (bytes <= PAGED_ABOVE) return array_count_in(entry_large_block_size(bytes));
+    return array_count_in((bytes + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1));
 }
 
 struct group *array_new(uint32_t count)
 {
-    size_t size = array_bytes(count);
-    struct group *groups = mem_alloc_aligned(sizeof(struct group), size);
+    size_t bytes = array_bytes(count);
+    struct group *groups =
+        array_is_paged(count) ? slab_pages_alloc(bytes) : mem_alloc_aligned(sizeof *groups, bytes);
 
     if (groups) array_foot(groups, count)->count = count;
     return groups;
+}
+
+void array_free(struct group *groups, uint32_t count)
+{
+    if (array_is_paged(count)) {
+        slab_pages_free(groups, array_bytes(count));
+    } else {
+        mem_free(groups);
+    }
+}
+
+size_t array_used_bytes(const struct group *groups, uint32_t count)
+{
+    size_t bytes = array_bytes(count);
+
+    if (!groups) return 0;
+    return array_is_paged(count) ? (bytes + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1) : mem_usable(groups);
 }
 
 struct walk table_walk_moving(const struct table *table, uint64_t hash, struct bytes name)
@@ -61,7 +88,7 @@ struct walk table_walk_moving(const struct table *table, uint64_t hash, struct b
             walk = (struct walk){.groups = table->old,
                                  .count = table->old_count,
                                  .home = home,
-                                 .tag = place_tag(was)};
+                                 .tag = place_tag(was, table->old_count)};
         }
     }
     return walk;
@@ -149,13 +176,13 @@ static inline struct walk table_walk_of(const struct table *table, uint64_t hash
 }
 
 /* The first array, small enough to be got inside the lock. */
-static enum status table_begin(struct shard *shard, struct table *table)
+static enum status table_begin(struct table *table)
 {
-    uint32_t count = array_count_for(1);
+    uint32_t count = array_count_for(array_bytes(1));
     struct group *groups = array_new(count);
 
     if (!groups) return NO_MEMORY;
-    table->limit = table_limit(shard, count);
+    table->limit = table_limit(count);
     __atomic_store_n(&table->count, count, __ATOMIC_RELAXED);
     __atomic_store_n(&table->groups, groups, __ATOMIC_RELAXED);
     return OK;
@@ -191,7 +218,7 @@ static bool table_is_brimming(const struct table *table)
 static __attribute__((noinline)) enum status table_prepare(struct shard *shard, unsigned db,
                                                            struct table *table)
 {
-    if (!table->groups && table_begin(shard, table) != OK) return NO_MEMORY;
+    if (!table->groups && table_begin(table) != OK) return NO_MEMORY;
     if (table->live == UINT32_MAX) return NO_MEMORY;
     if (table->live >= table->limit && table_is_brimming(table) &&
         table_make_room(shard, db, table) != OK) {

@@ -53,6 +53,7 @@ enum table_flags {
     TABLE_LEAN = 8      /* added for each round of housekeeping that found it nearly empty */
 };
 #define TABLE_LEAN_MASK 0x78
+#define TABLE_LEAN_LONG (3 * TABLE_LEAN) /* then it wants a smaller array */
 
 /* A table of a database other than 0, one in a shard. */
 struct table_line {
@@ -68,16 +69,36 @@ static inline uint32_t place_position(uint64_t hash)
     return (uint32_t)(hash >> 20); /* the twelve bits above choose the shard */
 }
 
-static inline uint16_t place_tag(uint64_t hash)
-{
-    uint16_t tag = (uint16_t)hash;
-
-    return tag ? tag : 1;
-}
-
 static inline uint32_t place_home(uint64_t hash, uint32_t count)
 {
     return (uint32_t)((uint64_t)place_position(hash) * count >> 32);
+}
+
+/* A tag is sixteen bits of the position, from here on up. They reach from eight groups (and up to 64, until a table
+ * has grown eightfold) down to a thousandth of one: enough to tell keys of one group apart, and, since the group
+ * says the rest, where in a larger array an entry belongs without reading it (grow.c). */
+static inline unsigned place_tag_shift(uint32_t count)
+{
+    static const uint8_t of_log2[32] = {19, 19, 19, 16, 16, 16, 13, 13, 13, 10, 10, 10, 7, 7, 7, 4,
+                                        4,  4,  1,  1,  1,  0,  0,  0,  0,  0,  0,  0,  0, 0, 0, 0};
+
+    return of_log2[31 - __builtin_clz(count)];
+}
+
+/* Other bits of the hash, never 0, for whoever wants to know a key again without its name. */
+static inline uint16_t place_mark(uint64_t hash)
+{
+    uint16_t mark = (uint16_t)hash;
+
+    return mark ? mark : 1;
+}
+
+/* Never 0: that is an empty slot's. `count` is not 0. */
+static inline uint16_t place_tag(uint64_t hash, uint32_t count)
+{
+    uint16_t tag = (uint16_t)(place_position(hash) >> place_tag_shift(count));
+
+    return tag ? tag : 1;
 }
 
 /* --- arrays --- */
@@ -126,12 +147,17 @@ static inline void array_detach(struct group *groups, uint32_t count, struct gro
     array_foot(groups, count)->next = next;
 }
 
-/* As many groups as fit in a block, and as fit where at least `count` must. */
+/* As many groups as fit in so many bytes, and in what the allocator has for at least `bytes` without
+ * any to spare. */
 uint32_t array_count_in(size_t room);
-uint32_t array_count_for(uint32_t count);
+uint32_t array_count_for(size_t bytes);
 
 /* Zeroed and backed by memory, so that nobody meets the kernel inside a lock. NULL: no memory. */
 struct group *array_new(uint32_t count);
+void array_free(struct group *groups, uint32_t count);
+
+/* What it takes, with all that the allocator rounds it up by. */
+size_t array_used_bytes(const struct group *groups, uint32_t count);
 
 /* --- walks --- */
 
@@ -165,7 +191,7 @@ static inline struct walk table_walk_plain(const struct table *table, uint64_t h
     return (struct walk){.groups = table->groups,
                          .count = table->count,
                          .home = place_home(hash, table->count),
-                         .tag = place_tag(hash)};
+                         .tag = place_tag(hash, table->count)};
 }
 
 struct walk table_walk_moving(const struct table *table, uint64_t hash, struct bytes name);
@@ -229,7 +255,7 @@ void table_remove(struct table *table, uint64_t hash, struct spot *spot);
 /* --- another array (grow.c) --- */
 
 /* From how many entries on a table of so many groups wants to grow. */
-uint32_t table_limit(const struct shard *shard, uint32_t count);
+uint32_t table_limit(uint32_t count);
 
 /* Another array, from the wish to the installation. */
 struct growth {
@@ -255,9 +281,9 @@ void table_growth_refused(struct table *table);
 /* Is there far too much room? */
 bool table_is_lean(const struct table *table);
 
-/* How many homes a write moves on: a table of n groups is through after n / 4 of them, long before
- * it would want to grow again, and its old array has not filled up by more than 4 %. */
-#define HOMES_A_WRITE 4
+/* How many homes a write moves on: a table of n groups is through after n / 32 of them, so that it
+ * does not have two arrays for long, and its old one has not filled up by more than 1 %. */
+#define HOMES_A_WRITE 32
 
 /* Moves so many homes on. */
 void table_move(struct shard *shard, struct table *table, uint32_t homes);

@@ -5,11 +5,7 @@
 
 static size_t weigh_table(const struct table *table)
 {
-    size_t weight = 0;
-
-    if (table->groups) weight += mem_usable(table->groups);
-    if (table->old) weight += mem_usable(table->old);
-    return weight;
+    return array_used_bytes(table->groups, table->count) + array_used_bytes(table->old, table->old_count);
 }
 
 size_t keyspace_table_weight(struct keyspace *keyspace, unsigned db)

@@ -373,7 +373,7 @@ static void an_array_that_comes_too_late_is_not_taken(void **state)
     shard_enter(key.shard);
     assert_false(table_grow_into(key.shard, table, &growth, groups));
     shard_leave(key.shard);
-    mem_free(groups);
+    array_free(groups, growth.count);
     no_table_may_wait_for_anybody();
     for (uint64_t i = 0; i < 2000; i++) assert_true(exists(keyspace, 0, numbered(room, i)));
 }

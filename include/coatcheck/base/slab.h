@@ -43,6 +43,12 @@ void *slab_alloc(size_t size);
 /* From any thread. `size` is what was asked for, or anything with the same slab_size. */
 void slab_free(void *block, size_t size);
 
+/* Zeroed pages, backed by memory: for what is too large for a slab, and must take no more
+ * than it needs. They come from the kernel and go back to it at once. NULL: no memory. */
+#define SLAB_PAGE 4096
+void *slab_pages_alloc(size_t bytes);
+void slab_pages_free(void *pages, size_t bytes);
+
 /* --- giving memory back --- */
 
 /* A slice of tidying, some ten times a second from each thread that allocates: takes in what others have freed,
@@ -59,8 +65,8 @@ bool slab_is_sparse(const void *block);
 void slab_purge(void);
 
 struct slab_figures {
-    size_t used;     /* bytes in blocks handed out */
-    size_t held;     /* bytes of slabs that have such blocks */
+    size_t used;     /* bytes in blocks and pages handed out */
+    size_t held;     /* bytes of those pages, and of slabs that have such blocks */
     size_t spare;    /* bytes of empty slabs that the kernel has not got back */
     size_t reserved; /* address space */
 };
