@@ -39,6 +39,8 @@ static struct {
     _Atomic int policy, samples, tenacity;
     _Atomic size_t mean_key;
 
+    _Atomic int64_t evicted_since; /* bytes, since the target was last set */
+
     _Atomic int64_t exceeded_since_us; /* 0: it is not */
     _Atomic int64_t exceeded_total_us;
 
@@ -99,6 +101,33 @@ static void allow(int64_t left)
     memory_allowance = held_own() + part;
 }
 
+/* The process may take 5 % and 24 MB more than maxmemory: for what the allocator holds besides blocks, and for
+ * itself. When it takes more of that than there is, less may be held in blocks. */
+#define PERCENT_BESIDES 5
+#define BYTES_BESIDES (24 << 20)
+
+static void aim(size_t resident)
+{
+    int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)resident;
+    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (8 << 20);
+    int64_t target = limit - (rss - held - besides + margin);
+
+    if (target > limit || memory_policy() == EVICT_NONE) target = limit;
+    if (target < limit / 2) target = limit / 2;
+    atomic_store_explicit(&the.target, target, memory_order_relaxed);
+}
+
+/* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. So after so
+ * much was evicted, the kernel is asked again. */
+static void aim_again(int64_t evicted)
+{
+    int64_t since = atomic_fetch_add_explicit(&the.evicted_since, evicted, memory_order_relaxed) + evicted;
+
+    if (since < memory_limit() / 64 + (1 << 20)) return;
+    atomic_store_explicit(&the.evicted_since, 0, memory_order_relaxed);
+    aim(mem_resident());
+}
+
 static enum evict_end evict(int64_t over, int64_t budget_us)
 {
     int64_t slack = memory_limit() / 256;
@@ -114,6 +143,7 @@ static enum evict_end evict(int64_t over, int64_t budget_us)
     end = evict_some(the.keyspace, &rules, (size_t)(over + slack),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
+    aim_again(over + slack);
     return end;
 }
 
@@ -172,22 +202,6 @@ enum gate_answer gate_memory(struct call *call)
 
 /* --- slices --- */
 
-/* The process may take 5 % and 24 MB more than maxmemory: for what the allocator holds besides blocks, and for
- * itself. When it takes more of that than there is, less may be held in blocks. */
-#define PERCENT_BESIDES 5
-#define BYTES_BESIDES (24 << 20)
-
-static void aim(const struct footprint *footprint)
-{
-    int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)footprint->rss;
-    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 100 + (2 << 20);
-    int64_t target = limit - (rss - held - besides + margin);
-
-    if (target > limit || memory_policy() == EVICT_NONE) target = limit;
-    if (target < limit / 2) target = limit / 2;
-    atomic_store_explicit(&the.target, target, memory_order_relaxed);
-}
-
 /* What a key takes on average, of all that is held for keys. */
 static void weigh_keys(const struct footprint *footprint)
 {
@@ -208,9 +222,12 @@ static void look(int64_t now_us)
     the.looked_at_us = now_us;
     footprint_read(&footprint);
     held_level(footprint.now.allocated);
-    aim(&footprint);
+    aim(footprint.rss);
     weigh_keys(&footprint);
     evict_judge(the.keyspace);
+    /* Pages are kept for a moment for who comes next; not when there are none to spare. */
+    if ((int64_t)footprint.rss > memory_limit() + memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES / 2)
+        mem_purge();
 }
 
 int64_t memory_look_after(unsigned worker, int64_t now_us)

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""The limit of memory while everything is done to break it: more keys than fit, sizes that shift from 100 B to 10 KB
+and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read, a mass
+of keys that fall due at once, a limit that is lowered; RSS is looked at all the while.
+
+    tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--sanitized]
+
+Under a sanitizer (--sanitized) memory is not what it is otherwise: only the limit that the server counts is held
+against, and there is less of everything.
+"""
+import argparse
+import random
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+MB = 1 << 20
+
+
+def request(*words):
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        word = word if isinstance(word, bytes) else str(word).encode()
+        parts.append(b"$%d\r\n" % len(word) + word + b"\r\n")
+    return b"".join(parts)
+
+
+class Client:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.settimeout(60)
+        self.file = self.socket.makefile("rb")
+
+    def reply(self):
+        line = self.file.readline()
+        if line[:1] == b"$" and int(line[1:]) >= 0:
+            return self.file.read(int(line[1:]) + 2)[:-2]
+        if not line:
+            raise ConnectionError("closed")
+        return line[:-2]
+
+    def ask(self, *words):
+        self.socket.sendall(request(*words))
+        return self.reply()
+
+    def ask_many(self, requests):
+        """Pipelined; the replies that are errors."""
+        wrong = []
+        for at in range(0, len(requests), 500):
+            some = requests[at:at + 500]
+            self.socket.sendall(b"".join(some))
+            wrong += [reply for reply in (self.reply() for _ in some) if reply[:1] == b"-"]
+        return wrong
+
+
+class Watch(threading.Thread):
+    """Looks at RSS and at what the server counts twenty times a second."""
+
+    def __init__(self, pid, port, args):
+        super().__init__(daemon=True)
+        self.pid, self.client, self.args = pid, Client(port), args
+        self.limit, self.most_rss, self.most_used, self.over = args.limit * MB, 0, 0, []
+        self.ends = False
+
+    def rss(self):
+        with open("/proc/%d/statm" % self.pid) as file:
+            return int(file.read().split()[1]) * 4096
+
+    def allowed(self):
+        return self.limit * 1.05 + 24 * MB
+
+    def run(self):
+        while not self.ends:
+            rss = self.rss()
+            self.most_rss = max(self.most_rss, rss)
+            info = self.client.ask("INFO", "memory")
+            used = int(re.search(rb"used_memory:(\d+)", info).group(1))
+            self.most_used = max(self.most_used, used)
+            if not self.args.sanitized and rss > self.allowed():
+                self.over.append("RSS %.1f MB" % (rss / MB))
+            if used > self.allowed():
+                self.over.append("used_memory %.1f MB" % (used / MB))
+            time.sleep(0.05)
+
+    def told(self):
+        told = "RSS at most %.1f MB, used_memory %.1f MB" % (self.most_rss / MB, self.most_used / MB)
+        self.most_rss = self.most_used = 0
+        return told
+
+
+def at_once(port, count, work):
+    """`work(client, number)` on so many threads; what they raise is raised."""
+    wrong = []
+
+    def run(number):
+        try:
+            wrong.extend(work(Client(port), number) or [])
+        except Exception as error:  # told below
+            wrong.append(repr(error).encode())
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if wrong:
+        raise SystemExit("wrong: %r" % wrong[:3])
+
+
+def more_keys_than_fit(port, args):
+    def work(client, number):
+        return client.ask_many([request("SET", "few:%d:%d" % (number, i), b"x" * 100)
+                                for i in range(args.scale * args.limit * 6000 // 2)])
+    at_once(port, 4, work)
+
+
+def shifting_sizes(port, args):
+    def work(client, number):
+        dice, wrong = random.Random(number), []
+        for size in (100, 10000, 100, 1000, 10000, 100):
+            rounds = args.scale * args.limit * MB // 3 // (size + 300)
+            for at in range(0, rounds, 500):
+                wrong += client.ask_many([request("SET", "shift:%d" % dice.randrange(3000000), b"y" * size)
+                                          for _ in range(min(500, rounds - at))])
+        return wrong
+    at_once(port, 4, work)
+
+
+def growing_values(port, args):
+    def work(client, number):
+        dice = random.Random(number)
+        return client.ask_many([request("APPEND", "grow:%d" % dice.randrange(2000), b"z" * dice.randrange(4000))
+                                for _ in range(args.scale * args.limit * 400)])
+    at_once(port, 4, work)
+
+
+def growing_sorted_sets(port, args):
+    def work(client, number):
+        dice = random.Random(number)
+        return client.ask_many([request("ZADD", "board:%d" % dice.randrange(200), dice.random(),
+                                        "member:%d" % dice.randrange(10 ** 9))
+                                for _ in range(args.scale * args.limit * 500)])
+    at_once(port, 4, work)
+
+
+def deaf_clients(port, args):
+    asker = Client(port)
+    asker.ask_many([request("SET", "page:%d" % i, b"p" * 10000) for i in range(100)])
+    clients = []
+    for number in range(1000 if not args.sanitized else 100):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.setblocking(False)
+        try:
+            client.send(b"".join(request("GET", "page:%d" % (i % 100)) for i in range(200)))
+        except BlockingIOError:
+            pass
+        clients.append(client)
+        if number % 50 == 0:
+            asker.ask_many([request("SET", "beside:%d" % (number * 100 + i), b"b" * 1000) for i in range(100)])
+    time.sleep(1)
+    asker.ask_many([request("SET", "beside:%d" % i, b"b" * 1000) for i in range(10000)])
+    for client in clients:
+        client.close()
+
+
+def mass_expiry(port, args):
+    def work(client, number):
+        return client.ask_many([request("SET", "brief:%d:%d" % (number, i), b"e" * 100, "PX", 1500)
+                                for i in range(args.scale * args.limit * 500)])
+    at_once(port, 4, work)
+    time.sleep(2)
+    more_keys_than_fit(port, args)
+
+
+PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients, mass_expiry]
+
+
+def lower_the_limit(port, watch, args):
+    client = Client(port)
+    client.ask("CONFIG", "SET", "maxmemory", args.limit * MB // 2)
+    started = time.monotonic()
+    while watch.rss() > args.limit * MB / 2 * 1.05 + 24 * MB and not args.sanitized:
+        if time.monotonic() - started > 10:
+            raise SystemExit("RSS did not follow a lower limit within 10 s: %.1f MB" % (watch.rss() / MB))
+        time.sleep(0.05)
+    print("lower_the_limit: RSS followed within %.1f s" % (time.monotonic() - started))
+
+
+def refuse_without_eviction(port):
+    client = Client(port)
+    client.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    for i in range(1000000):
+        reply = client.ask("SET", "more:%d" % i, b"m" * 10000)
+        if reply[:1] == b"-":
+            break
+    if reply != b"-OOM command not allowed when used memory > 'maxmemory'.":
+        raise SystemExit("noeviction: %r" % reply)
+    if client.ask("GET", "more:0") is None or client.ask("DEL", "more:0") != b":1":
+        raise SystemExit("noeviction: reading and deleting must go on")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--limit", type=int, default=100, help="MB")
+    parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--sanitized", action="store_true")
+    args = parser.parse_args()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    words = shlex.split(args.server.format(port=port)) + ["--maxmemory", "%dmb" % args.limit, "--maxmemory-policy",
+                                                          "allkeys-lru"]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                Client(port).ask("PING")
+                break
+            except OSError:
+                time.sleep(0.05)
+        watch = Watch(server.pid, port, args)
+        watch.start()
+        for phase in PHASES:
+            started = time.monotonic()
+            phase(port, args)
+            print("%s: %.1f s, %s" % (phase.__name__, time.monotonic() - started, watch.told()), flush=True)
+            if watch.over:
+                raise SystemExit("above the limit %d times in %s, at first %s; allowed are %.1f MB" %
+                                 (len(watch.over), phase.__name__, watch.over[0], watch.allowed() / MB))
+        watch.ends = True
+        watch.join()
+        lower_the_limit(port, watch, args)
+        refuse_without_eviction(port)
+        if server.poll() is not None:
+            raise SystemExit("the server has ended: %s" % server.returncode)
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+    if server.returncode != 0:
+        sys.exit("the server ended with %s" % server.returncode)
+    print("OK")
+
+
+if __name__ == "__main__":
+    main()
