@@ -8,11 +8,11 @@
 #include <string.h>
 #include "coatcheck/config/registry.h"
 
-static _Atomic int64_t own_maxmemory;
-static const struct option_row own_rows[] = {{.name = "maxmemory",
+static _Atomic int64_t own_replicaof;
+static const struct option_row own_rows[] = {{.name = "replicaof",
                                               .kind = OPTION_SIZE,
                                               .max = INT64_MAX,
-                                              .value = &own_maxmemory,
+                                              .value = &own_replicaof,
                                               .sentence = "bytes that all keys may hold"}};
 static const struct option_set own_set = {.room = "own", .rows = own_rows, .count = 1};
 
@@ -33,7 +33,6 @@ static void what_an_operator_relies_on_is_refused(void **state)
     } relied_on[] = {{"save", "900 1"},
                      {"save", "3600 1 300 100"},
                      {"appendonly", "yes"},
-                     {"maxmemory", "2gb"},
                      {"replicaof", "10.0.0.1 6379"},
                      {"slaveof", "10.0.0.1 6379"},
                      {"min-replicas-to-write", "1"},
@@ -43,8 +42,7 @@ static void what_an_operator_relies_on_is_refused(void **state)
                      {"user", "alice on >secret ~* +@all"},
                      {"loadmodule", "/usr/lib/search.so"},
                      {"notify-keyspace-events", "Ex"},
-                     {"shutdown-on-sigterm", "save"},
-                     {"maxmemory-clients", "5%"}};
+                     {"shutdown-on-sigterm", "save"}};
 
     (void)state;
     for (unsigned i = 0; i < sizeof relied_on / sizeof relied_on[0]; i++) {
@@ -60,7 +58,6 @@ static void what_happens_anyhow_may_be_asked_for(void **state)
                 {"appendonly", "no"},
                 {"appendonly", "NO"},
                 {"daemonize", "no"},
-                {"maxmemory", "0"},
                 {"replicaof", "no one"},
                 {"cluster-enabled", "no"},
                 {"tls-port", "0"},
@@ -146,7 +143,6 @@ static void what_happens_anyhow_is_a_fact(void **state)
     (void)state;
     assert_string_equal(fact("save"), "");
     assert_string_equal(fact("appendonly"), "no");
-    assert_string_equal(fact("maxmemory"), "0");
     assert_string_equal(fact("replicaof"), "");
     assert_string_equal(fact("shutdown-on-sigterm"), "default");
     assert_null(fact("appendfsync")); /* there is nothing true to say about it */
@@ -155,7 +151,7 @@ static void what_happens_anyhow_is_a_fact(void **state)
     assert_true(count > 10);
     assert_false(config_fact(count + 1, &found));
     config_add(&own_set);
-    assert_null(fact("maxmemory")); /* a row of our own answers for itself */
+    assert_null(fact("replicaof")); /* a row of our own answers for itself */
 }
 
 int main(void)

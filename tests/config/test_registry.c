@@ -292,7 +292,6 @@ static void foreign_options_are_never_a_false_ok(void **state)
     (void)state;
     assert_true(set("appendonly", "no"));
     assert_true(set("SAVE", ""));
-    assert_true(set("maxmemory", "0"));
     assert_true(set_two("save", "", "hooks", "3"));
     assert_int_equal(option_int(&cloak_options.hooks), 3);
     assert_refused("appendonly", "yes",
