@@ -298,7 +298,7 @@ static void foreign_options_are_never_a_false_ok(void **state)
                    "data is kept in memory only, and would be lost when the server stops");
     assert_refused("save", "900 1",
                    "data is kept in memory only, and would be lost when the server stops");
-    assert_refused("hash-max-listpack-entries", "5",
+    assert_refused("stream-node-max-bytes", "5",
                    "how values are packed when small is not up to an option");
 }
 
