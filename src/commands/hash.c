@@ -224,36 +224,36 @@ static void cmd_hvals(struct call *call)
 #define SETS .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST, .keys = KEYS_ONE
 #define READS .arity = 3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE, .cost = "O(1)"
 #define READS_ALL                                                                                  \
-    .arity = 2, .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", \
+    .arity = 2, .flags = COMMAND_READ, .keys = KEYS_ONE, .element = 1, .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", \
     .cost = "O(N) where N is the number of fields", .syntax = "key",                                \
     .tips = "nondeterministic_output_order"
 
 static const struct command_row rows[] = {
-    {.name = "hset", .run = cmd_hset, .arity = -4, SETS, .access = KEY_RW | KEY_UPDATE, .since = "2.0.0",
+    {.name = "hset", .run = cmd_hset, .element = 2, .arity = -4, SETS, .access = KEY_RW | KEY_UPDATE, .since = "2.0.0",
      .cost = "O(1) for each field given", .syntax = "key field value [field value ...]",
      .summary = "Sets fields of a hash, and answers how many were not there before.",
      .history = "4.0.0: Accepts multiple `field` and `value` arguments."},
-    {.name = "hsetnx", .run = cmd_hsetnx, .arity = 4, SETS, .access = KEY_RW | KEY_INSERT, .since = "2.0.0",
+    {.name = "hsetnx", .run = cmd_hsetnx, .element = 2, .arity = 4, SETS, .access = KEY_RW | KEY_INSERT, .since = "2.0.0",
      .cost = "O(1)", .syntax = "key field value", .summary = "Sets a field of a hash that is not there yet."},
-    {.name = "hmset", .run = cmd_hmset, .arity = -4, SETS, .access = KEY_RW | KEY_UPDATE, .since = "2.0.0",
+    {.name = "hmset", .run = cmd_hmset, .element = 2, .arity = -4, SETS, .access = KEY_RW | KEY_UPDATE, .since = "2.0.0",
      .cost = "O(1) for each field given", .syntax = "key field value [field value ...]",
      .summary = "Sets fields of a hash.", .deprecated_since = "4.0.0",
      .replaced_by = "`HSET` with multiple field-value pairs"},
-    {.name = "hdel", .run = cmd_hdel, .arity = -3, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
+    {.name = "hdel", .run = cmd_hdel, .element = 2, .arity = -3, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
      .access = KEY_RW | KEY_DELETE, .since = "2.0.0", .cost = "O(1) for each field given",
      .syntax = "key field [field ...]", .summary = "Removes fields of a hash, and the hash with its last one.",
      .history = "2.4.0: Accepts multiple `field` arguments."},
-    {.name = "hget", .run = cmd_hget, READS, .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", .syntax = "key field",
+    {.name = "hget", .run = cmd_hget, .element = 2, READS, .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", .syntax = "key field",
      .summary = "Answers the value of a field."},
-    {.name = "hmget", .run = cmd_hmget, .arity = -3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
+    {.name = "hmget", .run = cmd_hmget, .element = 2, .arity = -3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
      .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", .cost = "O(1) for each field asked for",
      .syntax = "key field [field ...]", .summary = "Answers the values of several fields."},
     {.name = "hlen", .run = cmd_hlen, .arity = 2, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
      .access = KEY_RO, .since = "2.0.0", .cost = "O(1)", .syntax = "key",
      .summary = "Answers how many fields a hash has."},
-    {.name = "hstrlen", .run = cmd_hstrlen, READS, .access = KEY_RO, .since = "3.2.0", .syntax = "key field",
+    {.name = "hstrlen", .run = cmd_hstrlen, .element = 2, READS, .access = KEY_RO, .since = "3.2.0", .syntax = "key field",
      .summary = "Answers how many bytes the value of a field has."},
-    {.name = "hexists", .run = cmd_hexists, READS, .access = KEY_RO, .since = "2.0.0", .syntax = "key field",
+    {.name = "hexists", .run = cmd_hexists, .element = 2, READS, .access = KEY_RO, .since = "2.0.0", .syntax = "key field",
      .summary = "Tells whether a hash has a field."},
     {.name = "hgetall", .run = cmd_hgetall, READS_ALL,
      .summary = "Answers all fields of a hash with their values."},

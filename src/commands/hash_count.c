@@ -78,7 +78,7 @@ static void cmd_hincrbyfloat(struct call *call)
 }
 
 #define COUNTS                                                                                     \
-    .arity = 4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST, .keys = KEYS_ONE,         \
+    .arity = 4, .element = 2, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST, .keys = KEYS_ONE,         \
     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .cost = "O(1)", .syntax = "key field increment"
 
 static const struct command_row rows[] = {

@@ -186,16 +186,34 @@ static void run_call(struct turn *turn, struct call *call)
     }
 }
 
+/* What is looked for in containers lies behind several pointers: each round follows one more of them for all. */
+static void prefetch_elements(struct turn *turn, unsigned count)
+{
+    for (unsigned step = 0; step < PREFETCH_STEPS; step++) {
+        for (unsigned i = 0; i < count; i++) {
+            const struct call *call = &turn->calls[i];
+
+            if (!call->keys_hashed || call->command->row->element == 0) continue;
+            if (call->command->row->element >= call->args.n) continue;
+            key_prefetch_element(&call->first_key, call->args.of[call->command->row->element], step);
+        }
+    }
+}
+
 static void run_batch(struct turn *turn)
 {
+    bool has_elements = false;
     unsigned count = turn->count;
 
     turn->count = 0;
     turn->words_used = 0;
     if (count > 2) {
         for (unsigned i = 0; i < count; i++) {
-            if (turn->calls[i].keys_hashed) key_prefetch_entry(&turn->calls[i].first_key);
+            if (!turn->calls[i].keys_hashed) continue;
+            key_prefetch_entry(&turn->calls[i].first_key);
+            has_elements |= turn->calls[i].command->row->element != 0;
         }
+        if (has_elements) prefetch_elements(turn, count);
     }
     turn->ticks = clock_ticks();
     for (unsigned i = 0; i < count; i++) {

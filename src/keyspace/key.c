@@ -54,6 +54,28 @@ void key_prefetch_entry(const struct key *key)
     shard_unlock(key->shard);
 }
 
+/* The first entry with the key's tag will do: whose it is makes no difference to a hint. */
+void key_prefetch_element(const struct key *key, struct bytes element, unsigned step)
+{
+    struct table *table;
+
+    if (!shard_try_lock(key->shard)) return;
+    table = shard_table(key->shard, key->db);
+    if (table && table->groups) {
+        struct walk walk = table_walk(table, key->hash, key->name);
+        struct group *group = &walk.groups[walk.home];
+        uint32_t slots = group_match(group, walk.tag);
+        struct entry *entry = slots ? slot_entry(*group_first_slot(group, slots)) : NULL;
+
+        if (entry && (entry->head & HEAD_TYPE) != VALUE_STRING) {
+            const struct value_kind *kind = value_kind_of(entry_type(entry));
+
+            if (kind->prefetch) kind->prefetch(entry_container(entry), element, step);
+        }
+    }
+    shard_unlock(key->shard);
+}
+
 /* --- finding --- */
 
 static struct entry *key_look(const struct key *key, bool quiet)

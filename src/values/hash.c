@@ -335,6 +335,27 @@ static size_t kind_used_bytes(const void *container)
     return used + mem_good_size(sizeof(struct hash_large)) + hash_large_of(hash)->map.used_bytes;
 }
 
+/* How long a packed block is would have to be read from it first: some lines of it, whether they are its own or not. */
+#define LINES_AHEAD 6
+
+static void kind_prefetch(const void *container, struct bytes element, unsigned step)
+{
+    const struct hash *hash = container;
+
+    if (step == 0) {
+        __builtin_prefetch(hash);
+        __asm__ volatile("" : : "r"(hash));
+    } else if (!hash_is_large(hash)) {
+        const char *pairs = (const char *)hash_pairs_of(hash);
+
+        for (size_t i = 0; step == 1 && i < LINES_AHEAD; i++) __builtin_prefetch(pairs + 64 * i);
+    } else if (step == 1) {
+        fieldmap_prefetch_group(&hash_large_of(hash)->map, hash_bytes(element));
+    } else {
+        fieldmap_prefetch_field(&hash_large_of(hash)->map, hash_bytes(element));
+    }
+}
+
 static int64_t kind_soonest_ms(const void *container)
 {
     return hash_soonest_ms(container);
@@ -353,6 +374,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .prefetch = kind_prefetch,
     .soonest_ms = kind_soonest_ms,
     .expire = kind_expire,
     .expired_event = "hexpired",

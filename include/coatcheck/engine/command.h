@@ -96,6 +96,10 @@ struct command_row {
      * many, or -1 for words that make no sense. `places` has room for args->n. */
     int (*find_keys)(const struct args *args, unsigned *places);
 
+    /* The word that names an element of the container at the first key, 0 for none: it is fetched ahead while other
+     * commands are under way. 1, the key, where only the container's head is wanted. */
+    uint8_t element;
+
     /* What becomes of the keys: `access` of all of them when they are alike, else `key_specs`; with KEY_VARIABLE
      * `find_access` tells of key `k` of these words. */
     uint16_t access;

@@ -48,6 +48,10 @@ struct fieldspot {
 /* `hash` is hash_bytes() of the name, in all of these. False: there is none. */
 bool fieldmap_find(const struct fieldmap *map, uint64_t hash, struct bytes name, struct fieldspot *spot);
 
+/* What a search will read: first the group, then the fields in it that it may be. */
+void fieldmap_prefetch_group(const struct fieldmap *map, uint64_t hash);
+void fieldmap_prefetch_field(const struct fieldmap *map, uint64_t hash);
+
 /* Another field of the same name in the place of the one at the spot: the slot of field_new(). Returns the slot of
  * the one that was there, which is the caller's now. NO_MEMORY comes from fieldmap_mortal_ready() alone. */
 uint64_t fieldmap_swap(struct fieldmap *map, uint64_t hash, const struct fieldspot *spot, uint64_t slot);

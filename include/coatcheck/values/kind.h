@@ -32,6 +32,10 @@ struct value_kind {
     const char *(*encoding)(const void *container); /* as OBJECT ENCODING answers */
     size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
 
+    /* Has the processor fetch what a search for the element will read, or is NULL: step 0 the container's head, each
+     * further step, below PREFETCH_STEPS, what the one before has fetched the way to. */
+    void (*prefetch)(const void *container, struct bytes element, unsigned step);
+
     /* Of kinds whose elements may have deadlines of their own; NULL for the others.
      * Never later than the first of them; NEVER: there is none. */
     int64_t (*soonest_ms)(const void *container);
@@ -43,6 +47,8 @@ struct value_kind {
     const char *expired_event;  /* Redis's word for that: "hexpired" */
     const char *remove_command; /* which does the same to a copy of the data: "HDEL" */
 };
+
+#define PREFETCH_STEPS 3
 
 /* Filled by each family's value at start; NULL for types that are not there. */
 void value_kind_add(enum value_type type, const struct value_kind *kind);

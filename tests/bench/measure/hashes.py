@@ -1,0 +1,121 @@
+"""Hashes: processor time per operation on one of a hundred thousand fields and on many of ten, and bytes per field."""
+
+from . import tools
+from .memory import settle
+from .report import figure, median, ratio, say, turns
+from .zset_memory import FIELDS, Filled
+
+FIELD = "field:{k:10}"               # 16 bytes, as a small hash's are
+AT_ONCE = 20                        # fields in one HSET while a hash is filled
+LARGE, SMALL, SMALL_HASHES = 100_000, 10, 20_000
+PIPELINE = 16
+VALUE, VALUE_SIZE = "{v}", 16        # text that belongs to the key or field drawn last
+
+OPERATIONS = [
+    ("large", "HSET, a value of the same length", "HSET large %s %s" % (FIELD, VALUE), "integer"),
+    ("large", "HGET", "HGET large %s" % FIELD, None),
+    ("large", "HINCRBY", "HINCRBY counters %s {r:1-9}" % FIELD, "integer"),
+    ("small", "HSET, a value of the same length", ["HSET small:{k:10} field:%010d %s" % (n, VALUE) for n in range(SMALL)], "integer"),
+    ("small", "HGET", ["HGET small:{k:10} field:%010d" % n for n in range(SMALL)], None),
+    ("small", "HINCRBY", ["HINCRBY counts:{k:10} field:%010d {r:1-9}" % n for n in range(SMALL)], "integer"),
+    ("small", "HGETALL", "HGETALL small:{k:10}", "items:%d" % (2 * SMALL)),
+]
+PARTS = {"large": "one hash of %s fields" % format(LARGE, ","),
+         "small": "%s hashes of %d fields" % (format(SMALL_HASHES, ","), SMALL)}
+
+
+def fill_large(server, key, value, fields):
+    tools.load(server, "HSET %s" % key + (" %s %s" % (FIELD, value)) * AT_ONCE, requests=fields // AT_ONCE, keys=fields,
+               distribution="shuffled", pipeline=20, clients=4, timeout=120,
+               value_size=VALUE_SIZE)
+
+
+def fill_many(server, name, value, hashes, fields):
+    """Each field on its own, as clients set them: every hash grows from one field to all of its own."""
+    for n in range(fields):
+        tools.load(server, "HSET %s:{k:10} field:%010d %s" % (name, n, value), requests=hashes, keys=hashes,
+                   distribution="shuffled", pipeline=50, clients=10, timeout=120, value_size=VALUE_SIZE)
+
+
+def fill(server, part):
+    if part == "large":
+        fill_large(server, "large", VALUE, LARGE)
+        fill_large(server, "counters", "{r:100000-900000}", LARGE)
+    else:
+        fill_many(server, "small", VALUE, SMALL_HASHES, SMALL)
+        fill_many(server, "counts", "{r:100000-900000}", SMALL_HASHES, SMALL)
+
+
+def measure(server, command, expect, keys, settings):
+    result = tools.load(server, command, clients=settings.clients, pipeline=PIPELINE, expect=expect, seconds=settings.seconds,
+                        keys=keys, value_size=VALUE_SIZE)
+    return {"cpu_us": result["server_cpu_s"] * 1e6 / result["replies"], "ops": result["ops_per_second"]}
+
+
+def speed(running, settings, report, part):
+    names, rows = [server.name for server in running], []
+    for server in running:
+        say("hashes: %s is filled" % server.name)
+        fill(server, part)
+    for where, operation, command, expect in OPERATIONS:
+        if where != part:
+            continue
+        say("hashes: %s, %s" % (PARTS[part], operation))
+        found = {name: [] for name in names}
+        for _ in range(settings.rounds):
+            for server in running:
+                found[server.name].append(measure(server, command, expect, LARGE if part == "large" else SMALL_HASHES, settings))
+        report.keep("hashes", {"part": part, "operation": operation, "rounds": found})
+        cost = [median([one["cpu_us"] for one in found[name]]) for name in names]
+        rows.append([operation] + [figure(one) for one in cost] + ([ratio(cost[0], cost[1])] if len(names) > 1 else []))
+    report.heading("Hashes: %s, 1 worker, pipeline %d" % (PARTS[part], PIPELINE))
+    report.table(["operation"] + ["%s µs/op" % name for name in names]
+                 + (["%s / %s" % tuple(names[:2])] if len(names) > 1 else []), rows)
+    report.text("Processor time of the server (user and system) per operation; medians of %s, in which the servers took turns. "
+                "Fields of 16 bytes, values of 16 bytes or counters." % turns(settings.rounds))
+
+
+WEIGHTS = {"hashes of 10, with key and its entry": ("small", 10, 20_000, VALUE),
+           "hashes of 10 counters": ("counts", 10, 20_000, "{r:100000-900000}"),
+           "hashes of 100, with key and its entry": ("mid", 100, 2_000, VALUE),
+           "one hash of 100,000": ("large", LARGE, 1, VALUE)}
+
+
+def weigh(running, report):
+    names, rows = [server.name for server in running], []
+    for title, (name, fields, hashes, value) in WEIGHTS.items():
+        say("hashes: %s are weighed" % title)
+        found = []
+        for server in running:
+            server.ask("FLUSHALL")
+            filled = Filled(server)
+            if hashes == 1:
+                fill_large(server, name, value, fields)
+            else:
+                fill_many(server, name, value, hashes, fields)
+            settle([filled])
+            found.append(filled.each(fields * hashes))
+        row = [title]
+        for field, _ in FIELDS[:2]:
+            row += [figure(each[field]) for each in found] + ([ratio(found[0][field], found[1][field])] if len(found) > 1 else [])
+        rows.append(row)
+        report.keep("hashes", {"case": title, "bytes": dict(zip(names, found))})
+    columns = ["hashes"]
+    for _, field in FIELDS[:2]:
+        columns += ["%s, %s" % (name, field) for name in names] + (["%s / %s" % tuple(names[:2])] if len(names) > 1 else [])
+    report.heading("Hashes: bytes per field")
+    report.table(columns, rows)
+    report.text("What each server holds more than when it was empty, per field: what it has taken from its allocator, and its "
+                "used_memory. Fields of 16 bytes, values of 16 bytes, counters of six digits.")
+
+
+def run(running_of, settings, report):
+    for part in settings.parts or [*PARTS, "weight"]:
+        with running_of(1) as running:
+            for server in running:
+                if not server.knows("HSET"):
+                    raise tools.LoadError("%s has no hashes" % server.name)
+            if part == "weight":
+                weigh(running, report)
+            elif part in PARTS:
+                speed(running, settings, report, part)
