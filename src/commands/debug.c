@@ -14,6 +14,7 @@
 #include "coatcheck/structs/glob.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
 struct debug_row {
@@ -120,11 +121,23 @@ static size_t serialized_hash(const struct hash *hash)
     return len;
 }
 
+/* Each member's text; numbers alone are one text of them. */
+static size_t serialized_set(const struct set *set)
+{
+    size_t len = serialized_text(set_count(set)) - set_count(set);
+    struct set_walk walk;
+
+    if (set_is_intset(set)) return serialized_text(8 + set_count(set) * set_number_width(set));
+    for (set_walk_begin(&walk, set); set_walk_next(&walk);) len += serialized_text(walk.member.len);
+    return len;
+}
+
 /* As many bytes as the value would take in an RDB file without compression. */
 static size_t serialized_length(const struct entry *entry)
 {
     if (entry_type(entry) == VALUE_HASH) return serialized_hash(entry_container(entry));
     if (entry_type(entry) == VALUE_LIST) return serialized_list(entry_container(entry));
+    if (entry_type(entry) == VALUE_SET) return serialized_set(entry_container(entry));
     if (entry_type(entry) == VALUE_ZSET) return serialized_zset(entry_container(entry));
     if (entry_type(entry) != VALUE_STRING) return 0;
     if (entry_form(entry) == ENTRY_INT) {

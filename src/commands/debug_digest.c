@@ -7,6 +7,7 @@
 #include <xxhash.h>
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
 struct digest {
@@ -59,6 +60,22 @@ static struct digest digest_of_zset(const struct zset *zset, uint64_t salt)
     return sum;
 }
 
+/* Members in any order. */
+static struct digest digest_of_set(const struct set *set, uint64_t salt)
+{
+    struct digest sum = {0};
+    struct set_walk walk;
+
+    for (set_walk_begin(&walk, set); set_walk_next(&walk);) {
+        struct digest one = digest_of_bytes(walk.member, salt);
+
+        sum.high ^= one.high;
+        sum.middle ^= one.middle;
+        sum.low ^= one.low;
+    }
+    return sum;
+}
+
 /* Fields in any order, each with its value and, told apart, whether it has a deadline. */
 static struct digest digest_of_hash(const struct hash *hash, uint64_t salt)
 {
@@ -89,6 +106,8 @@ static struct digest digest_of(const struct entry *entry, uint64_t seed)
         return digest_of_hash(entry_container(entry), salt);
     case VALUE_LIST:
         return digest_of_list(entry_container(entry), salt);
+    case VALUE_SET:
+        return digest_of_set(entry_container(entry), salt);
     case VALUE_ZSET:
         return digest_of_zset(entry_container(entry), salt);
     default:

@@ -110,11 +110,27 @@ static bool read_options(struct call *call, unsigned from, struct combination *c
 
 /* ---- sources ---- */
 
-/* What is at key `k`. A plain set will be a source too, when there are such. False: answered. */
+/* A set whose members are kept as numbers has no texts that a result could consist of. */
+static enum status open_set(const struct set *set, struct zset_source *source)
+{
+    source->set = set_is_intset(set) ? source->texts = set_copy_as_texts(set) : set;
+    return source->set ? OK : NO_MEMORY;
+}
+
+/* What is at key `k`. False: answered. */
 static bool open_source(struct call *call, unsigned k, struct zset_source *source)
 {
+    struct entry *entry = call_read(call, k);
+
     *source = (struct zset_source){.weight = 1};
-    return call_read_zset(call, k, &source->zset);
+    if (!entry) return true;
+    if (entry_type(entry) == VALUE_SET) return call_ok(call, open_set(entry_container(entry), source));
+    if (entry_type(entry) == VALUE_ZSET) {
+        source->zset = entry_container(entry);
+        return true;
+    }
+    reply_error(call->reply, ERR_WRONGTYPE);
+    return false;
 }
 
 /* The sources come after their number, which is word `at`; options after them. False: answered. */
@@ -127,7 +143,11 @@ static bool begin(struct call *call, unsigned at, struct combination *combinatio
     if (!read_source_count(call, at, &merge->source_count)) return false;
     if (merge->source_count > FEW)
         merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
-    if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) return false;
+    if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) {
+        merge->source_count = 0;
+        return false;
+    }
+    memset(merge->sources, 0, merge->source_count * sizeof *merge->sources);
     for (unsigned i = 0; i < merge->source_count; i++) {
         if (!open_source(call, first_key + i, &merge->sources[i])) return false;
     }
@@ -136,7 +156,10 @@ static bool begin(struct call *call, unsigned at, struct combination *combinatio
 
 static void end(struct combination *combination)
 {
-    if (combination->merge.sources != combination->few) mem_free(combination->merge.sources);
+    struct zset_merge *merge = &combination->merge;
+
+    for (unsigned i = 0; i < merge->source_count; i++) set_free(&merge->sources[i].texts);
+    if (merge->sources != combination->few) mem_free(merge->sources);
 }
 
 /* ---- results ---- */

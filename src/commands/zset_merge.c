@@ -9,21 +9,60 @@
 
 /* ---- sources ---- */
 
-/* A plain set's members will count as having the score 1: these three and who opens a source are
- * all that know what a source is. */
+/* These and who opens a source are all that know what a source is. */
+struct source_walk {
+    struct bytes member;
+    double score;
+
+    bool is_set;
+    union {
+        struct zset_walk zset;
+        struct set_walk set;
+    };
+};
+
 static uint64_t source_count(const struct zset_source *source)
 {
+    if (source->set) return set_count(source->set);
     return source->zset ? zset_count(source->zset) : 0;
 }
 
 static bool source_score(const struct zset_source *source, struct bytes member, double *score)
 {
+    if (source->set) {
+        *score = 1;
+        return set_has(source->set, member);
+    }
     return source->zset && zset_score(source->zset, member, score);
 }
 
-static void source_walk(const struct zset_source *source, struct zset_walk *walk)
+static bool is_same_source(const struct zset_source *a, const struct zset_source *b)
 {
-    zset_walk_from(walk, source->zset, 0, false);
+    return a->zset == b->zset && a->set == b->set;
+}
+
+static void source_walk(const struct zset_source *source, struct source_walk *walk)
+{
+    walk->is_set = source->set != NULL;
+    if (walk->is_set) {
+        set_walk_begin(&walk->set, source->set);
+    } else {
+        zset_walk_from(&walk->zset, source->zset, 0, false);
+    }
+}
+
+static bool source_walk_next(struct source_walk *walk)
+{
+    if (walk->is_set) {
+        if (!set_walk_next(&walk->set)) return false;
+        walk->member = walk->set.member;
+        walk->score = 1;
+        return true;
+    }
+    if (!zset_walk_next(&walk->zset)) return false;
+    walk->member = walk->zset.member;
+    walk->score = walk->zset.score;
+    return true;
 }
 
 static bool is_smaller(const struct zset_source *a, const struct zset_source *b)
@@ -237,11 +276,11 @@ static bool unite(const struct zset_merge *merge, struct places *places, struct 
 
     for (unsigned i = 0; i < merge->source_count; i++) {
         const struct zset_source *source = &merge->sources[i];
-        struct zset_walk walk;
+        struct source_walk walk;
 
         if (source_count(source) == 0) continue;
         source_walk(source, &walk);
-        while (zset_walk_next(&walk)) {
+        while (source_walk_next(&walk)) {
             double score = weighed(walk.score, source->weight);
 
             if (alone ? !merged_add(merged, walk.member, score)
@@ -279,7 +318,7 @@ static bool is_everywhere(const struct zset_merge *merge, struct bytes member, d
         const struct zset_source *source = &merge->sources[i];
         double other = first;
 
-        if (source->zset != merge->sources[0].zset && !source_score(source, member, &other))
+        if (!is_same_source(source, &merge->sources[0]) && !source_score(source, member, &other))
             return false;
         *score = aggregate(merge->aggregate, *score, other * source->weight);
     }
@@ -288,11 +327,11 @@ static bool is_everywhere(const struct zset_merge *merge, struct bytes member, d
 
 static enum status merge_intersection(const struct zset_merge *merge, struct zset_merged *merged)
 {
-    struct zset_walk walk;
+    struct source_walk walk;
 
     if (source_count(&merge->sources[0]) == 0) return OK;
     source_walk(&merge->sources[0], &walk);
-    while (zset_walk_next(&walk)) {
+    while (source_walk_next(&walk)) {
         double score = walk.score;
 
         if (is_everywhere(merge, walk.member, &score) && !merged_add(merged, walk.member, score))
@@ -303,13 +342,13 @@ static enum status merge_intersection(const struct zset_merge *merge, struct zse
 
 uint64_t zset_merge_count(struct zset_merge *merge, uint64_t limit)
 {
-    struct zset_walk walk;
+    struct source_walk walk;
     uint64_t count = 0;
 
     sort_sources(merge->sources, merge->source_count);
     if (source_count(&merge->sources[0]) == 0) return 0;
     source_walk(&merge->sources[0], &walk);
-    while (zset_walk_next(&walk)) {
+    while (source_walk_next(&walk)) {
         double score = walk.score;
 
         if (is_everywhere(merge, walk.member, &score) && ++count == limit) break;
@@ -333,14 +372,14 @@ static bool is_elsewhere(const struct zset_merge *merge, struct bytes member)
 static enum status merge_difference(const struct zset_merge *merge, struct zset_merged *merged)
 {
     const struct zset_source *first = &merge->sources[0];
-    struct zset_walk walk;
+    struct source_walk walk;
 
     if (source_count(first) == 0) return OK;
     for (unsigned i = 1; i < merge->source_count; i++) {
-        if (merge->sources[i].zset == first->zset) return OK;
+        if (is_same_source(&merge->sources[i], first)) return OK;
     }
     source_walk(first, &walk);
-    while (zset_walk_next(&walk)) {
+    while (source_walk_next(&walk)) {
         if (!is_elsewhere(merge, walk.member) && !merged_add(merged, walk.member, walk.score))
             return NO_MEMORY;
     }

@@ -34,6 +34,7 @@
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 #include "coatcheck/wire/request.h"
 #include "server_internal.h"
@@ -183,6 +184,7 @@ static bool values_setup(struct text *why)
     (void)why;
     hash_kind_setup();
     list_setup();
+    set_kind_setup();
     zset_setup();
     return true;
 }

@@ -27,6 +27,7 @@
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 #include "coatcheck/version.h"
 #include "server_internal.h"
@@ -43,6 +44,7 @@ void server_declare(void)
     config_add(&engine_option_set);
     config_add(&hash_option_set);
     config_add(&list_option_set);
+    config_add(&set_option_set);
     config_add(&zset_option_set);
     stats_declare();
     observe_add(&net_metric_set);
