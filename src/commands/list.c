@@ -57,13 +57,33 @@ void reply_element(struct reply *reply, const struct list_walk *walk)
     }
 }
 
+/* A bulk of less than a hundred bytes, where the window has room for it: what most elements of a range are. */
+static inline bool reply_short(struct reply *reply, struct bytes text)
+{
+    char *at = reply->at;
+
+    if (text.len >= 100 || (size_t)(reply->end - at) < text.len + 7) return false;
+    *at++ = '$';
+    if (text.len >= 10) *at++ = (char)('0' + text.len / 10);
+    *at++ = (char)('0' + text.len % 10);
+    memcpy(at, "\r\n", 2);
+    memcpy(at + 2, text.at, text.len);
+    memcpy(at + 2 + text.len, "\r\n", 2);
+    reply->at = at + text.len + 4;
+    return true;
+}
+
 void reply_elements(struct reply *reply, const struct list *list, uint64_t at, uint64_t count, bool backwards)
 {
     struct list_walk walk;
 
     reply_array(reply, count);
     list_walk_from(&walk, list, at, backwards);
-    for (; count > 0 && list_walk_next(&walk); count--) reply_element(reply, &walk);
+    for (; count > 0 && list_walk_next(&walk); count--) {
+        char scratch[NUMBER_MAX_TEXT];
+
+        if (unlikely(walk.blob) || !reply_short(reply, list_walk_text(&walk, scratch))) reply_element(reply, &walk);
+    }
 }
 
 /* ---- LPUSH, RPUSH, LPUSHX, RPUSHX ---- */

@@ -41,7 +41,7 @@ size_t packed_size(const struct packed *block)
 
 size_t packed_room(const struct packed *block)
 {
-    return mem_good_size(room_of(block->room));
+    return room_of(block->room);
 }
 
 /* --- changes --- */
@@ -334,7 +334,7 @@ void packed_check(const struct packed *block)
     struct packwalk walk;
 
     must(block->shape == PACKED_PLAIN || block->shape == PACKED_DEQUE);
-    must(room_for(room) == block->room && room <= packed_room(block));
+    must(room_for(room) == block->room && room <= mem_usable(block));
     must(front_of(block) + back_of(block) + packed_size(block) <= room);
     packwalk_begin(&walk, block, 0);
     for (unsigned i = 0; i < block->count; i++) {
