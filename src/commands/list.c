@@ -57,7 +57,8 @@ void reply_element(struct reply *reply, const struct list_walk *walk)
     }
 }
 
-/* A bulk of less than a hundred bytes, where the window has room for it: what most elements of a range are. */
+/* A bulk of less than a hundred bytes, where the window has room for it: what most elements of a
+ * range are. */
 static inline bool reply_short(struct reply *reply, struct bytes text)
 {
     char *at = reply->at;
@@ -73,7 +74,8 @@ static inline bool reply_short(struct reply *reply, struct bytes text)
     return true;
 }
 
-void reply_elements(struct reply *reply, const struct list *list, uint64_t at, uint64_t count, bool backwards)
+void reply_elements(struct reply *reply, const struct list *list, uint64_t at, uint64_t count,
+                    bool backwards)
 {
     struct list_walk walk;
 
@@ -82,7 +84,8 @@ void reply_elements(struct reply *reply, const struct list *list, uint64_t at, u
     for (; count > 0 && list_walk_next(&walk); count--) {
         char scratch[NUMBER_MAX_TEXT];
 
-        if (unlikely(walk.blob) || !reply_short(reply, list_walk_text(&walk, scratch))) reply_element(reply, &walk);
+        if (unlikely(walk.blob) || !reply_short(reply, list_walk_text(&walk, scratch)))
+            reply_element(reply, &walk);
     }
 }
 
@@ -96,13 +99,15 @@ static enum status push_all(struct call *call, struct list *list, enum list_end 
         uint64_t count = list_count(list), pushed = i - 2;
 
         if (likely(status == OK)) continue;
-        list_remove_range(list, end == LIST_LEFT ? 0 : count - pushed, end == LIST_LEFT ? pushed : count);
+        list_remove_range(list, end == LIST_LEFT ? 0 : count - pushed,
+                          end == LIST_LEFT ? pushed : count);
         return status;
     }
     return OK;
 }
 
-static enum status push_to_new(struct call *call, struct spot *spot, enum list_end end, uint64_t *count)
+static enum status push_to_new(struct call *call, struct spot *spot, enum list_end end,
+                               uint64_t *count)
 {
     struct list *list = list_new();
     void *container = list;
@@ -112,7 +117,8 @@ static enum status push_to_new(struct call *call, struct spot *spot, enum list_e
     if (!list) return NO_MEMORY;
     status = push_all(call, list, end);
     *count = list_count(list);
-    if (status == OK) status = key_put_container(&call->keys[0], spot, VALUE_LIST, &container, NEVER);
+    if (status == OK)
+        status = key_put_container(&call->keys[0], spot, VALUE_LIST, &container, NEVER);
     if (status != OK) list_free(&list);
     return status;
 }
@@ -250,29 +256,72 @@ static void cmd_linsert(struct call *call)
 
 #define PUSHES                                                                                     \
     .arity = -3, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST, .keys = KEYS_ONE,        \
-    .access = KEY_RW | KEY_INSERT, .cost = "O(1) for each element", .syntax = "key element [element ...]"
+    .access = KEY_RW | KEY_INSERT, .cost = "O(1) for each element",                                \
+    .syntax = "key element [element ...]"
 #define MORE_ELEMENTS(version) .history = version ": Accepts multiple `element` arguments."
 
 static const struct command_row rows[] = {
-    {.name = "lpush", .run = cmd_lpush, PUSHES, .since = "1.0.0", MORE_ELEMENTS("2.4.0"),
+    {.name = "lpush",
+     .run = cmd_lpush,
+     PUSHES,
+     .since = "1.0.0",
+     MORE_ELEMENTS("2.4.0"),
      .summary = "Puts elements to the left end of a list, one after the other."},
-    {.name = "rpush", .run = cmd_rpush, PUSHES, .since = "1.0.0", MORE_ELEMENTS("2.4.0"),
+    {.name = "rpush",
+     .run = cmd_rpush,
+     PUSHES,
+     .since = "1.0.0",
+     MORE_ELEMENTS("2.4.0"),
      .summary = "Puts elements to the right end of a list, one after the other."},
-    {.name = "lpushx", .run = cmd_lpushx, PUSHES, .since = "2.2.0", MORE_ELEMENTS("4.0.0"),
+    {.name = "lpushx",
+     .run = cmd_lpushx,
+     PUSHES,
+     .since = "2.2.0",
+     MORE_ELEMENTS("4.0.0"),
      .summary = "Puts elements to the left end of a list that is there already."},
-    {.name = "rpushx", .run = cmd_rpushx, PUSHES, .since = "2.2.0", MORE_ELEMENTS("4.0.0"),
+    {.name = "rpushx",
+     .run = cmd_rpushx,
+     PUSHES,
+     .since = "2.2.0",
+     MORE_ELEMENTS("4.0.0"),
      .summary = "Puts elements to the right end of a list that is there already."},
-    {.name = "llen", .run = cmd_llen, .arity = 2, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
-     .access = KEY_RO, .since = "1.0.0", .cost = "O(1)", .syntax = "key",
+    {.name = "llen",
+     .run = cmd_llen,
+     .arity = 2,
+     .flags = COMMAND_READ | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RO,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "key",
      .summary = "Answers how many elements a list has."},
-    {.name = "lindex", .run = cmd_lindex, .arity = 3, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "1.0.0", .cost = "O(log(N)) where N is the number of elements",
-     .syntax = "key index", .summary = "Answers the element at a place, counted from the left or from the right."},
-    {.name = "lset", .run = cmd_lset, .arity = 4, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_UPDATE, .since = "1.0.0", .cost = "O(log(N)) where N is the number of elements",
-     .syntax = "key index element", .summary = "Puts another element to a place of a list."},
-    {.name = "linsert", .run = cmd_linsert, .arity = 5, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_INSERT, .since = "2.2.0",
+    {.name = "lindex",
+     .run = cmd_lindex,
+     .arity = 3,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "1.0.0",
+     .cost = "O(log(N)) where N is the number of elements",
+     .syntax = "key index",
+     .summary = "Answers the element at a place, counted from the left or from the right."},
+    {.name = "lset",
+     .run = cmd_lset,
+     .arity = 4,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_UPDATE,
+     .since = "1.0.0",
+     .cost = "O(log(N)) where N is the number of elements",
+     .syntax = "key index element",
+     .summary = "Puts another element to a place of a list."},
+    {.name = "linsert",
+     .run = cmd_linsert,
+     .arity = 5,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_INSERT,
+     .since = "2.2.0",
      .cost = "O(N) where N is the number of elements looked at before the pivot is found",
      .syntax = "key <BEFORE | AFTER> pivot element",
      .summary = "Puts an element before or behind another one, the first that equals the pivot."},

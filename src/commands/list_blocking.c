@@ -1,4 +1,5 @@
-/* list_blocking: elements taken from an end of a list as soon as there is one, and answered or moved on. */
+/* list_blocking: elements taken from an end of a list as soon as there is one, and answered or
+ * moved on. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/commands/list.h"
 #include "coatcheck/commands/table.h"
@@ -6,7 +7,8 @@
 #include "coatcheck/engine/blocking.h"
 
 /* Of the first key that has a list. False: none has. True: something has been answered. */
-static bool serve_now(struct call *call, const struct wait_kind *kind, unsigned keys, const void *wanted)
+static bool serve_now(struct call *call, const struct wait_kind *kind, unsigned keys,
+                      const void *wanted)
 {
     for (unsigned k = 0; k < keys; k++) {
         struct spot spot;
@@ -22,7 +24,8 @@ static bool serve_now(struct call *call, const struct wait_kind *kind, unsigned 
 
 /* ---- BLPOP, BRPOP ---- */
 
-static void serve_one(const void *wanted, const struct key *key, struct spot *spot, struct reply *reply)
+static void serve_one(const void *wanted, const struct key *key, struct spot *spot,
+                      struct reply *reply)
 {
     const enum list_end *end = wanted;
 
@@ -31,7 +34,8 @@ static void serve_one(const void *wanted, const struct key *key, struct spot *sp
     list_pop(key, spot, *end, 1, true, reply);
 }
 
-static const struct wait_kind one = {.type = VALUE_LIST, .serve = serve_one, .give_up = reply_null_array};
+static const struct wait_kind one = {
+    .type = VALUE_LIST, .serve = serve_one, .give_up = reply_null_array};
 
 static void pop_one(struct call *call, enum list_end end)
 {
@@ -55,12 +59,14 @@ static void cmd_brpop(struct call *call)
 
 /* ---- BLMPOP ---- */
 
-static void serve_many(const void *wanted, const struct key *key, struct spot *spot, struct reply *reply)
+static void serve_many(const void *wanted, const struct key *key, struct spot *spot,
+                       struct reply *reply)
 {
     list_mpop(key, spot, wanted, reply);
 }
 
-static const struct wait_kind many = {.type = VALUE_LIST, .serve = serve_many, .give_up = reply_null_array};
+static const struct wait_kind many = {
+    .type = VALUE_LIST, .serve = serve_many, .give_up = reply_null_array};
 
 static void cmd_blmpop(struct call *call)
 {
@@ -90,7 +96,8 @@ static void moving_to(const void *wanted, struct key *to)
     to->name.at = moving->name;
 }
 
-static void serve_move(const void *wanted, const struct key *key, struct spot *spot, struct reply *reply)
+static void serve_move(const void *wanted, const struct key *key, struct spot *spot,
+                       struct reply *reply)
 {
     const struct moving *moving = wanted;
     struct key to;
@@ -102,7 +109,8 @@ static void serve_move(const void *wanted, const struct key *key, struct spot *s
 static const struct wait_kind to_another = {
     .type = VALUE_LIST, .serve = serve_move, .give_up = reply_null_array, .reaches = moving_to};
 
-static void block_move(struct call *call, enum list_end wherefrom, enum list_end whereto, int64_t deadline_us)
+static void block_move(struct call *call, enum list_end wherefrom, enum list_end whereto,
+                       int64_t deadline_us)
 {
     const struct key *to = &call->keys[1];
     size_t size = sizeof(struct moving) + to->name.len;
@@ -122,7 +130,8 @@ static void block_move(struct call *call, enum list_end wherefrom, enum list_end
     mem_free(moving);
 }
 
-static void move(struct call *call, enum list_end wherefrom, enum list_end whereto, unsigned timeout_at)
+static void move(struct call *call, enum list_end wherefrom, enum list_end whereto,
+                 unsigned timeout_at)
 {
     struct spot source;
     struct list *list;
@@ -151,7 +160,11 @@ static void cmd_brpoplpush(struct call *call)
 }
 
 static const struct command_key_spec blmpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE, .index = 2, .counted = true, .first = 1, .step = 1},
+    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .index = 2,
+     .counted = true,
+     .first = 1,
+     .step = 1},
     {0},
 };
 
@@ -163,32 +176,50 @@ static const struct command_key_spec move_specs[] = {
 
 #define WAITS_FOR_ONE                                                                              \
     .arity = -3, .flags = COMMAND_WRITE | COMMAND_NOSCRIPT | COMMAND_BLOCKING, .keys = {1, -2, 1}, \
-    .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "2.0.0", .syntax = "key [key ...] timeout", \
-    .cost = "O(K) where K is the number of keys",                                                  \
+    .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "2.0.0",                                  \
+    .syntax = "key [key ...] timeout", .cost = "O(K) where K is the number of keys",               \
     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer."
 #define WAITS_TO_MOVE                                                                              \
     .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_NOSCRIPT | COMMAND_BLOCKING,                \
     .keys = {1, 2, 1}, .key_specs = move_specs, .cost = "O(1)"
 
 static const struct command_row rows[] = {
-    {.name = "blpop", .run = cmd_blpop, WAITS_FOR_ONE,
+    {.name = "blpop",
+     .run = cmd_blpop,
+     WAITS_FOR_ONE,
      .summary = "Takes the leftmost element of the first list that is there, or waits for one."},
-    {.name = "brpop", .run = cmd_brpop, WAITS_FOR_ONE,
+    {.name = "brpop",
+     .run = cmd_brpop,
+     WAITS_FOR_ONE,
      .summary = "Takes the rightmost element of the first list that is there, or waits for one."},
-    {.name = "blmpop", .run = cmd_blmpop, .arity = -5,
-     .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, .find_keys = zset_find_timed_keys,
-     .key_specs = blmpop_specs, .since = "7.0.0",
+    {.name = "blmpop",
+     .run = cmd_blmpop,
+     .arity = -5,
+     .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS,
+     .find_keys = zset_find_timed_keys,
+     .key_specs = blmpop_specs,
+     .since = "7.0.0",
      .cost = "O(K+M) where K is the number of keys and M that of elements taken",
      .syntax = "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
      .summary = "Takes elements from one end of the first list that is there, or waits for one."},
-    {.name = "blmove", .run = cmd_blmove, .arity = 6, WAITS_TO_MOVE, .since = "6.2.0",
+    {.name = "blmove",
+     .run = cmd_blmove,
+     .arity = 6,
+     WAITS_TO_MOVE,
+     .since = "6.2.0",
      .syntax = "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
      .summary = "Moves an element from one list to another and answers it, or waits for one."},
-    {.name = "brpoplpush", .run = cmd_brpoplpush, .arity = 4, WAITS_TO_MOVE, .since = "2.2.0",
+    {.name = "brpoplpush",
+     .run = cmd_brpoplpush,
+     .arity = 4,
+     WAITS_TO_MOVE,
+     .since = "2.2.0",
      .syntax = "source destination timeout",
      .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .replaced_by = "`BLMOVE` with the `RIGHT` and `LEFT` arguments", .deprecated_since = "6.2.0",
-     .summary = "Moves the rightmost element of one list to the left end of another and answers it, or waits for one."},
+     .replaced_by = "`BLMOVE` with the `RIGHT` and `LEFT` arguments",
+     .deprecated_since = "6.2.0",
+     .summary = "Moves the rightmost element of one list to the left end of another and answers "
+                "it, or waits for one."},
 };
 
 const struct command_family list_blocking_commands = COMMAND_FAMILY("list", rows);

@@ -9,9 +9,11 @@ static struct bytes word_of(enum list_end end)
 }
 
 /* As LMOVE, whatever the command was. */
-static void tell_moved(const struct key *from, enum list_end wherefrom, const struct key *to, enum list_end whereto)
+static void tell_moved(const struct key *from, enum list_end wherefrom, const struct key *to,
+                       enum list_end whereto)
 {
-    struct bytes words[5] = {BYTES("LMOVE"), from->name, to->name, word_of(wherefrom), word_of(whereto)};
+    struct bytes words[5] = {BYTES("LMOVE"), from->name, to->name, word_of(wherefrom),
+                             word_of(whereto)};
 
     key_touched(from);
     key_touched(to);
@@ -58,8 +60,8 @@ static void remove_end(const struct key *key, struct spot *spot, enum list_end e
     }
 }
 
-void list_move(const struct key *from, struct spot *source, enum list_end wherefrom, const struct key *to,
-               enum list_end whereto, struct reply *reply)
+void list_move(const struct key *from, struct spot *source, enum list_end wherefrom,
+               const struct key *to, enum list_end whereto, struct reply *reply)
 {
     struct list_walk walk;
     struct spot target;
@@ -118,14 +120,30 @@ static const struct command_key_spec move_specs[] = {
 };
 
 static const struct command_row rows[] = {
-    {.name = "lmove", .run = cmd_lmove, .arity = 5, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = {1, 2, 1},
-     .key_specs = move_specs, .since = "6.2.0", .cost = "O(1)",
+    {.name = "lmove",
+     .run = cmd_lmove,
+     .arity = 5,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+     .keys = {1, 2, 1},
+     .key_specs = move_specs,
+     .since = "6.2.0",
+     .cost = "O(1)",
      .syntax = "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
-     .summary = "Takes an element from an end of one list, puts it to an end of another, and answers it."},
-    {.name = "rpoplpush", .run = cmd_rpoplpush, .arity = 3, .flags = COMMAND_WRITE | COMMAND_DENYOOM,
-     .keys = {1, 2, 1}, .key_specs = move_specs, .since = "1.2.0", .cost = "O(1)", .syntax = "source destination",
-     .replaced_by = "`LMOVE` with the `RIGHT` and `LEFT` arguments", .deprecated_since = "6.2.0",
-     .summary = "Takes the rightmost element of one list, puts it to the left end of another, and answers it."},
+     .summary =
+         "Takes an element from an end of one list, puts it to an end of another, and answers it."},
+    {.name = "rpoplpush",
+     .run = cmd_rpoplpush,
+     .arity = 3,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM,
+     .keys = {1, 2, 1},
+     .key_specs = move_specs,
+     .since = "1.2.0",
+     .cost = "O(1)",
+     .syntax = "source destination",
+     .replaced_by = "`LMOVE` with the `RIGHT` and `LEFT` arguments",
+     .deprecated_since = "6.2.0",
+     .summary = "Takes the rightmost element of one list, puts it to the left end of another, and "
+                "answers it."},
 };
 
 const struct command_family list_move_commands = COMMAND_FAMILY("list", rows);

@@ -9,7 +9,8 @@
 static void tell_popped(const struct key *key, enum list_end end, uint64_t count)
 {
     char digits[NUMBER_MAX_TEXT];
-    struct bytes words[3] = {end == LIST_LEFT ? BYTES("LPOP") : BYTES("RPOP"), key->name, {digits, 0}};
+    struct bytes words[3] = {
+        end == LIST_LEFT ? BYTES("LPOP") : BYTES("RPOP"), key->name, {digits, 0}};
 
     key_touched(key);
     if (likely(!change_anyone_listens)) return;
@@ -21,8 +22,8 @@ static void tell_popped(const struct key *key, enum list_end end, uint64_t count
                                     .effect_words = 3});
 }
 
-void list_pop(const struct key *key, struct spot *spot, enum list_end end, uint64_t count, bool alone,
-              struct reply *reply)
+void list_pop(const struct key *key, struct spot *spot, enum list_end end, uint64_t count,
+              bool alone, struct reply *reply)
 {
     struct list *list = entry_container(spot->entry);
     uint64_t there = list_count(list), first = end == LIST_LEFT ? 0 : there - 1;
@@ -90,7 +91,8 @@ bool list_read_mpop(struct call *call, unsigned at, struct list_mpop *asked)
     unsigned i;
     bool counted = false;
 
-    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0")) return false;
+    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0"))
+        return false;
     if (keys >= call_argc(call) - at - 1) {
         call_syntax_error(call);
         return false;
@@ -104,13 +106,15 @@ bool list_read_mpop(struct call *call, unsigned at, struct list_mpop *asked)
             return false;
         }
         counted = true;
-        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count, "count should be greater than 0"))
+        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count,
+                                   "count should be greater than 0"))
             return false;
     }
     return true;
 }
 
-void list_mpop(const struct key *key, struct spot *spot, const struct list_mpop *asked, struct reply *reply)
+void list_mpop(const struct key *key, struct spot *spot, const struct list_mpop *asked,
+               struct reply *reply)
 {
     reply_array(reply, 2);
     reply_bulk(reply, key->name);
@@ -135,7 +139,11 @@ static void cmd_lmpop(struct call *call)
 }
 
 static const struct command_key_spec mpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE, .index = 1, .counted = true, .first = 1, .step = 1},
+    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .index = 1,
+     .counted = true,
+     .first = 1,
+     .step = 1},
     {0},
 };
 
@@ -146,12 +154,21 @@ static const struct command_key_spec mpop_specs[] = {
     .history = "6.2.0: Added the `count` argument."
 
 static const struct command_row rows[] = {
-    {.name = "lpop", .run = cmd_lpop, POPS,
+    {.name = "lpop",
+     .run = cmd_lpop,
+     POPS,
      .summary = "Takes elements from the left end of a list, and answers them."},
-    {.name = "rpop", .run = cmd_rpop, POPS,
+    {.name = "rpop",
+     .run = cmd_rpop,
+     POPS,
      .summary = "Takes elements from the right end of a list, and answers them."},
-    {.name = "lmpop", .run = cmd_lmpop, .arity = -4, .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys, .key_specs = mpop_specs, .since = "7.0.0",
+    {.name = "lmpop",
+     .run = cmd_lmpop,
+     .arity = -4,
+     .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
+     .find_keys = zset_find_counted_keys,
+     .key_specs = mpop_specs,
+     .since = "7.0.0",
      .cost = "O(K+M) where K is the number of keys and M that of elements taken",
      .syntax = "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
      .summary = "Takes elements from one end of the first of several lists that is there."},

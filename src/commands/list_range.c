@@ -37,8 +37,10 @@ static void cmd_lrange(struct call *call)
     reply_elements(call->reply, list, (uint64_t)first, (uint64_t)(end - first), false);
 }
 
-/* What is left of a list of which little is left goes to a new one, and the old one is freed in slices. */
-static enum status trim(struct call *call, struct spot *spot, struct list *list, uint64_t first, uint64_t end)
+/* What is left of a list of which little is left goes to a new one, and the old one is freed in
+ * slices. */
+static enum status trim(struct call *call, struct spot *spot, struct list *list, uint64_t first,
+                        uint64_t end)
 {
     enum status status = OK;
     void *kept;
@@ -47,7 +49,8 @@ static enum status trim(struct call *call, struct spot *spot, struct list *list,
         struct list *copy = list_copy_range(list, first, end);
 
         kept = copy;
-        status = kept ? key_put_container(&call->keys[0], spot, VALUE_LIST, &kept, KEEP_DEADLINE) : NO_MEMORY;
+        status = kept ? key_put_container(&call->keys[0], spot, VALUE_LIST, &kept, KEEP_DEADLINE)
+                      : NO_MEMORY;
         if (status != OK) list_free(&copy);
         return status;
     }
@@ -102,17 +105,19 @@ static void cmd_lrem(struct call *call)
 /* ---- LPOS ---- */
 
 struct search {
-    int64_t rank;   /* the first match to be told, from 1; negative: from the right */
-    int64_t count;  /* so many, 0: all; -1: one, and not as an array */
-    int64_t most;   /* elements to be looked at, 0: all */
+    int64_t rank;  /* the first match to be told, from 1; negative: from the right */
+    int64_t count; /* so many, 0: all; -1: one, and not as an array */
+    int64_t most;  /* elements to be looked at, 0: all */
 };
 
 static bool read_rank(struct call *call, unsigned i, int64_t *rank)
 {
     if (!call_read_int(call, i, rank)) return false;
     if (*rank == 0) {
-        reply_errorf(call->reply, "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
-                                  "or use negative to start from the end of the list");
+        reply_errorf(
+            call->reply,
+            "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
+            "or use negative to start from the end of the list");
         return false;
     }
     return true;
@@ -127,17 +132,20 @@ static bool read_search(struct call *call, struct search *search)
         if (more && call_arg_is(call, i, "RANK")) {
             if (!read_rank(call, i + 1, &search->rank)) return false;
         } else if (more && call_arg_is(call, i, "COUNT")) {
-            if (!call_read_int_between(call, i + 1, 0, INT64_MAX, &search->count, "COUNT can't be negative"))
+            if (!call_read_int_between(call, i + 1, 0, INT64_MAX, &search->count,
+                                       "COUNT can't be negative"))
                 return false;
         } else if (more && call_arg_is(call, i, "MAXLEN")) {
-            if (!call_read_int_between(call, i + 1, 0, INT64_MAX, &search->most, "MAXLEN can't be negative"))
+            if (!call_read_int_between(call, i + 1, 0, INT64_MAX, &search->most,
+                                       "MAXLEN can't be negative"))
                 return false;
         } else {
             call_syntax_error(call);
             return false;
         }
     }
-    /* As redis-server, for which its opposite is still negative: the last match, or with COUNT all. */
+    /* As redis-server, for which its opposite is still negative: the last match, or with COUNT all.
+     */
     if (search->rank == INT64_MIN) {
         search->rank = -1;
         if (search->count > 0) search->count = 0;
@@ -146,12 +154,13 @@ static bool read_search(struct call *call, struct search *search)
 }
 
 /* Places of the matches from the wanted one on into `reply`; returns how many. */
-static uint64_t reply_places(struct reply *reply, const struct list *list, const struct search *search,
-                             const struct list_needle *needle)
+static uint64_t reply_places(struct reply *reply, const struct list *list,
+                             const struct search *search, const struct list_needle *needle)
 {
     bool backwards = search->rank < 0;
     int64_t skip = (backwards ? -search->rank : search->rank) - 1;
-    uint64_t start = backwards ? list_count(list) - 1 : 0, told = 0, wanted = search->count < 0 ? 1 : (uint64_t)search->count;
+    uint64_t start = backwards ? list_count(list) - 1 : 0, told = 0,
+             wanted = search->count < 0 ? 1 : (uint64_t)search->count;
     struct list_walk walk;
 
     list_walk_from(&walk, list, start, backwards);
@@ -176,30 +185,57 @@ static void cmd_lpos(struct call *call)
     if (!read_search(call, &search) || !call_read_list(call, 0, &list)) return;
     list_needle_init(&needle, call_arg(call, 2));
     if (search.count < 0) {
-        if (!list || reply_places(call->reply, list, &search, &needle) == 0) reply_null(call->reply);
+        if (!list || reply_places(call->reply, list, &search, &needle) == 0)
+            reply_null(call->reply);
     } else if (!list) {
         reply_array(call->reply, 0);
     } else {
         reply_nest(call->reply, &nested);
-        reply_unnest(call->reply, &nested, reply_array, reply_places(&nested.reply, list, &search, &needle));
+        reply_unnest(call->reply, &nested, reply_array,
+                     reply_places(&nested.reply, list, &search, &needle));
     }
 }
 
 static const struct command_row rows[] = {
-    {.name = "lrange", .run = cmd_lrange, .arity = 4, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "1.0.0",
-     .cost = "O(log(N)+M) where N is the number of elements and M that of those answered", .syntax = "key start stop",
+    {.name = "lrange",
+     .run = cmd_lrange,
+     .arity = 4,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "1.0.0",
+     .cost = "O(log(N)+M) where N is the number of elements and M that of those answered",
+     .syntax = "key start stop",
      .summary = "Answers the elements from one place to another."},
-    {.name = "ltrim", .run = cmd_ltrim, .arity = 4, .flags = COMMAND_WRITE, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_DELETE, .since = "1.0.0",
-     .cost = "O(M) where M is the number of elements removed; of those that stay where these are few",
-     .syntax = "key start stop", .summary = "Removes all elements but those from one place to another."},
-    {.name = "lrem", .run = cmd_lrem, .arity = 4, .flags = COMMAND_WRITE, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_DELETE, .since = "1.0.0", .cost = "O(N) where N is the number of elements",
+    {.name = "ltrim",
+     .run = cmd_ltrim,
+     .arity = 4,
+     .flags = COMMAND_WRITE,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_DELETE,
+     .since = "1.0.0",
+     .cost =
+         "O(M) where M is the number of elements removed; of those that stay where these are few",
+     .syntax = "key start stop",
+     .summary = "Removes all elements but those from one place to another."},
+    {.name = "lrem",
+     .run = cmd_lrem,
+     .arity = 4,
+     .flags = COMMAND_WRITE,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_DELETE,
+     .since = "1.0.0",
+     .cost = "O(N) where N is the number of elements",
      .syntax = "key count element",
-     .summary = "Removes elements that equal this one: so many from the left, from the right, or all."},
-    {.name = "lpos", .run = cmd_lpos, .arity = -3, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "6.0.6",
+     .summary =
+         "Removes elements that equal this one: so many from the left, from the right, or all."},
+    {.name = "lpos",
+     .run = cmd_lpos,
+     .arity = -3,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "6.0.6",
      .cost = "O(N) where N is the number of elements looked at, at most MAXLEN",
      .syntax = "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
      .summary = "Answers at which places of a list an element is."},

@@ -1,7 +1,8 @@
-/* blocking_reach: which shards a command needs beside its keys' own, because somebody waits for one of the keys to
- * move on what comes to it. Whoever serves him has to be inside both shards, and shards are entered in rising order:
- * so they are found out before the command runs. What the lines say can be read inside only; when they name a shard
- * that is not entered, all are left, and entered again together with it. */
+/* blocking_reach: which shards a command needs beside its keys' own, because somebody waits for one
+ * of the keys to move on what comes to it. Whoever serves him has to be inside both shards, and
+ * shards are entered in rising order: so they are found out before the command runs. What the lines
+ * say can be read inside only; when they name a shard that is not entered, all are left, and
+ * entered again together with it. */
 #include "blocking_internal.h"
 
 #include "coatcheck/keyspace/shard.h"
@@ -59,7 +60,8 @@ static void reach_add_others_of(struct reach *reach, const struct key *key)
 }
 
 /* All that can be found out inside these shards. */
-static void find_reach(struct reach *reach, const struct reach *entered, const struct key *keys, unsigned count)
+static void find_reach(struct reach *reach, const struct reach *entered, const struct key *keys,
+                       unsigned count)
 {
     reach->count = 0;
     reach->too_many = false;
@@ -98,7 +100,8 @@ bool blocking_reach(struct keyspace *keyspace, const struct key *keys, unsigned 
 
         find_reach(&found, &reached, keys, count);
         for (unsigned i = 0; i < found.count && !more; i++) {
-            more = !has_shard(&reached, found.keys[i].shard) && !is_one_of(found.keys[i].shard, keys, count);
+            more = !has_shard(&reached, found.keys[i].shard) &&
+                   !is_one_of(found.keys[i].shard, keys, count);
         }
         if (!more && !found.too_many && (is_inside || count <= REACH_MOST)) return is_inside;
         if (!more && !found.too_many && found.count == 0) return false;
@@ -141,5 +144,6 @@ bool reach_has(const struct waiter *waiter, const struct key *key)
     struct key other;
 
     waiter->kind->reaches(waiter_wanted(waiter), &other);
-    return other.shard == key->shard || every_shard || keyspace_has_entered_all() || has_shard(&reached, other.shard);
+    return other.shard == key->shard || every_shard || keyspace_has_entered_all() ||
+           has_shard(&reached, other.shard);
 }

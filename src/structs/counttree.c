@@ -11,7 +11,8 @@
 
 struct countnode {
     uint64_t weights[FAN];
-    uintptr_t children[FAN]; /* nodes, or in the lowest level things; a spare one's first: the next spare */
+    uintptr_t children[FAN]; /* nodes, or in the lowest level things; a spare one's first: the next
+                                spare */
     uint64_t count;
 };
 
@@ -29,7 +30,8 @@ static void go_down(struct countpath *path, unsigned from, bool last)
 {
     for (unsigned depth = from; depth < path->height; depth++) {
         path->slots[depth] = (uint8_t)(last ? path->nodes[depth]->count - 1 : 0);
-        if (depth + 1 < path->height) path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
+        if (depth + 1 < path->height)
+            path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
     }
 }
 
@@ -77,7 +79,8 @@ bool countpath_forth(struct countpath *path)
     for (unsigned depth = path->height; depth-- > 0;) {
         if (path->slots[depth] + 1u == path->nodes[depth]->count) continue;
         path->slots[depth]++;
-        if (depth + 1u < path->height) path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
+        if (depth + 1u < path->height)
+            path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
         go_down(path, depth + 1, false);
         return true;
     }
@@ -89,7 +92,8 @@ bool countpath_back(struct countpath *path)
     for (unsigned depth = path->height; depth-- > 0;) {
         if (path->slots[depth] == 0) continue;
         path->slots[depth]--;
-        if (depth + 1u < path->height) path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
+        if (depth + 1u < path->height)
+            path->nodes[depth + 1] = child_of(path->nodes[depth], path->slots[depth]);
         go_down(path, depth + 1, true);
         path->before -= countpath_weight(path);
         return true;
@@ -122,7 +126,8 @@ void counttree_weigh(struct counttree *tree, const struct countpath *path, uint6
 {
     uint64_t more = weight - countpath_weight(path); /* modulo 2^64: less, perhaps */
 
-    for (unsigned depth = 0; depth < path->height; depth++) path->nodes[depth]->weights[path->slots[depth]] += more;
+    for (unsigned depth = 0; depth < path->height; depth++)
+        path->nodes[depth]->weights[path->slots[depth]] += more;
     tree->weight += more;
 }
 
@@ -180,8 +185,10 @@ void counttree_release(struct counttree *tree)
 
 static void open_slot(struct countnode *node, unsigned slot, uintptr_t child, uint64_t weight)
 {
-    memmove(node->weights + slot + 1, node->weights + slot, (node->count - slot) * sizeof node->weights[0]);
-    memmove(node->children + slot + 1, node->children + slot, (node->count - slot) * sizeof node->children[0]);
+    memmove(node->weights + slot + 1, node->weights + slot,
+            (node->count - slot) * sizeof node->weights[0]);
+    memmove(node->children + slot + 1, node->children + slot,
+            (node->count - slot) * sizeof node->children[0]);
     node->weights[slot] = weight;
     node->children[slot] = child;
     node->count++;
@@ -190,8 +197,10 @@ static void open_slot(struct countnode *node, unsigned slot, uintptr_t child, ui
 static void close_slot(struct countnode *node, unsigned slot)
 {
     node->count--;
-    memmove(node->weights + slot, node->weights + slot + 1, (node->count - slot) * sizeof node->weights[0]);
-    memmove(node->children + slot, node->children + slot + 1, (node->count - slot) * sizeof node->children[0]);
+    memmove(node->weights + slot, node->weights + slot + 1,
+            (node->count - slot) * sizeof node->weights[0]);
+    memmove(node->children + slot, node->children + slot + 1,
+            (node->count - slot) * sizeof node->children[0]);
 }
 
 /* The slots from `from` on go to the end of another node; returns what they weigh. */
@@ -219,8 +228,8 @@ static void add_root(struct counttree *tree, uintptr_t child, uint64_t weight)
 }
 
 /* Above, the weights are right already, but for nodes that are made here. */
-static void insert_child(struct counttree *tree, struct countpath *path, unsigned depth, unsigned slot,
-                         uintptr_t child, uint64_t weight)
+static void insert_child(struct counttree *tree, struct countpath *path, unsigned depth,
+                         unsigned slot, uintptr_t child, uint64_t weight)
 {
     struct countnode *node = path->nodes[depth], *fresh;
     unsigned middle;
@@ -249,7 +258,8 @@ static void insert_child(struct counttree *tree, struct countpath *path, unsigne
     insert_child(tree, path, depth - 1, path->slots[depth - 1] + 1u, (uintptr_t)fresh, moved);
 }
 
-void counttree_insert(struct counttree *tree, struct countpath *path, bool behind, uintptr_t thing, uint64_t weight)
+void counttree_insert(struct counttree *tree, struct countpath *path, bool behind, uintptr_t thing,
+                      uint64_t weight)
 {
     unsigned lowest = tree->height - 1;
 
@@ -258,12 +268,13 @@ void counttree_insert(struct counttree *tree, struct countpath *path, bool behin
         add_root(tree, thing, weight);
         return;
     }
-    for (unsigned depth = 0; depth < lowest; depth++) path->nodes[depth]->weights[path->slots[depth]] += weight;
+    for (unsigned depth = 0; depth < lowest; depth++)
+        path->nodes[depth]->weights[path->slots[depth]] += weight;
     insert_child(tree, path, lowest, path->slots[lowest] + (unsigned)behind, thing, weight);
 }
 
-/* Nodes that have become small go together with a neighbour. True: the one behind is empty, and its slot is one
- * too many. */
+/* Nodes that have become small go together with a neighbour. True: the one behind is empty, and its
+ * slot is one too many. */
 static bool merge(struct countnode *parent, unsigned slot)
 {
     struct countnode *left = child_of(parent, slot), *right = child_of(parent, slot + 1);
@@ -273,14 +284,16 @@ static bool merge(struct countnode *parent, unsigned slot)
     return true;
 }
 
-static void remove_slot(struct counttree *tree, struct countpath *path, unsigned depth, unsigned slot)
+static void remove_slot(struct counttree *tree, struct countpath *path, unsigned depth,
+                        unsigned slot)
 {
     struct countnode *node = path->nodes[depth], *parent;
     unsigned at;
 
     close_slot(node, slot);
     if (depth == 0) {
-        while (tree->root && (tree->root->count == 0 || (tree->root->count == 1 && tree->height > 1))) {
+        while (tree->root &&
+               (tree->root->count == 0 || (tree->root->count == 1 && tree->height > 1))) {
             node = tree->root;
             tree->root = node->count == 0 ? NULL : child_of(node, 0);
             tree->height--;
@@ -312,7 +325,8 @@ void counttree_remove(struct counttree *tree, struct countpath *path)
     remove_slot(tree, path, lowest, path->slots[lowest]);
 }
 
-static uint64_t check_node(const struct counttree *tree, const struct countnode *node, unsigned depth, size_t *nodes)
+static uint64_t check_node(const struct counttree *tree, const struct countnode *node,
+                           unsigned depth, size_t *nodes)
 {
     uint64_t weight = 0;
 

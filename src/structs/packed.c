@@ -3,8 +3,8 @@
 #include "coatcheck/base/mem.h"
 #include "packed_internal.h"
 
-/* A block keeps this much beyond its need before it goes to a smaller size: an element that leaves and comes again
- * should not move it each time. Small ones are many, and do without. */
+/* A block keeps this much beyond its need before it goes to a smaller size: an element that leaves
+ * and comes again should not move it each time. Small ones are many, and do without. */
 #define TIDY_SLACK 32
 #define TIDY_SLACK_FROM 256
 
@@ -46,7 +46,8 @@ size_t packed_room(const struct packed *block)
 
 /* --- changes --- */
 
-/* What becomes of a block: the elements from … to-1 go, and `count` others of `width` bytes take their place. */
+/* What becomes of a block: the elements from … to-1 go, and `count` others of `width` bytes take
+ * their place. */
 struct change {
     unsigned from, to, count;
     size_t width;
@@ -76,7 +77,8 @@ static enum status plan(const struct packed *block, struct change *change)
     return change->total > PACKED_COUNT_MAX || change->size > PACKED_SIZE_MAX ? TOO_BIG : OK;
 }
 
-/* As much of `spare` bytes at the ends as would take elements like those that are there; of a deque only. */
+/* As much of `spare` bytes at the ends as would take elements like those that are there; of a deque
+ * only. */
 static void split_spare(const struct change *change, size_t spare, size_t *front, size_t *back)
 {
     size_t each = change->total > 0 ? change->bytes / change->total : 0;
@@ -115,8 +117,8 @@ static enum status rebuild(struct packed **blockp, const struct change *change)
     return OK;
 }
 
-/* Moves all of a deque so that its free space lies half at the front and half at the other end, once the change,
- * for which it lacks room on either side, has been made on this side. */
+/* Moves all of a deque so that its free space lies half at the front and half at the other end,
+ * once the change, for which it lacks room on either side, has been made on this side. */
 static void balance(struct packed *block, const struct change *change, bool at_front)
 {
     size_t spare = room_of(block->room) - change->size, front, back;
@@ -125,7 +127,8 @@ static void balance(struct packed *block, const struct change *change, bool at_f
 
     split_spare(change, spare / 2, &front, &back);
     if (at_front) {
-        size_t more = change->width - change->gone, codes_more = change->count - (change->to - change->from);
+        size_t more = change->width - change->gone,
+               codes_more = change->count - (change->to - change->from);
 
         /* What is too much for the ends' two bytes stays in the middle. */
         if (front + more > UINT16_MAX) front = UINT16_MAX - more;
@@ -153,7 +156,9 @@ static bool move_left(struct packed *block, const struct change *change)
     uint8_t *codes = codes_of(block) - change->from;
     char *data = data_of(block);
 
-    if (block->shape != PACKED_DEQUE || front < 0 || front > UINT16_MAX || back < 0 || back > UINT16_MAX) return false;
+    if (block->shape != PACKED_DEQUE || front < 0 || front > UINT16_MAX || back < 0 ||
+        back > UINT16_MAX)
+        return false;
     set_ends(block, (size_t)front, (size_t)back);
     memmove(data_of(block), data, change->left);
     memmove(codes_of(block) - change->from, codes, change->from);
@@ -192,7 +197,8 @@ static enum status make(struct packed **blockp, struct change *change, struct pa
         if (!(at_front && move_left(block, change)) && !move_right(block, change)) {
             if (!move_left(block, change)) {
                 balance(block, change, at_front);
-                must((at_front && move_left(block, change)) || move_right(block, change) || move_left(block, change));
+                must((at_front && move_left(block, change)) || move_right(block, change) ||
+                     move_left(block, change));
             }
         }
         block->bytes = (uint32_t)change->bytes;
@@ -225,7 +231,8 @@ static void write_item(struct packwalk *walk, const struct packitem *item)
     }
 }
 
-enum status packed_insert(struct packed **block, unsigned at, const struct packitem *items, unsigned count)
+enum status packed_insert(struct packed **block, unsigned at, const struct packitem *items,
+                          unsigned count)
 {
     struct change change = {.from = at, .to = at, .count = count};
     struct packwalk hole;
@@ -296,7 +303,8 @@ static void add_all(struct packed *block, const struct packed *from, unsigned fi
     block->count = (uint16_t)(block->count + (end - first));
 }
 
-struct packed *packed_slice(const struct packed *block, unsigned from, unsigned to, enum packed_form form)
+struct packed *packed_slice(const struct packed *block, unsigned from, unsigned to,
+                            enum packed_form form)
 {
     struct packwalk begin, behind;
     struct packed *slice;

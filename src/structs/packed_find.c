@@ -28,7 +28,8 @@ bool packitem_init(struct packitem *item, struct bytes text)
 {
     int64_t number;
 
-    if (text.len > 0 && text.len <= 20 && (uint8_t)text.at[0] <= '9' && number_read_int(text, &number)) {
+    if (text.len > 0 && text.len <= 20 && (uint8_t)text.at[0] <= '9' &&
+        number_read_int(text, &number)) {
         packitem_init_number(item, number);
         return true;
     }
@@ -88,14 +89,16 @@ struct bytes packed_long_text(uint8_t code, const char *at)
 
 /* --- places --- */
 
-/* The widths of the `count` codes from here on, added up. False: some of them say nothing of the width. */
+/* The widths of the `count` codes from here on, added up. False: some of them say nothing of the
+ * width. */
 static bool sum_widths(const uint8_t *codes, size_t count, size_t *sum)
 {
     size_t i = 0, total = 0;
 
 #ifdef __SSE2__
     const __m128i zero = _mm_setzero_si128(), number = _mm_set1_epi8((char)NUMBER_FROM);
-    const __m128i middle = _mm_set1_epi8((char)MIDDLE_FROM), less = _mm_set1_epi8((char)(NUMBER_FROM - 1));
+    const __m128i middle = _mm_set1_epi8((char)MIDDLE_FROM),
+                  less = _mm_set1_epi8((char)(NUMBER_FROM - 1));
     __m128i sums = zero, is_long = zero;
 
     for (; i + 16 <= count; i += 16) {
@@ -103,7 +106,8 @@ static bool sum_widths(const uint8_t *codes, size_t count, size_t *sum)
         __m128i is_number = _mm_cmpeq_epi8(_mm_max_epu8(some, number), some);
 
         is_long = _mm_or_si128(is_long, _mm_cmpeq_epi8(_mm_max_epu8(some, middle), some));
-        sums = _mm_add_epi64(sums, _mm_sad_epu8(_mm_sub_epi8(some, _mm_and_si128(is_number, less)), zero));
+        sums = _mm_add_epi64(
+            sums, _mm_sad_epu8(_mm_sub_epi8(some, _mm_and_si128(is_number, less)), zero));
     }
     if (unlikely(_mm_movemask_epi8(is_long) != 0)) return false;
     total = (size_t)_mm_cvtsi128_si64(sums) + (size_t)_mm_cvtsi128_si64(_mm_srli_si128(sums, 8));
@@ -179,8 +183,8 @@ bool packwalk_equals(const struct packwalk *walk, const struct packitem *item)
     return *walk->code == item->code && data_equal(walk->at, item);
 }
 
-bool packed_find(const struct packed *block, const struct packitem *item, unsigned step, struct packwalk *walk,
-                 unsigned *at)
+bool packed_find(const struct packed *block, const struct packitem *item, unsigned step,
+                 struct packwalk *walk, unsigned *at)
 {
     for (; *at < block->count; *at += step) {
         if (packwalk_equals(walk, item)) return true;

@@ -8,7 +8,8 @@
 #define OPTION_HOOKS_HERE list_option_hooks
 OPTION_DEFINE(list, LIST_OPTIONS)
 
-/* Of a list with so many bytes, less than this part is copied rather than all the others freed at once. */
+/* Of a list with so many bytes, less than this part is copied rather than all the others freed at
+ * once. */
 #define COPY_FROM (512 * 1024)
 #define COPY_PART 4
 
@@ -152,7 +153,8 @@ enum status list_insert(struct list *list, uint64_t at, struct bytes text)
     struct element element;
     enum status status;
 
-    if (at == 0 || at == list_count(list)) return list_push(list, at == 0 ? LIST_LEFT : LIST_RIGHT, text);
+    if (at == 0 || at == list_count(list))
+        return list_push(list, at == 0 ? LIST_LEFT : LIST_RIGHT, text);
     element_init(&element, text, &limit);
     if (!list_is_large(list)) {
         status = small_put(list, (unsigned)at, &element, &limit);
@@ -203,7 +205,8 @@ void list_remove_range(struct list *list, uint64_t first, uint64_t end)
     }
 }
 
-uint64_t list_remove_equal(struct list *list, const struct list_needle *needle, uint64_t most, bool backwards)
+uint64_t list_remove_equal(struct list *list, const struct list_needle *needle, uint64_t most,
+                           bool backwards)
 {
     struct list_large one;
     uint64_t removed;
@@ -214,7 +217,8 @@ uint64_t list_remove_equal(struct list *list, const struct list_needle *needle, 
         settle(list);
         return removed;
     }
-    one = (struct list_large){.head = list->root, .count = list_count(list), .used_bytes = node_used_bytes(list->root)};
+    one = (struct list_large){
+        .head = list->root, .count = list_count(list), .used_bytes = node_used_bytes(list->root)};
     removed = large_remove_equal(&one, needle, most, backwards);
     list->root = one.head;
     return removed;
@@ -288,8 +292,9 @@ bool list_walk_leave(struct list_walk *walk)
         walk->begun = true;
         return true;
     }
-    walk->over = !list_is_large(walk->list) ||
-                 !(walk->backwards ? large_back(large, &walk->place) : large_forth(large, &walk->place));
+    walk->over =
+        !list_is_large(walk->list) ||
+        !(walk->backwards ? large_back(large, &walk->place) : large_forth(large, &walk->place));
     if (walk->over) return false;
     enter_node(walk, walk->backwards ? node_count(walk->place.node) - 1 : 0);
     walk->at += walk->backwards ? UINT64_MAX : 1;

@@ -15,8 +15,8 @@ struct list {
 /* A node is a packed block, or a blob with NODE_ALONE set: one element. */
 #define NODE_ALONE 1u
 
-/* Always: there is a head; without a tail there is nothing in the middle; and with nothing but a packed head the list
- * is not large. */
+/* Always: there is a head; without a tail there is nothing in the middle; and with nothing but a
+ * packed head the list is not large. */
 struct list_large {
     uintptr_t head, tail; /* tail 0: the head is all */
     struct counttree middle;
@@ -90,7 +90,8 @@ bool node_takes(uintptr_t node, const struct element *element, const struct node
 /* A new node with nothing else in it. 0: no memory. */
 uintptr_t node_of(const struct element *element);
 
-bool node_element_equals(uintptr_t node, const struct packwalk *walk, const struct list_needle *needle);
+bool node_element_equals(uintptr_t node, const struct packwalk *walk,
+                         const struct list_needle *needle);
 
 /* ---- large lists: list_large.c ---- */
 
@@ -110,7 +111,8 @@ enum status large_set(struct list_large *large, uint64_t at, const struct elemen
 bool block_takes_instead(const struct packed *block, unsigned within, const struct element *element,
                          const struct node_limit *limit);
 void large_remove_range(struct list_large *large, uint64_t first, uint64_t end);
-uint64_t large_remove_equal(struct list_large *large, const struct list_needle *needle, uint64_t most, bool backwards);
+uint64_t large_remove_equal(struct list_large *large, const struct list_needle *needle,
+                            uint64_t most, bool backwards);
 
 /* The block with element `at`. */
 void large_find(const struct list_large *large, uint64_t at, struct list_place *place);
@@ -118,8 +120,8 @@ void large_find(const struct list_large *large, uint64_t at, struct list_place *
 bool large_forth(const struct list_large *large, struct list_place *place);
 bool large_back(const struct list_large *large, struct list_place *place);
 
-/* The node at an end, taken out (0: there is none), and put back to an end of another list, which has the nodes at hand
- * that counttree_needs_at_most() names for it. */
+/* The node at an end, taken out (0: there is none), and put back to an end of another list, which
+ * has the nodes at hand that counttree_needs_at_most() names for it. */
 uintptr_t large_take(struct list_large *large, enum list_end end);
 void large_give(struct list_large *large, enum list_end end, uintptr_t node);
 

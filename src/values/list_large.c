@@ -2,7 +2,8 @@
 #include "coatcheck/base/mem.h"
 #include "list_internal.h"
 
-/* A block in the middle that has become smaller than this part of what it may be goes together with the next. */
+/* A block in the middle that has become smaller than this part of what it may be goes together with
+ * the next. */
 #define SMALL_PART 4
 
 struct list_large *large_new(struct packed *head)
@@ -48,7 +49,8 @@ static void at_middle(const struct list_large *large, struct list_place *place)
 bool large_forth(const struct list_large *large, struct list_place *place)
 {
     if (place->part == LIST_TAIL || !large->tail) return false;
-    if (place->part == LIST_HEAD ? counttree_first(&large->middle, &place->path) : countpath_forth(&place->path)) {
+    if (place->part == LIST_HEAD ? counttree_first(&large->middle, &place->path)
+                                 : countpath_forth(&place->path)) {
         at_middle(large, place);
         return true;
     }
@@ -61,7 +63,8 @@ bool large_forth(const struct list_large *large, struct list_place *place)
 bool large_back(const struct list_large *large, struct list_place *place)
 {
     if (place->part == LIST_HEAD) return false;
-    if (place->part == LIST_TAIL ? counttree_last(&large->middle, &place->path) : countpath_back(&place->path)) {
+    if (place->part == LIST_TAIL ? counttree_last(&large->middle, &place->path)
+                                 : countpath_back(&place->path)) {
         at_middle(large, place);
         return true;
     }
@@ -71,7 +74,8 @@ bool large_back(const struct list_large *large, struct list_place *place)
     return true;
 }
 
-/* Another node in a place, or the same with other elements; the caller has seen to used_bytes and the count. */
+/* Another node in a place, or the same with other elements; the caller has seen to used_bytes and
+ * the count. */
 static void place_set(struct list_large *large, struct list_place *place, uintptr_t node)
 {
     place->node = node;
@@ -120,7 +124,8 @@ static void middle_give(struct list_large *large, enum list_end end, uintptr_t n
 {
     struct countpath path;
 
-    if (end == LIST_LEFT ? counttree_first(&large->middle, &path) : counttree_last(&large->middle, &path)) {
+    if (end == LIST_LEFT ? counttree_first(&large->middle, &path)
+                         : counttree_last(&large->middle, &path)) {
         counttree_insert(&large->middle, &path, end == LIST_RIGHT, node, node_count(node));
     } else {
         counttree_insert(&large->middle, NULL, false, node, node_count(node));
@@ -220,7 +225,8 @@ enum status large_push(struct list_large *large, enum list_end end, const struct
         return put_within(large, &place, end == LIST_LEFT ? 0 : node_count(place.node), element);
     }
     if (large->tail) {
-        if (end == LIST_LEFT ? counttree_first(&large->middle, &path) : counttree_last(&large->middle, &path)) {
+        if (end == LIST_LEFT ? counttree_first(&large->middle, &path)
+                             : counttree_last(&large->middle, &path)) {
             needs = counttree_needs(&large->middle, &path);
         } else {
             needs = 1;
@@ -234,7 +240,8 @@ enum status large_push(struct list_large *large, enum list_end end, const struct
     return OK;
 }
 
-/* A node of its own right before the place, where the tree has nodes at hand. The place is invalid afterwards. */
+/* A node of its own right before the place, where the tree has nodes at hand. The place is invalid
+ * afterwards. */
 static void give_before(struct list_large *large, struct list_place *place, uintptr_t node)
 {
     must_debug(place->part != LIST_HEAD);
@@ -278,9 +285,10 @@ static enum status split(struct list_large *large, struct list_place *place, uns
     return OK;
 }
 
-/* Between nodes: `place` is the one before which it goes. It may go to either or stand by itself. */
-static enum status insert_between(struct list_large *large, struct list_place *place, const struct element *element,
-                                  const struct node_limit *limit)
+/* Between nodes: `place` is the one before which it goes. It may go to either or stand by itself.
+ */
+static enum status insert_between(struct list_large *large, struct list_place *place,
+                                  const struct element *element, const struct node_limit *limit)
 {
     struct list_place before = *place;
     uintptr_t node;
@@ -387,7 +395,9 @@ static void merge_small(struct list_large *large, struct list_place *place)
     if (!countpath_forth(&next) || node_is_alone(countpath_thing(&next))) return;
     other = node_block(countpath_thing(&next));
     if (packed_size(block) + packed_size(other) > limit.bytes - limit.bytes / SMALL_PART) return;
-    if (packed_count(block) + packed_count(other) > limit.count || !(both = packed_join(block, other))) return;
+    if (packed_count(block) + packed_count(other) > limit.count ||
+        !(both = packed_join(block, other)))
+        return;
     large->used_bytes += packed_room(both) - packed_room(block) - packed_room(other);
     place_set(large, place, (uintptr_t)both);
     large_find(large, place->before + packed_count(both), place);
@@ -397,7 +407,8 @@ static void merge_small(struct list_large *large, struct list_place *place)
 }
 
 /* Some of the elements of the block at the place, which has more. */
-static void cut_within(struct list_large *large, struct list_place *place, unsigned from, unsigned to)
+static void cut_within(struct list_large *large, struct list_place *place, unsigned from,
+                       unsigned to)
 {
     struct packed *block = node_block(place->node);
     size_t room = packed_room(block);
@@ -417,7 +428,8 @@ void large_remove_range(struct list_large *large, uint64_t first, uint64_t end)
 
         large_find(large, first, &place);
         from = first - place.before;
-        to = end - place.before < node_count(place.node) ? end - place.before : node_count(place.node);
+        to = end - place.before < node_count(place.node) ? end - place.before
+                                                         : node_count(place.node);
         end -= to - from;
         if (to - from == node_count(place.node)) {
             drop_node(large, &place);
@@ -428,7 +440,8 @@ void large_remove_range(struct list_large *large, uint64_t first, uint64_t end)
 }
 
 /* In the block at the place, up to `most`; returns how many. */
-static unsigned remove_within(struct packed **block, const struct list_needle *needle, uint64_t most, bool backwards)
+static unsigned remove_within(struct packed **block, const struct list_needle *needle,
+                              uint64_t most, bool backwards)
 {
     unsigned removed = 0, at = backwards ? packed_count(*block) : 0;
     struct packwalk walk;
@@ -454,8 +467,8 @@ static unsigned remove_within(struct packed **block, const struct list_needle *n
 }
 
 /* From the node at the place; an empty one goes. */
-static uint64_t remove_from_node(struct list_large *large, struct list_place *place, const struct list_needle *needle,
-                                 uint64_t most, bool backwards)
+static uint64_t remove_from_node(struct list_large *large, struct list_place *place,
+                                 const struct list_needle *needle, uint64_t most, bool backwards)
 {
     struct packed *block;
     size_t room;
@@ -485,7 +498,8 @@ static uint64_t remove_from_node(struct list_large *large, struct list_place *pl
     return removed;
 }
 
-uint64_t large_remove_equal(struct list_large *large, const struct list_needle *needle, uint64_t most, bool backwards)
+uint64_t large_remove_equal(struct list_large *large, const struct list_needle *needle,
+                            uint64_t most, bool backwards)
 {
     uint64_t removed = 0, at = backwards ? large->count : 0;
     struct list_place place;
@@ -516,7 +530,8 @@ void large_check(const struct list_large *large)
     must(large->tail || node_is_alone(large->head));
     for (large_find(large, 0, &place); more; more = large_forth(large, &place)) {
         must(place.before == count && node_count(place.node) > 0);
-        if (place.part == LIST_MIDDLE) must(countpath_weight(&place.path) == node_count(place.node));
+        if (place.part == LIST_MIDDLE)
+            must(countpath_weight(&place.path) == node_count(place.node));
         if (!node_is_alone(place.node)) packed_check(node_block(place.node));
         count += node_count(place.node);
         used += node_used_bytes(place.node);

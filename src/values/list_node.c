@@ -29,7 +29,8 @@ void node_free(uintptr_t node)
 
 uintptr_t node_copy(uintptr_t node, unsigned from, unsigned to)
 {
-    if (!node_is_alone(node)) return (uintptr_t)packed_slice(node_block(node), from, to, PACKED_DEQUE);
+    if (!node_is_alone(node))
+        return (uintptr_t)packed_slice(node_block(node), from, to, PACKED_DEQUE);
     blob_hold(node_blob(node));
     return node;
 }
@@ -39,7 +40,9 @@ struct node_limit node_limit(void)
     int64_t size = option_int(&list_options.list_max_listpack_size);
 
     if (size >= 0) {
-        return (struct node_limit){COUNTED_BYTES, size == 0 ? 1 : size < PACKED_COUNT_MAX ? (unsigned)size : PACKED_COUNT_MAX};
+        return (struct node_limit){COUNTED_BYTES, size == 0                 ? 1
+                                                  : size < PACKED_COUNT_MAX ? (unsigned)size
+                                                                            : PACKED_COUNT_MAX};
     }
     return (struct node_limit){(size_t)2048 << (size < -5 ? 5 : -size), PACKED_COUNT_MAX};
 }
@@ -48,7 +51,8 @@ void element_init(struct element *element, struct bytes text, const struct node_
 {
     element->text = text;
     element->blob = NULL;
-    element->alone = !packitem_init(&element->item, text) || packitem_size(&element->item) + BLOCK_HEAD > limit->bytes;
+    element->alone = !packitem_init(&element->item, text) ||
+                     packitem_size(&element->item) + BLOCK_HEAD > limit->bytes;
 }
 
 bool node_takes(uintptr_t node, const struct element *element, const struct node_limit *limit)
@@ -86,7 +90,8 @@ void list_needle_init(struct list_needle *needle, struct bytes text)
     needle->may_be_packed = packitem_init(&needle->item, text);
 }
 
-bool node_element_equals(uintptr_t node, const struct packwalk *walk, const struct list_needle *needle)
+bool node_element_equals(uintptr_t node, const struct packwalk *walk,
+                         const struct list_needle *needle)
 {
     if (node_is_alone(node)) return bytes_equal(blob_bytes(node_blob(node)), needle->text);
     return needle->may_be_packed && packwalk_equals(walk, &needle->item);

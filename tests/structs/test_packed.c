@@ -32,13 +32,15 @@ static struct bytes text_copy(struct bytes text)
     return bytes_of(copy, text.len);
 }
 
-static void model_change(struct model *model, unsigned from, unsigned to, const struct bytes *texts, unsigned count)
+static void model_change(struct model *model, unsigned from, unsigned to, const struct bytes *texts,
+                         unsigned count)
 {
     struct bytes fresh[8];
 
     for (unsigned i = 0; i < count; i++) fresh[i] = text_copy(texts[i]);
     for (unsigned i = from; i < to; i++) free((char *)model->texts[i].at);
-    memmove(&model->texts[from + count], &model->texts[to], (model->count - to) * sizeof model->texts[0]);
+    memmove(&model->texts[from + count], &model->texts[to],
+            (model->count - to) * sizeof model->texts[0]);
     if (count > 0) memcpy(&model->texts[from], fresh, count * sizeof fresh[0]);
     model->count += count - (to - from);
 }
@@ -68,12 +70,12 @@ static size_t listpack_size(struct bytes text)
     size_t len = text.len, back;
 
     if (number_read_int(text, &n)) {
-        len = n >= 0 && n <= 127                       ? 1
-              : n >= -4096 && n <= 4095                ? 2
-              : n >= INT16_MIN && n <= INT16_MAX       ? 3
-              : n >= -(1 << 23) && n <= (1 << 23) - 1  ? 4
-              : n >= INT32_MIN && n <= INT32_MAX       ? 5
-                                                       : 9;
+        len = n >= 0 && n <= 127                      ? 1
+              : n >= -4096 && n <= 4095               ? 2
+              : n >= INT16_MIN && n <= INT16_MAX      ? 3
+              : n >= -(1 << 23) && n <= (1 << 23) - 1 ? 4
+              : n >= INT32_MIN && n <= INT32_MAX      ? 5
+                                                      : 9;
     } else {
         len += len < 64 ? 1 : len < 4096 ? 2 : 5;
     }
@@ -81,17 +83,20 @@ static size_t listpack_size(struct bytes text)
     return len + back;
 }
 
-/* Texts of all kinds: numbers of all widths, what is nearly one, lengths at the ends of the codes. */
+/* Texts of all kinds: numbers of all widths, what is nearly one, lengths at the ends of the codes.
+ */
 static struct bytes draw_text(char *room)
 {
-    static const size_t lengths[] = {0, 1, 7, 63, 64, 127, 215, 216, 217, 471, 472, 4095, 8151, 8152, 9000, 20000};
+    static const size_t lengths[] = {0,   1,   7,   63,   64,   127,  215,  216,
+                                     217, 471, 472, 4095, 8151, 8152, 9000, 20000};
     size_t len;
 
     switch (draw(8)) {
     case 0:
         return bytes_of(room, number_print_int(room, (int64_t)(random_next(&seed) >> draw(64))));
     case 1:
-        return bytes_of(room, number_print_int(room, -(int64_t)(random_next(&seed) >> (1 + draw(63)))));
+        return bytes_of(room,
+                        number_print_int(room, -(int64_t)(random_next(&seed) >> (1 + draw(63)))));
     case 2:
         return draw(2) ? BYTES("-0") : BYTES("007");
     case 3:
@@ -276,7 +281,8 @@ static void slices_and_joins_are_parts_and_wholes(void **state)
         assert_same(left, &half);
         both = packed_join(right, left);
         copy = packed_copy(both);
-        for (unsigned k = 0; k < model.count; k++) half.texts[k] = model.texts[(k + i) % model.count];
+        for (unsigned k = 0; k < model.count; k++)
+            half.texts[k] = model.texts[(k + i) % model.count];
         half.count = model.count;
         assert_same(copy, &half);
         packed_free(&left);

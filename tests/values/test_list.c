@@ -73,7 +73,8 @@ static void pair_close(struct pair *pair)
 }
 
 /* `many` elements from `at` on, in both directions. */
-static void assert_part(const struct pair *pair, const struct list *list, uint64_t at, uint64_t many)
+static void assert_part(const struct pair *pair, const struct list *list, uint64_t at,
+                        uint64_t many)
 {
     for (unsigned backwards = 0; pair->count > 0 && backwards < 2; backwards++) {
         struct list_walk walk;
@@ -138,7 +139,8 @@ static void remove_equal(struct pair *pair)
     free((char *)text.at);
 }
 
-/* From one end to the other, as LMOVE does with one list: one that stands alone is in it twice meanwhile. */
+/* From one end to the other, as LMOVE does with one list: one that stands alone is in it twice
+ * meanwhile. */
 static void move_round(struct pair *pair)
 {
     enum list_end from = draw(2) ? LIST_LEFT : LIST_RIGHT, to = draw(2) ? LIST_LEFT : LIST_RIGHT;
@@ -355,7 +357,8 @@ static void a_long_list_goes_in_slices(void **state)
     unsigned slices = 1;
 
     (void)state;
-    for (unsigned i = 0; i < 200000; i++) assert_int_equal(list_push(list, LIST_RIGHT, BYTES("some element")), OK);
+    for (unsigned i = 0; i < 200000; i++)
+        assert_int_equal(list_push(list, LIST_RIGHT, BYTES("some element")), OK);
     list_check(list);
     while (!kind()->free_some(&container, 16)) slices++;
     assert_null(container);
@@ -369,7 +372,8 @@ static void elements_take_hardly_more_than_their_bytes(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < count; i++) {
-        assert_int_equal(list_push(list, i % 2 ? LIST_LEFT : LIST_RIGHT, BYTES("sixteen bytes: 1")), OK);
+        assert_int_equal(list_push(list, i % 2 ? LIST_LEFT : LIST_RIGHT, BYTES("sixteen bytes: 1")),
+                         OK);
     }
     assert_in_range(kind()->used_bytes(list), 17 * count, 17 * count * 101 / 100);
     list_free(&list);

@@ -1,7 +1,7 @@
-/* counttree: things in an order, each with a weight, found by the sum of the weights before them: a B+ tree whose
- * nodes keep the weight below each of their slots. What the things are is the caller's affair: a word for each, which
- * is kept and handed out and no more.
- * A change makes paths invalid but for the one it was made with, and where it says so that one too. */
+/* counttree: things in an order, each with a weight, found by the sum of the weights before them: a
+ * B+ tree whose nodes keep the weight below each of their slots. What the things are is the
+ * caller's affair: a word for each, which is kept and handed out and no more. A change makes paths
+ * invalid but for the one it was made with, and where it says so that one too. */
 #ifndef COATCHECK_STRUCTS_COUNTTREE_H
 #define COATCHECK_STRUCTS_COUNTTREE_H
 
@@ -49,17 +49,20 @@ uint64_t countpath_weight(const struct countpath *path);
 void countpath_set(const struct countpath *path, uintptr_t thing);
 void counttree_weigh(struct counttree *tree, const struct countpath *path, uint64_t weight);
 
-/* How many nodes putting one more thing beside this one will take; and `inserts` things anywhere, at the most. */
+/* How many nodes putting one more thing beside this one will take; and `inserts` things anywhere,
+ * at the most. */
 unsigned counttree_needs(const struct counttree *tree, const struct countpath *path);
 unsigned counttree_needs_at_most(const struct counttree *tree, unsigned inserts);
 
-/* Has so many nodes at hand. NO_MEMORY: nothing has changed. Gives those back that were not used. */
+/* Has so many nodes at hand. NO_MEMORY: nothing has changed. Gives those back that were not used.
+ */
 enum status counttree_reserve(struct counttree *tree, unsigned nodes);
 void counttree_release(struct counttree *tree);
 
-/* Puts a thing before or behind the one at the path, or (path NULL) the first into an empty tree. There are nodes for
- * it at hand. The path is invalid afterwards. */
-void counttree_insert(struct counttree *tree, struct countpath *path, bool behind, uintptr_t thing, uint64_t weight);
+/* Puts a thing before or behind the one at the path, or (path NULL) the first into an empty tree.
+ * There are nodes for it at hand. The path is invalid afterwards. */
+void counttree_insert(struct counttree *tree, struct countpath *path, bool behind, uintptr_t thing,
+                      uint64_t weight);
 
 /* Takes it out. The path is invalid afterwards. */
 void counttree_remove(struct counttree *tree, struct countpath *path);

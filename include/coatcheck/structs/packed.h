@@ -1,23 +1,25 @@
-/* packed: a sequence of byte strings in one allocation: a small list, hash or set, or a node of a large list.
+/* packed: a sequence of byte strings in one allocation: a small list, hash or set, or a node of a
+ * large list.
  *
- *   plain  | bytes 4 | count 2 | room 1 | shape 1 |                                   data … free … codes |
- *   deque  | bytes 4 | count 2 | room 1 | shape 1 | front 2 | back 2 | free … data … free … codes … free |
+ *   plain  | bytes 4 | count 2 | room 1 | shape 1 |                                   data … free …
+ * codes | deque  | bytes 4 | count 2 | room 1 | shape 1 | front 2 | back 2 | free … data … free …
+ * codes … free |
  *
  *   bytes  how long the data are
  *   room   which of the allocator's sizes the block has
- *   front  free bytes before the data, back those behind the codes: a deque takes and gives at both ends
- *          without moving the rest
- *   data   the elements in order, one behind the other
- *   codes  a byte each, backwards: the first element's is the last byte
- *            0-215    a text of so many bytes
- *            216-223  a whole number of code - 215 bytes, little end first: a text that such a number prints to
- *            224-254  a text of 216 + 256 * (code - 224) + b bytes, with the byte b before and behind it
- *            255      a longer text, with its length in three bytes, little end first, before and behind it
+ *   front  free bytes before the data, back those behind the codes: a deque takes and gives at both
+ * ends without moving the rest data   the elements in order, one behind the other codes  a byte
+ * each, backwards: the first element's is the last byte 0-215    a text of so many bytes 216-223  a
+ * whole number of code - 215 bytes, little end first: a text that such a number prints to 224-254
+ * a text of 216 + 256 * (code - 224) + b bytes, with the byte b before and behind it 255      a
+ * longer text, with its length in three bytes, little end first, before and behind it
  *
- *   "hi" 7 "", plain:  03000000 0300 01 00 | 6869 07 … 00 d8 02                        14 of 16 bytes
+ *   "hi" 7 "", plain:  03000000 0300 01 00 | 6869 07 … 00 d8 02                        14 of 16
+ * bytes
  *
- * Equal texts have equal codes and data. Elements are counted from 0. A change may move the block: verbs that take
- * a pointer to its pointer leave the new one there. What was handed out of a block lives until it changes. */
+ * Equal texts have equal codes and data. Elements are counted from 0. A change may move the block:
+ * verbs that take a pointer to its pointer leave the new one there. What was handed out of a block
+ * lives until it changes. */
 #ifndef COATCHECK_STRUCTS_PACKED_H
 #define COATCHECK_STRUCTS_PACKED_H
 
@@ -41,7 +43,8 @@ struct packed {
 
 enum packed_form { PACKED_PLAIN, PACKED_DEQUE };
 
-/* Empty, with room for `size` bytes in all, as packed_size() counts them (0: for little). NULL: no memory. */
+/* Empty, with room for `size` bytes in all, as packed_size() counts them (0: for little). NULL: no
+ * memory. */
 struct packed *packed_new(enum packed_form form, size_t size);
 
 /* *block is NULL afterwards, and may have been before. */
@@ -74,7 +77,8 @@ size_t packitem_size(const struct packitem *item);
 
 /* ---- walking ---- */
 
-/* A place in a block, from before the first element to behind the last; callers count for themselves. */
+/* A place in a block, from before the first element to behind the last; callers count for
+ * themselves. */
 struct packwalk {
     const char *at;
     const uint8_t *code;
@@ -83,8 +87,8 @@ struct packwalk {
 /* At element `at`, or with the count behind the last one. */
 void packwalk_begin(struct packwalk *walk, const struct packed *block, unsigned at);
 
-/* of structs/: how long the data of an element of code 224 or more are, from their first byte or from the one
- * behind them. */
+/* of structs/: how long the data of an element of code 224 or more are, from their first byte or
+ * from the one behind them. */
 size_t packed_long_width(uint8_t code, const char *at);
 size_t packed_long_width_before(uint8_t code, const char *end);
 struct bytes packed_long_text(uint8_t code, const char *at);
@@ -124,7 +128,8 @@ static inline int64_t packwalk_number(const struct packwalk *walk)
     unsigned width = *walk->code - 215u;
     int64_t number = (signed char)walk->at[width - 1];
 
-    for (unsigned i = width - 1; i-- > 0;) number = (int64_t)((uint64_t)number << 8 | (uint8_t)walk->at[i]);
+    for (unsigned i = width - 1; i-- > 0;)
+        number = (int64_t)((uint64_t)number << 8 | (uint8_t)walk->at[i]);
     return number;
 }
 
@@ -140,19 +145,20 @@ static inline struct bytes packwalk_text(const struct packwalk *walk, char scrat
 
 bool packwalk_equals(const struct packwalk *walk, const struct packitem *item);
 
-/* From element *at on, where the walk stands, every `step`-th: the first that equals the item. True: the walk stands
- * there and *at is its number. False: there is none. */
-bool packed_find(const struct packed *block, const struct packitem *item, unsigned step, struct packwalk *walk,
-                 unsigned *at);
+/* From element *at on, where the walk stands, every `step`-th: the first that equals the item.
+ * True: the walk stands there and *at is its number. False: there is none. */
+bool packed_find(const struct packed *block, const struct packitem *item, unsigned step,
+                 struct packwalk *walk, unsigned *at);
 
 /* ---- changes ---- */
 
 /* What packed_size() would be with these. */
 size_t packed_size_with(const struct packed *block, const struct packitem *items, unsigned count);
 
-/* Puts `count` items in before element `at` (the block's count: behind the last). NO_MEMORY, or TOO_BIG where
- * PACKED_COUNT_MAX or PACKED_SIZE_MAX would be passed: nothing has changed. */
-enum status packed_insert(struct packed **block, unsigned at, const struct packitem *items, unsigned count);
+/* Puts `count` items in before element `at` (the block's count: behind the last). NO_MEMORY, or
+ * TOO_BIG where PACKED_COUNT_MAX or PACKED_SIZE_MAX would be passed: nothing has changed. */
+enum status packed_insert(struct packed **block, unsigned at, const struct packitem *items,
+                          unsigned count);
 
 /* Puts the item in the place of element `at`. As packed_insert(). */
 enum status packed_replace(struct packed **block, unsigned at, const struct packitem *item);
@@ -160,9 +166,10 @@ enum status packed_replace(struct packed **block, unsigned at, const struct pack
 /* Takes the elements from … to-1 out, and gives room back where there is much too much of it. */
 void packed_cut(struct packed **block, unsigned from, unsigned to);
 
-/* A new block of the elements from … to-1, and one of both, `left` before `right`. The old ones stay as they are.
- * NULL: no memory, or too big. */
-struct packed *packed_slice(const struct packed *block, unsigned from, unsigned to, enum packed_form form);
+/* A new block of the elements from … to-1, and one of both, `left` before `right`. The old ones
+ * stay as they are. NULL: no memory, or too big. */
+struct packed *packed_slice(const struct packed *block, unsigned from, unsigned to,
+                            enum packed_form form);
 struct packed *packed_join(const struct packed *left, const struct packed *right);
 
 /* As it is, in as little room as it needs. NULL: no memory. */

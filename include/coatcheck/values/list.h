@@ -1,9 +1,9 @@
-/* list: texts in an order, pushed and popped at both ends. Small ones are one packed block; large ones a first and a
- * last block, and between them a tree of blocks with their counts, so that the ends cost the same however long the
- * list is, and any place is found in logarithmic time. An element that is larger than a block may be stands alone,
- * as a blob, and is replied by reference.
- * Elements count from 0 at the left. They are copied in, and handed out as slices that live until the list changes.
- * Callers have entered the shard of the list's key. */
+/* list: texts in an order, pushed and popped at both ends. Small ones are one packed block; large
+ * ones a first and a last block, and between them a tree of blocks with their counts, so that the
+ * ends cost the same however long the list is, and any place is found in logarithmic time. An
+ * element that is larger than a block may be stands alone, as a blob, and is replied by reference.
+ * Elements count from 0 at the left. They are copied in, and handed out as slices that live until
+ * the list changes. Callers have entered the shard of the list's key. */
 #ifndef COATCHECK_VALUES_LIST_H
 #define COATCHECK_VALUES_LIST_H
 
@@ -21,7 +21,8 @@ struct list;
 /* Empty. NULL: no memory. */
 struct list *list_new(void);
 
-/* Frees all of it now; *list is NULL afterwards. Those of keys are freed in slices, by their kind. */
+/* Frees all of it now; *list is NULL afterwards. Those of keys are freed in slices, by their kind.
+ */
 void list_free(struct list **list);
 
 /* Frees some `steps` blocks of it; true once all is gone. The first call ends the list's use. */
@@ -43,8 +44,8 @@ enum status list_set(struct list *list, uint64_t at, struct bytes text);
 /* Takes the elements first … end-1 out. */
 void list_remove_range(struct list *list, uint64_t first, uint64_t end);
 
-/* Is it better to keep first … end-1 in a copy, and have the rest freed in slices with the list, than to free all of
- * the rest at once? Then the copy; NULL: no memory. */
+/* Is it better to keep first … end-1 in a copy, and have the rest freed in slices with the list,
+ * than to free all of the rest at once? Then the copy; NULL: no memory. */
 bool list_trims_by_copy(const struct list *list, uint64_t first, uint64_t end);
 struct list *list_copy_range(const struct list *list, uint64_t first, uint64_t end);
 
@@ -56,8 +57,10 @@ struct list_needle {
 };
 void list_needle_init(struct list_needle *needle, struct bytes text);
 
-/* Removes up to `most` elements that equal the needle, from the left or from the right on; returns how many. */
-uint64_t list_remove_equal(struct list *list, const struct list_needle *needle, uint64_t most, bool backwards);
+/* Removes up to `most` elements that equal the needle, from the left or from the right on; returns
+ * how many. */
+uint64_t list_remove_equal(struct list *list, const struct list_needle *needle, uint64_t most,
+                           bool backwards);
 
 /* ---- reading ---- */
 
@@ -69,7 +72,8 @@ struct list_place {
     struct countpath path;
 };
 
-/* A walk over neighbours, in either direction, from an element on. The list must not change meanwhile. */
+/* A walk over neighbours, in either direction, from an element on. The list must not change
+ * meanwhile. */
 struct list_walk {
     uint64_t at;       /* which element this is */
     struct blob *blob; /* set: it stands alone in this one */
@@ -104,7 +108,8 @@ static inline bool list_walk_next(struct list_walk *walk)
 }
 
 /* Its text; a number is printed into `scratch`. */
-static inline struct bytes list_walk_text(const struct list_walk *walk, char scratch[NUMBER_MAX_TEXT])
+static inline struct bytes list_walk_text(const struct list_walk *walk,
+                                          char scratch[NUMBER_MAX_TEXT])
 {
     if (unlikely(walk->blob != NULL)) return blob_bytes(walk->blob);
     return packwalk_text(&walk->pack, scratch);
