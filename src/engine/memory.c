@@ -112,6 +112,9 @@ static void aim(size_t resident)
     int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (8 << 20);
     int64_t target = limit - (rss - held - besides + margin);
 
+#ifdef COATCHECK_SANITIZED
+    target = limit; /* the resident set is the sanitizer's */
+#endif
     if (target > limit || memory_policy() == EVICT_NONE) target = limit;
     if (target < limit / 2) target = limit / 2;
     atomic_store_explicit(&the.target, target, memory_order_relaxed);

@@ -21,6 +21,10 @@ METRIC_DEFINE(evict, EVICT_METRICS)
 #define WEIGHT_ONE 1024u
 #define WEIGHT_MOST (8 * WEIGHT_ONE)
 
+/* Means are at least this, and what is larger than that is as heavy as can be: so no product overflows. */
+#define MEAN_LEAST 16
+#define SIZE_AT_MOST ((uint64_t)1 << 25)
+
 /* Two manners, found by experiment: the first for keys that are popular for long, the second for those that come
  * and go (docs/decisions/0006-eviction.md). */
 static const struct manner {
@@ -172,6 +176,7 @@ struct hold {
     const struct manner *manner;
     bool volatile_only;
     int64_t now_ms;
+    uint64_t weight_a_byte; /* in 2^-32; 0: sizes do not count */
     size_t wanted, freed;
     unsigned victims, groups;
     uint64_t *dice;
@@ -182,10 +187,9 @@ static bool is_volatile(enum evict_policy policy)
     return policy >= EVICT_VOLATILE_LRU;
 }
 
-static void hold_evict(struct hold *hold, struct spot *spot, bool is_newcomer)
+static void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newcomer)
 {
     uint64_t hash = hash_bytes(entry_key(spot->entry));
-    size_t bytes = entry_used_bytes(spot->entry);
 
     hold->freed += bytes;
     hold->victims++;
@@ -204,14 +208,20 @@ static void hold_evict(struct hold *hold, struct spot *spot, bool is_newcomer)
 
 /* How often a key of this size is judged when one of the mean size is judged once: so that it has to be used so
  * much more to stay, or may be used so much less. */
-static unsigned times_judged(const struct hold *hold, const struct entry *entry)
+static unsigned times_judged(const struct hold *hold, size_t bytes)
 {
-    uint64_t weight;
+    uint64_t weight = bytes + sizeof(struct group) / GROUP_SLOTS;
 
-    if (hold->rules->mean_key == 0) return 1;
-    weight = (entry_used_bytes(entry) + sizeof(struct group) / GROUP_SLOTS) * WEIGHT_ONE / hold->rules->mean_key;
+    if (hold->weight_a_byte == 0) return 1;
+    weight = weight < SIZE_AT_MOST ? weight * hold->weight_a_byte >> 32 : WEIGHT_MOST;
     if (weight > WEIGHT_MOST) weight = WEIGHT_MOST;
     return (unsigned)((weight + random_next(hold->dice) % WEIGHT_ONE) / WEIGHT_ONE);
+}
+
+static uint64_t weight_a_byte(size_t mean)
+{
+    if (mean == 0) return 0;
+    return ((uint64_t)WEIGHT_ONE << 32) / (mean > MEAN_LEAST ? mean : MEAN_LEAST);
 }
 
 /* Shall it go? Takes note that the hand was here. */
@@ -271,18 +281,20 @@ static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned num
     struct spot spot = {
         .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
     unsigned times;
+    size_t bytes;
 
     if (!spot.entry || slot_is_newcomer(group, number) != quick) return false;
     if (hold->volatile_only && !entry_has_deadline(spot.entry)) return false;
+    bytes = entry_used_bytes(spot.entry);
     if (!entry_is_over(spot.entry, hold->now_ms)) {
-        times = times_judged(hold, spot.entry);
+        times = times_judged(hold, bytes);
         if (times == 0) return false;
         if (quick ? !judge_newcomer(hold, stand->groups, stand->count, group, number, times)
                   : !judge_settled(group, number, times)) {
             return false;
         }
     }
-    hold_evict(hold, &spot, quick);
+    hold_evict(hold, &spot, bytes, quick);
     return true;
 }
 
@@ -317,8 +329,8 @@ static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 }
 
 /* The groups that a hand comes to soon, and the entries that it comes to before. */
-#define GROUPS_AHEAD 8
-#define ENTRIES_AHEAD 4
+#define GROUPS_AHEAD 16
+#define ENTRIES_AHEAD 8
 
 static void stand_prefetch(const struct stand *stand, unsigned slot, bool quick)
 {
@@ -371,13 +383,28 @@ static void end_round(struct shard *shard)
     shard->evict_db++;
 }
 
+/* The first groups of a hold, which nobody has fetched ahead. */
+static void hold_begin(const struct hold *hold, uint32_t hand)
+{
+    struct stand stand = stand_at(hold->table, hand);
+
+    for (unsigned i = 0; i < GROUPS_AHEAD && stand.at + i < stand.count; i++) prefetch(&stand.groups[stand.at + i]);
+}
+
+static inline bool newcomers_are_many(const struct hold *hold)
+{
+    return (uint64_t)table_newcomers(hold->table) * 1000 >
+           (uint64_t)hold_candidates(hold) * hold->manner->share;
+}
+
 static void hold_by_use(struct hold *hold)
 {
     struct shard *shard = hold->shard;
 
+    hold_begin(hold, newcomers_are_many(hold) ? shard->quick_hand : shard->hand);
+
     while (hold_goes_on(hold)) {
-        bool quick = (uint64_t)table_newcomers(hold->table) * 1000 >
-                     (uint64_t)hold_candidates(hold) * hold->manner->share;
+        bool quick = newcomers_are_many(hold);
         uint32_t *hand = quick ? &shard->quick_hand : &shard->hand;
         struct stand stand = stand_at(hold->table, *hand);
 
@@ -406,7 +433,7 @@ static void hold_by_chance(struct hold *hold)
                 .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
 
             if (!spot.entry || (hold->volatile_only && !entry_has_deadline(spot.entry))) continue;
-            hold_evict(hold, &spot, false);
+            hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
             break;
         }
     }
@@ -487,7 +514,7 @@ static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
     /* A hint that came along when its entry moved to another array may be early: others may be sooner. */
     if (hint_ahead(hold->table, group->soonest) > ahead) return;
     if (!spot.entry) return;
-    hold_evict(hold, &spot, false);
+    hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
     stand_hint_again(hold, stand);
 }
 
@@ -568,6 +595,7 @@ static size_t evict_from(struct shard *shard, const struct evict_rules *rules, s
                         .shard = shard,
                         .volatile_only = is_volatile(rules->policy),
                         .now_ms = clock_now_ms(),
+                        .weight_a_byte = weight_a_byte(rules->mean_key),
                         .wanted = wanted,
                         .dice = random_of_thread()};
     bool remembers = atomic_load_explicit(&shard_home(shard)->remembers, memory_order_relaxed), refit;
