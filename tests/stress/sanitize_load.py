@@ -27,7 +27,8 @@ PROCESSES = 4
 
 # Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
 # s a key whose value w is always short: LCS takes time by the product of two lengths; z a sorted set, m a member of it;
-# b a sorted set that grows large, since little takes all of it away; * forty scores and members.
+# b a sorted set that grows large, since little takes all of it away; * forty scores and members;
+# h a hash, a few of which grow large, with fields m.
 SENSIBLE = """
 SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
 PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
@@ -53,7 +54,12 @@ ZADD b *|ZADD b *|ZADD b *|ZADD b CH n m n m n m n m g m g v g m|ZADD b NX n v n
 ZINCRBY b g m|ZINCRBY b n m|ZRANK b m|ZSCORE b m|ZAROUND b m 10 WITHSCORES|ZRANGE b n n|ZREVRANGE b 0 50 WITHSCORES|ZREM b m m m m m m
 ZRANGE b g g BYSCORE LIMIT n n|ZPOPMIN b 3|ZREMRANGEBYRANK b 5 15|ZREMRANGEBYSCORE b 50 51|ZSCAN b 0 COUNT 100|ZSCAN b n|COPY b z REPLACE
 ZUNIONSTORE z 2 b z|ZINTERSTORE z 2 b b|ZDIFF 2 b z|ZRANDMEMBER b -20|ZRANGESTORE z b 100 300|ZRANGE b 0 -1 WITHSCORES|RENAME b b|ZCOUNT b g g
-MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
+HSET h m v|HSET h m n m n m v m v m v m v|HSET h m v m v m v m v m v m v m v m v m v m v m v m v|HSETNX h m v|HGET h m|HMGET h m m m
+HGETALL h|HKEYS h|HVALS h|HLEN h|HEXISTS h m|HSTRLEN h m|HDEL h m m|HINCRBY h m n|HINCRBYFLOAT h m g|HRANDFIELD h n WITHVALUES
+HRANDFIELD h|HSCAN h 0 COUNT n|HSCAN h n NOVALUES|HPEXPIRE h t FIELDS 3 m m m|HPEXPIRE h t NX FIELDS 1 m|HEXPIRE h n FIELDS 2 m m
+HPERSIST h FIELDS 2 m m|HPTTL h FIELDS 2 m m|HSETEX h PX t FIELDS 2 m v m v|HSETEX h FNX KEEPTTL FIELDS 1 m v|HGETEX h PX t FIELDS 2 m m
+HGETDEL h FIELDS 2 m m|HSETEX h PX t FIELDS 4 m n m n m v m v|COPY h h REPLACE|RENAME h h|MOVE h 1|UNLINK h|PEXPIRE h t|MEMORY USAGE h
+OBJECT ENCODING h|DEBUG OBJECT h|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
 PUBLISH v v|FLUSHDB ASYNC|FLUSHALL
 """
 RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
@@ -103,6 +109,8 @@ class Dice:
             return bytes(dice.choices(b"coat", k=dice.randrange(100)))
         if letter == "z":
             return b"zset:%d" % (dice.randrange(6) if dice.random() < 0.8 else dice.randrange(300))
+        if letter == "h":
+            return b"hash:%d" % (dice.randrange(4) if dice.random() < 0.7 else dice.randrange(300))
         if letter == "b":
             return b"board:%d" % dice.randrange(2)
         if letter == "m":
@@ -124,7 +132,7 @@ class Dice:
         name = dice.choice(self.listed)
         while name in RARELY and dice.random() < (0.999 if name.startswith("FLUSH") else 0.95):
             name = dice.choice(self.listed)
-        return [name.encode()] + [self.word(dice.choice("kkvngtpzzm")) for _ in range(dice.randrange(6))]
+        return [name.encode()] + [self.word(dice.choice("kkvngtpzzhhm")) for _ in range(dice.randrange(6))]
 
 
 class Client:
