@@ -49,7 +49,7 @@ void key_prefetch_entry(const struct key *key)
         struct group *group = &walk.groups[walk.home];
         uint32_t slots = group_match(group, walk.tag);
 
-        if (slots) prefetch(slot_entry(*group_first_slot(group, slots)));
+        if (slots) prefetch_entry(slot_entry(*group_first_slot(group, slots)));
     }
     shard_unlock(key->shard);
 }
