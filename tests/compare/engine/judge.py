@@ -55,7 +55,7 @@ def close_by_unless_exact(apart):
 
 def any_order(left, right, _):
     one, two = wire.parse(left)[0], wire.parse(right)[0]
-    return one[0] == two[0] == "array" and sorted(one[1]) == sorted(two[1])
+    return one[0] == two[0] and one[0] in ("array", "set") and sorted(one[1]) == sorted(two[1])
 
 
 def pairs_in_any_order(left, right, _):
@@ -106,13 +106,16 @@ RULES = {
     "CLIENT INFO": same_kind,
     "MEMORY USAGE": weight,
     "HGETALL": pairs_in_any_order, "HKEYS": any_order, "HVALS": any_order,
+    "SMEMBERS": any_order, "SINTER": any_order, "SUNION": any_order, "SDIFF": any_order, "SPOP": any_order,
+    "SRANDMEMBER": same_shape,      # as ZRANDMEMBER, in sets.py
     "HRANDFIELD": same_shape,       # as ZRANDMEMBER, in hashes.py
     "ZRANDMEMBER": same_shape,      # which members those are is looked at in zsets.py
     # the texts of HELP are each server's own
     "OBJECT HELP": same_kind, "MEMORY HELP": same_kind, "CLIENT HELP": same_kind, "SLOWLOG HELP": same_kind,
     "LATENCY HELP": same_kind, "INFO": same_kind,
     # cursors, orders and tables are each server's own; phases.WholeDatabase compares what an iteration finds, zsets.py what ZSCAN does
-    "SCAN": same_kind, "HSCAN": same_kind, "ZSCAN": same_kind, "COMMAND": same_kind, "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
+    "SCAN": same_kind, "HSCAN": same_kind, "ZSCAN": same_kind, "SSCAN": same_kind, "COMMAND": same_kind,
+    "COMMAND LIST": same_kind, "COMMAND COUNT": same_kind,
     "COMMAND DOCS": same_kind, "COMMAND INFO": same_kind, "CLIENT LIST": same_kind, "SLOWLOG GET": same_kind, "SLOWLOG LEN": same_kind,
     "LATENCY HISTOGRAM": same_kind, "MEMORY DOCTOR": same_kind, "LOLWUT": same_kind,
 }
