@@ -81,20 +81,21 @@ WEIGHTS = {"hashes of 10, with key and its entry": ("small", 10, 20_000, VALUE),
            "one hash of 100,000": ("large", LARGE, 1, VALUE)}
 
 
-def weigh(running, report):
-    names, rows = [server.name for server in running], []
+def weigh(running_of, report):
+    names, rows = [], []
     for title, (name, fields, hashes, value) in WEIGHTS.items():
         say("hashes: %s are weighed" % title)
         found = []
-        for server in running:
-            server.ask("FLUSHALL")
-            filled = Filled(server)
-            if hashes == 1:
-                fill_large(server, name, value, fields)
-            else:
-                fill_many(server, name, value, hashes, fields)
-            settle([filled])
-            found.append(filled.each(fields * hashes))
+        with running_of(1) as running:
+            names = [server.name for server in running]
+            for server in running:
+                filled = Filled(server)
+                if hashes == 1:
+                    fill_large(server, name, value, fields)
+                else:
+                    fill_many(server, name, value, hashes, fields)
+                settle([filled])
+                found.append(filled.each(fields * hashes))
         row = [title]
         for field, _ in FIELDS[:2]:
             row += [figure(each[field]) for each in found] + ([ratio(found[0][field], found[1][field])] if len(found) > 1 else [])
@@ -111,11 +112,13 @@ def weigh(running, report):
 
 def run(running_of, settings, report):
     for part in settings.parts or [*PARTS, "weight"]:
+        if part == "weight":
+            weigh(running_of, report)
+            continue
+        if part not in PARTS:
+            continue
         with running_of(1) as running:
             for server in running:
                 if not server.knows("HSET"):
                     raise tools.LoadError("%s has no hashes" % server.name)
-            if part == "weight":
-                weigh(running, report)
-            elif part in PARTS:
-                speed(running, settings, report, part)
+            speed(running, settings, report, part)
