@@ -167,6 +167,12 @@ static void keep_words(struct queued *queued, const struct call *call)
     }
 }
 
+/* Of a plain line an empty word begins where the next one does. */
+static inline bool is_word(const struct key *key, struct bytes word)
+{
+    return key->name.at == word.at && key->name.len == word.len;
+}
+
 /* Its names are the words that stay. */
 static void keep_keys(struct transaction *transaction, const struct queued *queued, const struct call *call)
 {
@@ -174,7 +180,7 @@ static void keep_keys(struct transaction *transaction, const struct queued *queu
 
     for (unsigned k = 0, i = 0; k < call->key_count; k++) {
         /* Keys stand in the order of the words as a rule; where they do not, all words are looked through. */
-        for (unsigned tries = 0; tries < call->args.n && call->args.of[i].at != call->keys[k].name.at; tries++) {
+        for (unsigned tries = 0; tries < call->args.n && !is_word(&call->keys[k], call->args.of[i]); tries++) {
             i = i + 1 < call->args.n ? i + 1 : 0;
         }
         keys[k] = call->keys[k];
