@@ -178,7 +178,7 @@ static bool make_room(void)
         return false;
     }
     end = evict(over, inline_budget_us(over));
-    if (end == EVICT_EMPTY) {
+    if (end == EVICT_EMPTY && memory_over() > 0) {
         memory_allowance = INT64_MIN;
         return false;
     }
@@ -216,6 +216,15 @@ static void weigh_keys(const struct footprint *footprint)
     atomic_store_explicit(&the.mean_key, keys > 0 ? held / keys : 0, memory_order_relaxed);
 }
 
+/* With a figure of this moment: one of a while ago would be held against what threads have published since. */
+static void level(void)
+{
+    struct mem_figures now;
+
+    mem_read_figures(&now);
+    held_level(now.allocated);
+}
+
 /* The allocator's own figures take long to add up: ten times a second, by one worker. */
 static void look(int64_t now_us)
 {
@@ -224,7 +233,7 @@ static void look(int64_t now_us)
     if (now_us - the.looked_at_us < FOOTPRINT_FRESH_US) return;
     the.looked_at_us = now_us;
     footprint_read(&footprint);
-    held_level(footprint.now.allocated);
+    level();
     aim(footprint.rss);
     weigh_keys(&footprint);
     evict_judge(the.keyspace);
@@ -237,6 +246,8 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
 {
     int64_t over, wait_us;
 
+    /* Without a limit, too: when one is set, what was never told would be counted twice. */
+    held_publish();
     if (memory_clients_limit() > 0) memory_clients_look_after(worker, now_us);
     if (likely(!atomic_load_explicit(&memory_is_bounded, memory_order_relaxed))) return INT64_MAX;
     if (worker == 0) look(now_us);
@@ -295,7 +306,7 @@ static void options_changed(void)
 
     read_options();
     footprint_read(&footprint);
-    held_level(footprint.now.allocated);
+    level();
     weigh_keys(&footprint);
     memory_allowance = INT64_MIN;
     sessions_post_all(forget_allowance, BYTES(""));

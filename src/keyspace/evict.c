@@ -634,7 +634,7 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
                                   : choose_fuller(keyspace, volatile_only, dice);
         size_t here;
 
-        if (!shard) return freed > 0 ? EVICT_BUSY : EVICT_EMPTY;
+        if (!shard) return EVICT_EMPTY;
         here = evict_from(shard, rules, wanted - freed);
         freed += here;
         if ((here > 0 || holds % HOLDS_A_LOOK == 0) && freed < wanted && clock_ticks() >= until_ticks)

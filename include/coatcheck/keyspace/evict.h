@@ -36,7 +36,7 @@ struct evict_rules {
 enum evict_end {
     EVICT_ENOUGH, /* so many bytes are free, or on their way */
     EVICT_BUSY,   /* the time is over */
-    EVICT_EMPTY   /* there is nothing that the policy may take */
+    EVICT_EMPTY   /* there is nothing (more) that the policy may take */
 };
 
 /* Frees at least `wanted` bytes, or as much as it can until the clock says `until_ticks` (clock_ticks()). What
