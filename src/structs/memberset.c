@@ -75,17 +75,22 @@ static void directory_halve(struct memberset *set)
 
 /* --- looking --- */
 
+static inline void prefetch_entry(const struct memberset *set, size_t at)
+{
+    memberblock_prefetch(block_at(set, at), room_at(set, at));
+}
+
 bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member, struct memberspot *spot)
 {
     spot->entry = entry_for(set, position_of(hash));
+    /* The block's words lie at its end, which its head would tell only once it is here. */
+    prefetch_entry(set, spot->entry);
     return memberblock_find(block_at(set, spot->entry), hash, member, &spot->walk);
 }
 
 void memberset_prefetch(const struct memberset *set, uint64_t hash)
 {
-    size_t at = entry_for(set, position_of(hash));
-
-    memberblock_prefetch(block_at(set, at), room_at(set, at));
+    prefetch_entry(set, entry_for(set, position_of(hash)));
 }
 
 /* --- growth --- */
