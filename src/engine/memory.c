@@ -205,7 +205,9 @@ enum gate_answer gate_memory(struct call *call)
 
 /* --- slices --- */
 
-/* What a key takes on average, of all that is held for keys. */
+/* What a key takes on average, of all that is held for keys; of a few keys it would say more of other things. */
+#define KEYS_FOR_A_MEAN 1000
+
 static void weigh_keys(const struct footprint *footprint)
 {
     uint64_t keys = 0;
@@ -213,7 +215,7 @@ static void weigh_keys(const struct footprint *footprint)
 
     for (unsigned db = 0; db < keyspace_databases(the.keyspace); db++) keys += keyspace_count(the.keyspace, db);
     held = held > footprint->at_start ? held - footprint->at_start : 0;
-    atomic_store_explicit(&the.mean_key, keys > 0 ? held / keys : 0, memory_order_relaxed);
+    atomic_store_explicit(&the.mean_key, keys >= KEYS_FOR_A_MEAN ? held / keys : 0, memory_order_relaxed);
 }
 
 /* With a figure of this moment: one of a while ago would be held against what threads have published since. */

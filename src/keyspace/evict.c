@@ -20,6 +20,7 @@ METRIC_DEFINE(evict, EVICT_METRICS)
 /* Sizes count in 1024ths of the mean, up to eight times as much. */
 #define WEIGHT_ONE 1024u
 #define WEIGHT_MOST (8 * WEIGHT_ONE)
+#define WEIGHT_LEAST (WEIGHT_ONE / 32) /* or a hand could walk on for long and find nobody */
 
 /* Means are at least this, and what is larger than that is as heavy as can be: so no product overflows. */
 #define MEAN_LEAST 16
@@ -215,6 +216,7 @@ static unsigned times_judged(const struct hold *hold, size_t bytes)
     if (hold->weight_a_byte == 0) return 1;
     weight = weight < SIZE_AT_MOST ? weight * hold->weight_a_byte >> 32 : WEIGHT_MOST;
     if (weight > WEIGHT_MOST) weight = WEIGHT_MOST;
+    if (weight < WEIGHT_LEAST) weight = WEIGHT_LEAST;
     return (unsigned)((weight + random_next(hold->dice) % WEIGHT_ONE) / WEIGHT_ONE);
 }
 
