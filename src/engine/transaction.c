@@ -192,25 +192,26 @@ static void keep_keys(struct transaction *transaction, const struct queued *queu
 static struct queued *queue_add(struct transaction *transaction, struct call *call)
 {
     struct session *session = call->session;
+    struct half *half = call->half && call->half->blob ? call->half : NULL;
     size_t size = sizeof(struct queued);
     struct queued *queued;
 
     if (!room_for_keys(transaction, session, call->key_count)) return NULL;
-    if (!call->half) {
+    if (!half) {
         size += call->args.n * sizeof(struct bytes);
         for (unsigned i = 0; i < call->args.n; i++) size += call->args.of[i].len;
     }
     queued = (struct queued *)take_room(transaction, session, size);
     if (!queued) return NULL;
     *queued = (struct queued){.command = call->command,
-                              .half = call->half,
+                              .half = half,
                               .count = call->args.n,
                               .first_key = transaction->key_count,
                               .key_count = call->key_count,
                               .is_inline = call->is_inline};
-    if (call->half) {
-        /* Read in pieces, its words have memory of their own already. */
-        queued->words = call->half->request.args;
+    if (half) {
+        /* Its words have memory of their own. (Of a request that came in pieces, but whole, they are the input's.) */
+        queued->words = half->request.args;
         for (unsigned i = 0; i < call->args.n; i++) size += sizeof(struct bytes) + call->args.of[i].len;
         atomic_fetch_add_explicit(&session->queue_bytes, size, memory_order_relaxed);
         call->half = NULL;
