@@ -28,7 +28,7 @@ PROCESSES = 4
 # Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
 # s a key whose value w is always short: LCS takes time by the product of two lengths; z a sorted set, m a member of it;
 # b a sorted set that grows large, since little takes all of it away; * forty scores and members;
-# h a hash, a few of which grow large, with fields m.
+# h a hash, a few of which grow large, with fields m; x a set, likewise, with members m.
 SENSIBLE = """
 SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
 PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
@@ -59,6 +59,10 @@ HGETALL h|HKEYS h|HVALS h|HLEN h|HEXISTS h m|HSTRLEN h m|HDEL h m m|HINCRBY h m 
 HRANDFIELD h|HSCAN h 0 COUNT n|HSCAN h n NOVALUES|HPEXPIRE h t FIELDS 3 m m m|HPEXPIRE h t NX FIELDS 1 m|HEXPIRE h n FIELDS 2 m m
 HPERSIST h FIELDS 2 m m|HPTTL h FIELDS 2 m m|HSETEX h PX t FIELDS 2 m v m v|HSETEX h FNX KEEPTTL FIELDS 1 m v|HGETEX h PX t FIELDS 2 m m
 HGETDEL h FIELDS 2 m m|HSETEX h PX t FIELDS 4 m n m n m v m v|COPY h h REPLACE|RENAME h h|MOVE h 1|UNLINK h|PEXPIRE h t|MEMORY USAGE h
+SADD x m m m m m m|SADD x m m m m m m m m m m m m m m m m m m m m v|SADD x n n n n n|SADD x n v|SREM x m m m m|SREM x n m v|SISMEMBER x m
+SMISMEMBER x m n v|SCARD x|SMEMBERS x|SMOVE x x m|SPOP x|SPOP x n|SPOP x 5|SRANDMEMBER x n|SRANDMEMBER x|SINTER x x|SUNION x x x|SDIFF x x x
+SINTERCARD 2 x x LIMIT n|SINTERSTORE x x x|SUNIONSTORE x x x|SDIFFSTORE x x x|SSCAN x 0 COUNT n|SSCAN x n|ZUNION 2 x z|ZINTERSTORE z 2 x x
+ZDIFF 2 z x|COPY x x REPLACE|RENAME x x|UNLINK x|DEL x|PEXPIRE x t|MEMORY USAGE x|OBJECT ENCODING x|DEBUG OBJECT x|DEBUG DIGEST-VALUE x
 OBJECT ENCODING h|DEBUG OBJECT h|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
 PUBLISH v v|FLUSHDB ASYNC|FLUSHALL
 """
@@ -111,6 +115,8 @@ class Dice:
             return b"zset:%d" % (dice.randrange(6) if dice.random() < 0.8 else dice.randrange(300))
         if letter == "h":
             return b"hash:%d" % (dice.randrange(4) if dice.random() < 0.7 else dice.randrange(300))
+        if letter == "x":
+            return b"set:%d" % (dice.randrange(5) if dice.random() < 0.7 else dice.randrange(300))
         if letter == "b":
             return b"board:%d" % dice.randrange(2)
         if letter == "m":
