@@ -37,6 +37,7 @@ static enum status put_value(struct call *call, struct spot *spot, struct bytes 
 
     if (unlikely(deadline_is_over(deadline_ms))) {
         if (spot->entry) remove_key(call, spot);
+        key_touched(key); /* also one that was absent before, and is again: it was there for a moment */
         return OK;
     }
     status = call_put_string(call, key, spot, value, deadline_ms);
