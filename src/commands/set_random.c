@@ -13,6 +13,7 @@
 /* As SREM: a copy of the data loses the same one. The event is told with the first of a call. */
 static void tell_popped(const struct key *key, const char *event, struct bytes member)
 {
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     change_publish(&(struct change){.db = key->db,
                                     .key = key->name,
@@ -41,6 +42,7 @@ static void pop_all(struct call *call, struct spot *spot, const struct set *set)
     reply_members_of(call->reply, set);
     if (unlikely(call->reply->failed)) return;
     key_remove(key, spot, REMOVED_BY_CLIENT);
+    key_touched(key);
     if (likely(!change_anyone_listens)) return;
     change_publish(&(struct change){.db = key->db,
                                     .key = key->name,
@@ -63,8 +65,8 @@ static void pop_few(struct call *call, struct set *set, uint64_t count)
     }
 }
 
-/* Few stay: those are drawn, each with the chance that is left for it, and make a new set, which may be one of numbers
- * alone again. */
+/* Few stay: those are drawn, each with the chance that is left for it, and make a new set, which
+ * may be one of numbers alone again. */
 static struct set *keep_some(const struct set *set, uint64_t kept, bool *failed)
 {
     struct set *rest = set_new();
@@ -109,7 +111,8 @@ static void pop_count(struct call *call)
     struct spot spot;
     struct set *set;
 
-    if (!call_read_int_between(call, 2, 0, INT64_MAX, &asked, wire_errors[ERR_NOT_POSITIVE].text)) return;
+    if (!call_read_int_between(call, 2, 0, INT64_MAX, &asked, wire_errors[ERR_NOT_POSITIVE].text))
+        return;
     if (!call_find_set(call, 0, &spot, &set)) return;
     if (!set || asked == 0) {
         reply_set(call->reply, 0);
@@ -213,8 +216,8 @@ static void draw_distinct(struct call *call, const struct set *set, uint64_t wan
 
 /* ---- SRANDMEMBER ---- */
 
-/* The same one may come again and again, so the set's size bounds nothing: more would hold its shard for minutes and
- * fill the memory. */
+/* The same one may come again and again, so the set's size bounds nothing: more would hold its
+ * shard for minutes and fill the memory. */
 #define DRAWS_MAX (16 * 1024 * 1024)
 
 static void draw_each(struct call *call, const struct set *set, uint64_t wanted)
@@ -237,8 +240,8 @@ static bool read_count(struct call *call, int64_t *count)
 {
     if (!call_read_int(call, 2, count)) return false;
     if (*count != INT64_MIN) return true;
-    reply_errorf(call->reply, "ERR value is out of range, value must between %lld and %lld", (long long)-INT64_MAX,
-                 (long long)INT64_MAX);
+    reply_errorf(call->reply, "ERR value is out of range, value must between %lld and %lld",
+                 (long long)-INT64_MAX, (long long)INT64_MAX);
     return false;
 }
 
@@ -277,15 +280,30 @@ static void cmd_srandmember(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "spop", .run = cmd_spop, .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "1.0.0",
-     .cost = "O(1) for each member answered", .syntax = "key [count]", .tips = "nondeterministic_output",
+    {.name = "spop",
+     .run = cmd_spop,
+     .arity = -2,
+     .flags = COMMAND_WRITE | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .since = "1.0.0",
+     .cost = "O(1) for each member answered",
+     .syntax = "key [count]",
+     .tips = "nondeterministic_output",
      .summary = "Takes members of a set, drawn by lot, and answers them.",
      .history = "3.2.0: Added the `count` argument."},
-    {.name = "srandmember", .run = cmd_srandmember, .arity = -2, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "1.0.0", .cost = "O(1) for each member answered",
-     .syntax = "key [count]", .tips = "nondeterministic_output",
-     .summary = "Answers members of a set, drawn by lot.", .history = "2.6.0: Added the optional `count` argument."},
+    {.name = "srandmember",
+     .run = cmd_srandmember,
+     .arity = -2,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "1.0.0",
+     .cost = "O(1) for each member answered",
+     .syntax = "key [count]",
+     .tips = "nondeterministic_output",
+     .summary = "Answers members of a set, drawn by lot.",
+     .history = "2.6.0: Added the optional `count` argument."},
 };
 
 const struct command_family set_random_commands = COMMAND_FAMILY("set", rows);
