@@ -67,7 +67,8 @@ bool set_batch_fill(struct set_batch *batch, struct set_walk *walk)
 
 /* ---- SADD ---- */
 
-/* Which members of a call are new, so that they can be taken back; a bit each. So many need no memory of their own. */
+/* Which members of a call are new, so that they can be taken back; a bit each. So many need no
+ * memory of their own. */
 #define FEW 1024
 struct adding {
     uint64_t few[FEW / 64], *bits;
@@ -77,7 +78,8 @@ struct adding {
 static bool adding_init(struct adding *adding, unsigned members)
 {
     adding->added = 0;
-    adding->bits = members <= FEW ? adding->few : mem_alloc((size_t)(members + 63) / 64 * sizeof *adding->bits);
+    adding->bits = members <= FEW ? adding->few
+                                  : mem_alloc((size_t)(members + 63) / 64 * sizeof *adding->bits);
     return adding->bits != NULL;
 }
 
@@ -95,7 +97,8 @@ static enum status add_words(struct call *call, struct set *set, struct adding *
         bool added;
 
         if (i % SET_BATCH == 0) {
-            for (unsigned ahead = i; members > 1 && ahead < members && ahead < i + SET_BATCH; ahead++) {
+            for (unsigned ahead = i; members > 1 && ahead < members && ahead < i + SET_BATCH;
+                 ahead++) {
                 set_prefetch(set, call_arg(call, 2 + ahead));
             }
         }
@@ -120,7 +123,8 @@ static enum status add_to_new(struct call *call, struct spot *spot, struct addin
 
     if (!set) return NO_MEMORY;
     status = add_words(call, set, adding);
-    if (status == OK) status = key_put_container(&call->keys[0], spot, VALUE_SET, &container, NEVER);
+    if (status == OK)
+        status = key_put_container(&call->keys[0], spot, VALUE_SET, &container, NEVER);
     if (status != OK) set_free(&set);
     return status;
 }
@@ -151,7 +155,8 @@ static void cmd_srem(struct call *call)
     int64_t removed = 0;
 
     if (!call_find_set(call, 0, &spot, &set)) return;
-    for (unsigned i = 2; set && i < call_argc(call); i++) removed += set_remove(set, call_arg(call, i));
+    for (unsigned i = 2; set && i < call_argc(call); i++)
+        removed += set_remove(set, call_arg(call, i));
     if (removed > 0) {
         call_changed(call, &call->keys[0], "srem");
         set_drop_if_empty(&call->keys[0], &spot);
@@ -194,7 +199,8 @@ static void cmd_smove(struct call *call)
         return;
     }
     /* First what memory may fail for. */
-    if (!call_ok(call, other ? set_add(other, member, &added) : move_to_new(to, &target, member))) return;
+    if (!call_ok(call, other ? set_add(other, member, &added) : move_to_new(to, &target, member)))
+        return;
     set_remove(set, member);
     call_changed(call, from, "srem");
     set_drop_if_empty(from, &source);
@@ -208,7 +214,8 @@ static void cmd_sismember(struct call *call)
 {
     const struct set *set;
 
-    if (call_read_set(call, 0, &set)) reply_int(call->reply, set && set_has(set, call_arg(call, 2)));
+    if (call_read_set(call, 0, &set))
+        reply_int(call->reply, set && set_has(set, call_arg(call, 2)));
 }
 
 static void cmd_smismember(struct call *call)
@@ -264,27 +271,76 @@ static const struct command_key_spec move_specs[] = {
 #define READS .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE
 
 static const struct command_row rows[] = {
-    {.name = "sadd", .run = cmd_sadd, .arity = -3, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
-     .keys = KEYS_ONE, .access = KEY_RW | KEY_INSERT, .since = "1.0.0", .cost = "O(1) for each member given",
-     .syntax = "key member [member ...]", .summary = "Adds members to a set, and answers how many are new.",
+    {.name = "sadd",
+     .run = cmd_sadd,
+     .arity = -3,
+     .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_INSERT,
+     .since = "1.0.0",
+     .cost = "O(1) for each member given",
+     .syntax = "key member [member ...]",
+     .summary = "Adds members to a set, and answers how many are new.",
      .history = "2.4.0: Accepts multiple `member` arguments."},
-    {.name = "srem", .run = cmd_srem, .arity = -3, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,
-     .access = KEY_RW | KEY_DELETE, .since = "1.0.0", .cost = "O(1) for each member given",
-     .syntax = "key member [member ...]", .summary = "Removes members of a set, and the set with its last one.",
+    {.name = "srem",
+     .run = cmd_srem,
+     .arity = -3,
+     .flags = COMMAND_WRITE | COMMAND_FAST,
+     .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_DELETE,
+     .since = "1.0.0",
+     .cost = "O(1) for each member given",
+     .syntax = "key member [member ...]",
+     .summary = "Removes members of a set, and the set with its last one.",
      .history = "2.4.0: Accepts multiple `member` arguments."},
-    {.name = "smove", .run = cmd_smove, .arity = 4, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = {1, 2, 1},
-     .key_specs = move_specs, .since = "1.0.0", .cost = "O(1)", .syntax = "source destination member",
+    {.name = "smove",
+     .run = cmd_smove,
+     .arity = 4,
+     .flags = COMMAND_WRITE | COMMAND_FAST,
+     .keys = {1, 2, 1},
+     .key_specs = move_specs,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "source destination member",
      .summary = "Moves a member of one set to another."},
-    {.name = "sismember", .run = cmd_sismember, .arity = 3, READS, .access = KEY_RO, .since = "1.0.0",
-     .cost = "O(1)", .syntax = "key member", .summary = "Tells whether a set has a member."},
-    {.name = "smismember", .run = cmd_smismember, .arity = -3, READS, .access = KEY_RO | KEY_ACCESS,
-     .since = "6.2.0", .cost = "O(1) for each member asked for", .syntax = "key member [member ...]",
+    {.name = "sismember",
+     .run = cmd_sismember,
+     .arity = 3,
+     READS,
+     .access = KEY_RO,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "key member",
+     .summary = "Tells whether a set has a member."},
+    {.name = "smismember",
+     .run = cmd_smismember,
+     .arity = -3,
+     READS,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "6.2.0",
+     .cost = "O(1) for each member asked for",
+     .syntax = "key member [member ...]",
      .summary = "Tells of each of several members whether a set has it."},
-    {.name = "scard", .run = cmd_scard, .arity = 2, READS, .access = KEY_RO, .since = "1.0.0", .cost = "O(1)",
-     .syntax = "key", .summary = "Answers how many members a set has."},
-    {.name = "smembers", .run = cmd_smembers, .arity = 2, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "1.0.0", .cost = "O(N) where N is the number of members",
-     .syntax = "key", .tips = "nondeterministic_output_order", .summary = "Answers all members of a set."},
+    {.name = "scard",
+     .run = cmd_scard,
+     .arity = 2,
+     READS,
+     .access = KEY_RO,
+     .since = "1.0.0",
+     .cost = "O(1)",
+     .syntax = "key",
+     .summary = "Answers how many members a set has."},
+    {.name = "smembers",
+     .run = cmd_smembers,
+     .arity = 2,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "1.0.0",
+     .cost = "O(N) where N is the number of members",
+     .syntax = "key",
+     .tips = "nondeterministic_output_order",
+     .summary = "Answers all members of a set."},
 };
 
 const struct command_family set_commands = COMMAND_FAMILY("set", rows);

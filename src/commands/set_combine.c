@@ -26,7 +26,8 @@ struct combination {
 /* ---- sources ---- */
 
 /* The keys from `first` on, `count` of them. False: answered. */
-static bool open_sources(struct call *call, struct combination *combination, unsigned first, unsigned count)
+static bool open_sources(struct call *call, struct combination *combination, unsigned first,
+                         unsigned count)
 {
     combination->sources = combination->few;
     combination->source_count = count;
@@ -50,7 +51,8 @@ static uint64_t source_size(const struct set *set)
 
 static int smaller_first(const void *a, const void *b)
 {
-    uint64_t one = source_size(*(const struct set *const *)a), other = source_size(*(const struct set *const *)b);
+    uint64_t one = source_size(*(const struct set *const *)a),
+             other = source_size(*(const struct set *const *)b);
 
     return (one > other) - (one < other);
 }
@@ -60,7 +62,8 @@ static int larger_first(const void *a, const void *b)
     return smaller_first(b, a);
 }
 
-static void sort_sources(const struct set **sources, unsigned count, int (*compare)(const void *, const void *))
+static void sort_sources(const struct set **sources, unsigned count,
+                         int (*compare)(const void *, const void *))
 {
     qsort(sources, count, sizeof *sources, compare);
 }
@@ -91,7 +94,8 @@ static enum status unite(struct combination *combination, const struct set *sour
 
     set_walk_begin(&walk, source);
     while (set_batch_fill(&batch, &walk)) {
-        for (unsigned i = 0; i < batch.count; i++) set_prefetch(combination->result, batch.members[i]);
+        for (unsigned i = 0; i < batch.count; i++)
+            set_prefetch(combination->result, batch.members[i]);
         for (unsigned i = 0; i < batch.count; i++) {
             if (set_add(combination->result, batch.members[i], &added) != OK) return NO_MEMORY;
         }
@@ -102,7 +106,8 @@ static enum status unite(struct combination *combination, const struct set *sour
 /* ---- intersection ---- */
 
 /* Of the members of the first of `sources` those that all others have, or that none of them has. */
-static enum status sift(struct combination *combination, const struct set **sources, unsigned count, bool in_all)
+static enum status sift(struct combination *combination, const struct set **sources, unsigned count,
+                        bool in_all)
 {
     struct set_batch batch;
     struct set_walk walk;
@@ -115,7 +120,8 @@ static enum status sift(struct combination *combination, const struct set **sour
         for (unsigned i = 0; i < batch.count; i++) {
             unsigned s = 1;
 
-            while (s < count && (sources[s] && set_has(sources[s], batch.members[i])) == in_all) s++;
+            while (s < count && (sources[s] && set_has(sources[s], batch.members[i])) == in_all)
+                s++;
             if (s < count) continue;
             if (take_member(combination, batch.members[i]) != OK) return NO_MEMORY;
             if (unlikely(combination->count == combination->limit)) return OK;
@@ -155,15 +161,17 @@ static enum status subtract(struct combination *combination)
         if (!combination->sources[s]) continue;
         set_walk_begin(&walk, combination->sources[s]);
         while (set_count(combination->result) > 0 && set_batch_fill(&batch, &walk)) {
-            for (unsigned i = 0; i < batch.count; i++) set_prefetch(combination->result, batch.members[i]);
-            for (unsigned i = 0; i < batch.count; i++) set_remove(combination->result, batch.members[i]);
+            for (unsigned i = 0; i < batch.count; i++)
+                set_prefetch(combination->result, batch.members[i]);
+            for (unsigned i = 0; i < batch.count; i++)
+                set_remove(combination->result, batch.members[i]);
         }
     }
     return OK;
 }
 
-/* By whichever is less to do: to look for each member of the first set in the others, of which one will do (so half of
- * them on the average), or to go through all. */
+/* By whichever is less to do: to look for each member of the first set in the others, of which one
+ * will do (so half of them on the average), or to go through all. */
 static enum status differ(struct combination *combination)
 {
     const struct set **sources = combination->sources;
@@ -280,7 +288,8 @@ static void cmd_sdiffstore(struct call *call)
 /* False: answered. */
 static bool read_limits(struct call *call, int64_t *keys, int64_t *limit)
 {
-    if (!call_read_int_between(call, 1, 1, INT64_MAX, keys, "numkeys should be greater than 0")) return false;
+    if (!call_read_int_between(call, 1, 1, INT64_MAX, keys, "numkeys should be greater than 0"))
+        return false;
     if (*keys > call_argc(call) - 2) {
         reply_errorf(call->reply, "ERR Number of keys can't be greater than number of args");
         return false;
@@ -290,7 +299,8 @@ static bool read_limits(struct call *call, int64_t *keys, int64_t *limit)
             call_syntax_error(call);
             return false;
         }
-        if (!call_read_int_between(call, i + 1, 0, INT64_MAX, limit, "LIMIT can't be negative")) return false;
+        if (!call_read_int_between(call, i + 1, 0, INT64_MAX, limit, "LIMIT can't be negative"))
+            return false;
     }
     return true;
 }
@@ -332,23 +342,52 @@ static const struct command_key_spec card_specs[] = {
     .syntax = "destination key [key ...]"
 #define INTER_COST "O(N*K) where N is the size of the smallest of K sets"
 #define UNION_COST "O(N) where N is the number of members of all sets"
-#define DIFF_COST "O(N) where N is the number of members of all sets, or O(M*K) for the M of the first of K if that is less"
+#define DIFF_COST                                                                                  \
+    "O(N) where N is the number of members of all sets, or O(M*K) for the M of the first of K if " \
+    "that is less"
 
 static const struct command_row rows[] = {
-    {.name = "sinter", .run = cmd_sinter, ANSWERS, .cost = INTER_COST,
+    {.name = "sinter",
+     .run = cmd_sinter,
+     ANSWERS,
+     .cost = INTER_COST,
      .summary = "Answers the members that all of several sets have."},
-    {.name = "sunion", .run = cmd_sunion, ANSWERS, .cost = UNION_COST,
+    {.name = "sunion",
+     .run = cmd_sunion,
+     ANSWERS,
+     .cost = UNION_COST,
      .summary = "Answers the members of any of several sets."},
-    {.name = "sdiff", .run = cmd_sdiff, ANSWERS, .cost = DIFF_COST,
+    {.name = "sdiff",
+     .run = cmd_sdiff,
+     ANSWERS,
+     .cost = DIFF_COST,
      .summary = "Answers the members of a set that several others do not have."},
-    {.name = "sinterstore", .run = cmd_sinterstore, STORES, .key_specs = inter_specs, .cost = INTER_COST,
+    {.name = "sinterstore",
+     .run = cmd_sinterstore,
+     STORES,
+     .key_specs = inter_specs,
+     .cost = INTER_COST,
      .summary = "Stores the members that all of several sets have as another set."},
-    {.name = "sunionstore", .run = cmd_sunionstore, STORES, .key_specs = store_specs, .cost = UNION_COST,
+    {.name = "sunionstore",
+     .run = cmd_sunionstore,
+     STORES,
+     .key_specs = store_specs,
+     .cost = UNION_COST,
      .summary = "Stores the members of any of several sets as another set."},
-    {.name = "sdiffstore", .run = cmd_sdiffstore, STORES, .key_specs = store_specs, .cost = DIFF_COST,
+    {.name = "sdiffstore",
+     .run = cmd_sdiffstore,
+     STORES,
+     .key_specs = store_specs,
+     .cost = DIFF_COST,
      .summary = "Stores the members of a set that several others do not have as another set."},
-    {.name = "sintercard", .run = cmd_sintercard, .arity = -3, .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys, .key_specs = card_specs, .since = "7.0.0", .cost = INTER_COST,
+    {.name = "sintercard",
+     .run = cmd_sintercard,
+     .arity = -3,
+     .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS,
+     .find_keys = zset_find_counted_keys,
+     .key_specs = card_specs,
+     .since = "7.0.0",
+     .cost = INTER_COST,
      .syntax = "numkeys key [key ...] [LIMIT limit]",
      .summary = "Counts the members that all of several sets have."},
 };

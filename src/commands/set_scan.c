@@ -29,7 +29,8 @@ static bool read_options(struct call *call, struct bytes *pattern, int64_t *coun
             if (!call_read_int(call, i + 1, count)) return false;
             if (*count >= 1) continue;
         } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0} : call_arg(call, i + 1);
+            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0}
+                                                            : call_arg(call, i + 1);
             continue;
         }
         call_syntax_error(call);
@@ -61,9 +62,16 @@ static void cmd_sscan(struct call *call)
 }
 
 static const struct command_row rows[] = {
-    {.name = "sscan", .run = cmd_sscan, .arity = -3, .flags = COMMAND_READ, .keys = KEYS_ONE,
-     .access = KEY_RO | KEY_ACCESS, .since = "2.8.0", .cost = "O(COUNT) a call, O(N) for the whole of N members",
-     .syntax = "key cursor [MATCH pattern] [COUNT count]", .tips = "nondeterministic_output",
+    {.name = "sscan",
+     .run = cmd_sscan,
+     .arity = -3,
+     .flags = COMMAND_READ,
+     .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS,
+     .since = "2.8.0",
+     .cost = "O(COUNT) a call, O(N) for the whole of N members",
+     .syntax = "key cursor [MATCH pattern] [COUNT count]",
+     .tips = "nondeterministic_output",
      .summary = "Answers some members of a set, and a cursor to go on with."},
 };
 

@@ -196,7 +196,8 @@ void intset_cut(struct intset **set, uint32_t at)
     (*set)->count--;
     memmove(place, place + width, (size_t)((*set)->count - at) * width);
     size = size_of((*set)->count, width);
-    if (unlikely(room_of(*set) > 4 * UNIT && size < room_of(*set) / 2)) resize(set, size + size / 8);
+    if (unlikely(room_of(*set) > 4 * UNIT && size < room_of(*set) / 2))
+        resize(set, size + size / 8);
 }
 
 struct intset *intset_copy(const struct intset *set)

@@ -167,7 +167,8 @@ static size_t width_before(const struct memberblock *block, unsigned at)
     __m128i sums = zero;
 
     for (; i + 8 <= at; i += 8) {
-        sums = _mm_add_epi64(sums, _mm_sad_epu8(widths_of(words_at(memberblock_end(block), i)), zero));
+        sums =
+            _mm_add_epi64(sums, _mm_sad_epu8(widths_of(words_at(memberblock_end(block), i)), zero));
     }
     sum = (size_t)_mm_cvtsi128_si64(sums) + (size_t)_mm_cvtsi128_si64(_mm_srli_si128(sums, 8));
 #endif
@@ -199,7 +200,8 @@ static inline bool data_equal(const char *a, const char *b, size_t len)
     return true;
 }
 
-static bool is_at(const struct memberblock *block, unsigned at, struct bytes member, struct memberwalk *walk)
+static bool is_at(const struct memberblock *block, unsigned at, struct bytes member,
+                  struct memberwalk *walk)
 {
     struct bytes there;
 
@@ -208,7 +210,8 @@ static bool is_at(const struct memberblock *block, unsigned at, struct bytes mem
     return there.len == member.len && data_equal(there.at, member.at, member.len);
 }
 
-bool memberblock_find(const struct memberblock *block, uint64_t hash, struct bytes member, struct memberwalk *walk)
+bool memberblock_find(const struct memberblock *block, uint64_t hash, struct bytes member,
+                      struct memberwalk *walk)
 {
     uint16_t wanted = word_of(hash, member.len);
     unsigned count = block->count;
@@ -304,7 +307,8 @@ void memberblock_remove(struct memberblock **block, const struct memberwalk *wal
     left->bytes = (uint16_t)(left->bytes - width);
     left->count--;
     size = memberblock_size(left);
-    if (unlikely(room_of(left) > 4 * UNIT && size < room_of(left) / 2)) (void)move(block, size + size / 8);
+    if (unlikely(room_of(left) > 4 * UNIT && size < room_of(left) / 2))
+        (void)move(block, size + size / 8);
 }
 
 struct memberblock *memberblock_copy(const struct memberblock *block)
@@ -340,7 +344,8 @@ void memberblock_check(const struct memberblock *block)
         uint64_t hash = hash_bytes(member);
 
         must(memberblock_word(block, walk.at) == word_of(hash, member.len));
-        must(memberblock_find(block, hash, member, &other) && other.at == walk.at && other.data == walk.data);
+        must(memberblock_find(block, hash, member, &other) && other.at == walk.at &&
+             other.data == walk.data);
     }
     must(walk.data == data_of(block) + block->bytes);
 }

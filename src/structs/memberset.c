@@ -22,10 +22,12 @@ void memberset_close_directory(struct memberset *set)
     set->directory = NULL;
 }
 
-void memberset_put_block(struct memberset *set, size_t first, unsigned depth, struct memberblock *block)
+void memberset_put_block(struct memberset *set, size_t first, unsigned depth,
+                         struct memberblock *block)
 {
     size_t entries = entries_of(set, depth);
-    uint64_t entry = (uint64_t)(uintptr_t)block | (uint64_t)depth << 48 | (uint64_t)block->room << 53;
+    uint64_t entry =
+        (uint64_t)(uintptr_t)block | (uint64_t)depth << 48 | (uint64_t)block->room << 53;
 
     for (size_t i = 0; i < entries; i++) set->directory[first + i] = entry;
     set->counts[first] = (uint16_t)memberblock_count(block);
@@ -80,7 +82,8 @@ static inline void prefetch_entry(const struct memberset *set, size_t at)
     memberblock_prefetch(block_at(set, at), room_at(set, at));
 }
 
-bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member, struct memberspot *spot)
+bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member,
+                    struct memberspot *spot)
 {
     spot->entry = entry_for(set, position_of(hash));
     /* The block's words lie at its end, which its head would tell only once it is here. */

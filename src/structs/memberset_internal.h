@@ -64,6 +64,7 @@ static inline size_t block_bytes(const struct memberblock *block)
 
 bool memberset_open_directory(struct memberset *set, unsigned bits);
 void memberset_close_directory(struct memberset *set);
-void memberset_put_block(struct memberset *set, size_t first, unsigned depth, struct memberblock *block);
+void memberset_put_block(struct memberset *set, size_t first, unsigned depth,
+                         struct memberblock *block);
 
 #endif

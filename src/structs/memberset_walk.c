@@ -1,4 +1,5 @@
-/* memberset_walk: over the members of a set: one by one, page by page, drawn by lot, copied, freed, checked. */
+/* memberset_walk: over the members of a set: one by one, page by page, drawn by lot, copied, freed,
+ * checked. */
 #include "memberset_internal.h"
 
 #include "coatcheck/base/random.h"
@@ -79,11 +80,13 @@ uint64_t memberset_scan(const struct memberset *set, uint32_t cursor, uint64_t b
 
 /* --- by lot --- */
 
-/* Blocks are drawn by an entry of the directory, and kept with a chance by how many members they hold for each of
- * their entries; some four draws on the average, and never many more than some hundreds. */
+/* Blocks are drawn by an entry of the directory, and kept with a chance by how many members they
+ * hold for each of their entries; some four draws on the average, and never many more than some
+ * hundreds. */
 #define DRAWS 512
 
-static void draw_from(const struct memberset *set, size_t entry, uint64_t rank, struct memberspot *spot)
+static void draw_from(const struct memberset *set, size_t entry, uint64_t rank,
+                      struct memberspot *spot)
 {
     spot->entry = first_entry(set, entry, depth_at(set, entry));
     memberwalk_to(&spot->walk, block_at(set, entry), (unsigned)rank);
@@ -173,7 +176,8 @@ static void check_block(const struct memberset *set, size_t first)
     must(depth <= set->bits && first_entry(set, first, depth) == first);
     must(room_at(set, first) == block->room && set->counts[first] == block->count);
     must(block->count <= COUNT_MAX || depth == DEPTH_MAX);
-    for (size_t i = 1; i < entries_of(set, depth); i++) must(set->directory[first + i] == set->directory[first]);
+    for (size_t i = 1; i < entries_of(set, depth); i++)
+        must(set->directory[first + i] == set->directory[first]);
     memberblock_check(block);
     for (memberwalk_begin(&walk, block); walk.at < block->count; memberwalk_next(&walk)) {
         size_t at = entry_for(set, position_of(hash_bytes(memberwalk_member(&walk))));

@@ -77,9 +77,12 @@ bool set_has(const struct set *set, struct bytes member)
     int64_t number;
     uint32_t at;
 
-    if (set_is_large(set)) return memberset_find(set_large_of(set), hash_bytes(member), member, &spot);
-    if (set_has_numbers(set)) return read_number(member, &number) && intset_find(set_numbers_of(set), number, &at);
-    return set_block_of(set) && memberblock_find(set_block_of(set), hash_bytes(member), member, &spot.walk);
+    if (set_is_large(set))
+        return memberset_find(set_large_of(set), hash_bytes(member), member, &spot);
+    if (set_has_numbers(set))
+        return read_number(member, &number) && intset_find(set_numbers_of(set), number, &at);
+    return set_block_of(set) &&
+           memberblock_find(set_block_of(set), hash_bytes(member), member, &spot.walk);
 }
 
 void set_prefetch(const struct set *set, struct bytes member)
@@ -113,7 +116,8 @@ static enum status add_member(struct set *set, uint64_t hash, struct bytes membe
     if (set_is_large(set)) return memberset_add(set_large_of(set), hash, member);
     block = set_block_of(set);
     if (unlikely(!block)) {
-        block = memberblock_new(sizeof *block + 2 + (member.len < MEMBERBLOCK_FAR ? member.len : sizeof(void *)));
+        block = memberblock_new(sizeof *block + 2 +
+                                (member.len < MEMBERBLOCK_FAR ? member.len : sizeof(void *)));
         if (!block) return NO_MEMORY;
         set->root = (uintptr_t)block;
     }
@@ -188,8 +192,8 @@ static enum status add_number(struct set *set, int64_t number, bool *added)
     return status;
 }
 
-/* To an intset, or to a set to which nothing was ever added. *done: the member is there now; otherwise the set is an
- * intset no longer, and the member is to be added to it. */
+/* To an intset, or to a set to which nothing was ever added. *done: the member is there now;
+ * otherwise the set is an intset no longer, and the member is to be added to it. */
 static enum status add_to_numbers(struct set *set, struct bytes member, bool *added, bool *done)
 {
     struct intset *numbers;
@@ -267,10 +271,12 @@ bool set_remove(struct set *set, struct bytes member)
         if (!memberset_find(set_large_of(set), hash_bytes(member), member, &spot)) return false;
         memberset_remove(set_large_of(set), &spot);
     } else if (set_has_numbers(set)) {
-        if (!read_number(member, &number) || !intset_find(set_numbers_of(set), number, &at)) return false;
+        if (!read_number(member, &number) || !intset_find(set_numbers_of(set), number, &at))
+            return false;
         cut_number(set, at);
     } else {
-        if (!set_block_of(set) || !memberblock_find(set_block_of(set), hash_bytes(member), member, &spot.walk)) {
+        if (!set_block_of(set) ||
+            !memberblock_find(set_block_of(set), hash_bytes(member), member, &spot.walk)) {
             return false;
         }
         remove_from_block(set, &spot.walk);
@@ -299,7 +305,8 @@ void set_draw(const struct set *set, uint64_t *dice, struct set_spot *spot)
     spot->at = (uint32_t)random_below(dice, set_count(set));
     spot->mark = spot->at;
     if (set_has_numbers(set)) {
-        spot->member = bytes_of(spot->digits, number_print_int(spot->digits, intset_at(set_numbers_of(set), spot->at)));
+        spot->member = bytes_of(
+            spot->digits, number_print_int(spot->digits, intset_at(set_numbers_of(set), spot->at)));
     } else {
         memberwalk_to(&spot->large.walk, set_block_of(set), spot->at);
         spot->member = memberwalk_member(&spot->large.walk);

@@ -28,7 +28,8 @@ bool set_walk_next(struct set_walk *walk)
     if (set_has_numbers(set)) {
         if (walk->at == intset_count(set_numbers_of(set))) return false;
         walk->member =
-            bytes_of(walk->digits, number_print_int(walk->digits, intset_at(set_numbers_of(set), walk->at++)));
+            bytes_of(walk->digits,
+                     number_print_int(walk->digits, intset_at(set_numbers_of(set), walk->at++)));
         return true;
     }
     if (!set_block_of(set) || walk->block.at == memberblock_count(set_block_of(set))) return false;
@@ -118,7 +119,8 @@ static size_t kind_used_bytes(const void *container)
     const struct set *set = container;
     size_t used = mem_good_size(sizeof *set);
 
-    if (set_is_large(set)) return used + mem_good_size(sizeof(struct memberset)) + set_large_of(set)->used_bytes;
+    if (set_is_large(set))
+        return used + mem_good_size(sizeof(struct memberset)) + set_large_of(set)->used_bytes;
     if (set_has_numbers(set)) return used + intset_room(set_numbers_of(set));
     return set_block_of(set) ? used + memberblock_used_bytes(set_block_of(set)) : used;
 }

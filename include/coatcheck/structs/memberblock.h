@@ -1,18 +1,18 @@
-/* memberblock: distinct byte strings in no order, in one allocation, found by a part of their hashes. A small set is
- * one, a large one has many (structs/memberset).
+/* memberblock: distinct byte strings in no order, in one allocation, found by a part of their
+ * hashes. A small set is one, a large one has many (structs/memberset).
  *
  *   | bytes 2 | room 2 | count 2 | 0 2 | data …            free            … words |
  *
  *   bytes  how long the data are
  *   room   what the allocator holds, in units of 16 bytes
  *   data   the members, one behind the other
- *   words  two bytes each, backwards: the first member's are the last two:  length 6 | part of the hash 10
- *            length 0-62  of a member in its place
- *            length 63    of a longer one: its place is a pointer to | length 8 | member … |
+ *   words  two bytes each, backwards: the first member's are the last two:  length 6 | part of the
+ * hash 10 length 0-62  of a member in its place length 63    of a longer one: its place is a
+ * pointer to | length 8 | member … |
  *
- * So one comparison of eight words tells who may be the member asked for, by length and by hash. Members are counted
- * from 0. A change may move the block, as verbs that take a pointer to its pointer say. What was handed out of a block
- * lives until it changes. */
+ * So one comparison of eight words tells who may be the member asked for, by length and by hash.
+ * Members are counted from 0. A change may move the block, as verbs that take a pointer to its
+ * pointer say. What was handed out of a block lives until it changes. */
 #ifndef COATCHECK_STRUCTS_MEMBERBLOCK_H
 #define COATCHECK_STRUCTS_MEMBERBLOCK_H
 
@@ -31,8 +31,9 @@ struct memberblock {
 };
 
 #define MEMBERBLOCK_UNIT 16
-#define MEMBERBLOCK_FAR 63        /* the length of those that are elsewhere */
-#define MEMBERBLOCK_SIZE_MAX 28672 /* bytes of a block: its room has eleven bits where others keep it */
+#define MEMBERBLOCK_FAR 63 /* the length of those that are elsewhere */
+#define MEMBERBLOCK_SIZE_MAX                                                                       \
+    28672 /* bytes of a block: its room has eleven bits where others keep it */
 
 struct farmember {
     size_t len;
@@ -42,8 +43,8 @@ struct farmember {
 /* Empty, with room for `size` bytes in all, as memberblock_size() counts them. NULL: no memory. */
 struct memberblock *memberblock_new(size_t size);
 
-/* Frees its members elsewhere, *steps at most, and then the block: *block is NULL afterwards. False: the steps are
- * used up. */
+/* Frees its members elsewhere, *steps at most, and then the block: *block is NULL afterwards.
+ * False: the steps are used up. */
 bool memberblock_free_some(struct memberblock **block, size_t *steps);
 void memberblock_free(struct memberblock **block);
 
@@ -52,14 +53,16 @@ static inline unsigned memberblock_count(const struct memberblock *block)
     return block->count;
 }
 
-/* Bytes in use, those with one more, and all that the allocator holds, members elsewhere included. */
+/* Bytes in use, those with one more, and all that the allocator holds, members elsewhere included.
+ */
 static inline size_t memberblock_size(const struct memberblock *block)
 {
     return sizeof *block + block->bytes + 2u * block->count;
 }
 static inline size_t memberblock_size_with(const struct memberblock *block, struct bytes member)
 {
-    return memberblock_size(block) + (member.len < MEMBERBLOCK_FAR ? member.len : sizeof(void *)) + 2;
+    return memberblock_size(block) + (member.len < MEMBERBLOCK_FAR ? member.len : sizeof(void *)) +
+           2;
 }
 size_t memberblock_used_bytes(const struct memberblock *block);
 
@@ -110,7 +113,8 @@ static inline void memberwalk_next(struct memberwalk *walk)
 }
 
 /* True: the walk stands at the member. `hash` is hash_bytes() of it. */
-bool memberblock_find(const struct memberblock *block, uint64_t hash, struct bytes member, struct memberwalk *walk);
+bool memberblock_find(const struct memberblock *block, uint64_t hash, struct bytes member,
+                      struct memberwalk *walk);
 
 /* A hint to the processor, for a block with this much room. */
 static inline void memberblock_prefetch(const struct memberblock *block, unsigned room)
@@ -125,15 +129,16 @@ static inline void memberblock_prefetch(const struct memberblock *block, unsigne
 
 /* ---- changes ---- */
 
-/* Adds a member that is not there. NO_MEMORY, or TOO_BIG where MEMBERBLOCK_SIZE_MAX would be passed: nothing has
- * changed. */
+/* Adds a member that is not there. NO_MEMORY, or TOO_BIG where MEMBERBLOCK_SIZE_MAX would be
+ * passed: nothing has changed. */
 enum status memberblock_add(struct memberblock **block, uint64_t hash, struct bytes member);
 
-/* Takes the member where the walk stands out, and frees it, and gives room back where there is much too much. */
+/* Takes the member where the walk stands out, and frees it, and gives room back where there is much
+ * too much. */
 void memberblock_remove(struct memberblock **block, const struct memberwalk *walk);
 
-/* Takes the member where the walk stands over from another block, which forgets about it without being told. There is
- * room for it. */
+/* Takes the member where the walk stands over from another block, which forgets about it without
+ * being told. There is room for it. */
 void memberblock_take(struct memberblock *block, const struct memberwalk *walk);
 
 /* Frees the block but not its members elsewhere: others have taken them over. */

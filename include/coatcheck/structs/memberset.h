@@ -1,9 +1,10 @@
 /* memberset: the members of a large set, in blocks found by the hashes of their members.
  *
- * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory by the top bits of the hash names
- * blocks (structs/memberblock) of 128 members or 4 KB at most. A block that is full splits in two by the next bit, so
- * no more than one is ever laid anew. A member is found with one look into the directory and one into the words of a
- * block, and nothing is kept for it but its bytes and two more.
+ * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory by the top bits of
+ * the hash names blocks (structs/memberblock) of 128 members or 4 KB at most. A block that is full
+ * splits in two by the next bit, so no more than one is ever laid anew. A member is found with one
+ * look into the directory and one into the words of a block, and nothing is kept for it but its
+ * bytes and two more.
  *
  *   entry  block 48 | its depth 5 | its room 11 */
 #ifndef COATCHECK_STRUCTS_MEMBERSET_H
@@ -17,7 +18,8 @@
 
 static inline bool memberset_block_takes(const struct memberblock *block, struct bytes member)
 {
-    return block->count < MEMBERSET_BLOCK_COUNT && memberblock_size_with(block, member) <= MEMBERSET_BLOCK_BYTES;
+    return block->count < MEMBERSET_BLOCK_COUNT &&
+           memberblock_size_with(block, member) <= MEMBERSET_BLOCK_BYTES;
 }
 
 struct memberset {
@@ -32,7 +34,8 @@ struct memberset {
 /* Takes *block, on OK only, as the first one. */
 enum status memberset_init(struct memberset *set, struct memberblock **block);
 
-/* Frees `steps` blocks and members elsewhere at most; true once all is gone. The first call ends the set's use. */
+/* Frees `steps` blocks and members elsewhere at most; true once all is gone. The first call ends
+ * the set's use. */
 bool memberset_fini_some(struct memberset *set, size_t *steps);
 
 /* Where a member is; good until the set changes. */
@@ -42,7 +45,8 @@ struct memberspot {
 };
 
 /* `hash` is hash_bytes() of the member, in all of these. False: it is not there. */
-bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member, struct memberspot *spot);
+bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member,
+                    struct memberspot *spot);
 
 /* A hint to the processor. */
 void memberset_prefetch(const struct memberset *set, uint64_t hash);
@@ -67,8 +71,8 @@ struct membersetwalk {
 void membersetwalk_begin(struct membersetwalk *walk, const struct memberset *set);
 bool membersetwalk_next(struct membersetwalk *walk);
 
-/* Calls `see` with some `budget` members from hash `cursor` on; returns where to go on, 0 at the end. What is there
- * all the time is seen, however the set changes between the calls. */
+/* Calls `see` with some `budget` members from hash `cursor` on; returns where to go on, 0 at the
+ * end. What is there all the time is seen, however the set changes between the calls. */
 uint64_t memberset_scan(const struct memberset *set, uint32_t cursor, uint64_t budget,
                         void (*see)(void *context, struct bytes member), void *context);
 

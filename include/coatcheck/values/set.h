@@ -1,8 +1,10 @@
-/* set: members, each once, in no order. Whole numbers alone are one sorted block of them (structs/intset); small sets
- * of others one block of members (structs/memberblock); large ones many (structs/memberset).
+/* set: members, each once, in no order. Whole numbers alone are one sorted block of them
+ * (structs/intset); small sets of others one block of members (structs/memberblock); large ones
+ * many (structs/memberset).
  *
- * A member that is the text of a whole number is the same member in whatever form. Members are copied in, and handed
- * out as slices that live until the set changes. Callers have entered the shard of the set's key. */
+ * A member that is the text of a whole number is the same member in whatever form. Members are
+ * copied in, and handed out as slices that live until the set changes. Callers have entered the
+ * shard of the set's key. */
 #ifndef COATCHECK_VALUES_SET_H
 #define COATCHECK_VALUES_SET_H
 
@@ -19,7 +21,8 @@ struct set;
 /* Empty. NULL: no memory. */
 struct set *set_new(void);
 
-/* Frees all of it now; *set is NULL afterwards. Those of keys are freed in slices, by their kind. */
+/* Frees all of it now; *set is NULL afterwards. Those of keys are freed in slices, by their kind.
+ */
 void set_free(struct set **set);
 
 /* Frees some `steps` blocks of it; true once all is gone. The first call ends the set's use. */
@@ -29,7 +32,8 @@ uint64_t set_count(const struct set *set);
 
 bool set_has(const struct set *set, struct bytes member);
 
-/* A hint to the processor, for who will ask for several members: all their hints first, then the questions. */
+/* A hint to the processor, for who will ask for several members: all their hints first, then the
+ * questions. */
 void set_prefetch(const struct set *set, struct bytes member);
 
 /* *added: it was not there. NO_MEMORY: nothing has changed. */
@@ -38,8 +42,8 @@ enum status set_add(struct set *set, struct bytes member, bool *added);
 /* True: it was there. */
 bool set_remove(struct set *set, struct bytes member);
 
-/* All members: those of an intset from the least to the greatest, others in no order. The set must not change
- * meanwhile. */
+/* All members: those of an intset from the least to the greatest, others in no order. The set must
+ * not change meanwhile. */
 struct set_walk {
     struct bytes member;
 
@@ -72,18 +76,19 @@ void set_take(struct set *set, struct set_spot *spot);
 /* Each gets the other's members. */
 void set_swap(struct set *a, struct set *b);
 
-/* SSCAN: calls `see` with members from `cursor` (0 starts) on, some `budget` of them, and returns the cursor to go on
- * with, 0 at the end. A member that is there from the first call to the last is seen at least once, whatever happens
- * to the set meanwhile. */
+/* SSCAN: calls `see` with members from `cursor` (0 starts) on, some `budget` of them, and returns
+ * the cursor to go on with, 0 at the end. A member that is there from the first call to the last is
+ * seen at least once, whatever happens to the set meanwhile. */
 uint64_t set_scan(const struct set *set, uint64_t cursor, uint64_t budget,
                   void (*see)(void *context, struct bytes member), void *context);
 
-/* Whole numbers alone (OBJECT ENCODING "intset", otherwise "hashtable"), and bytes of each, 0 for others. */
+/* Whole numbers alone (OBJECT ENCODING "intset", otherwise "hashtable"), and bytes of each, 0 for
+ * others. */
 bool set_is_intset(const struct set *set);
 unsigned set_number_width(const struct set *set);
 
-/* A set of the same members in which they are texts, so that what a walk hands out lives as long as the set. NULL: no
- * memory. */
+/* A set of the same members in which they are texts, so that what a walk hands out lives as long as
+ * the set. NULL: no memory. */
 struct set *set_copy_as_texts(const struct set *set);
 
 /* Every invariant; must() tells which one broke. For tests. */
