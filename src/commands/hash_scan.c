@@ -5,8 +5,7 @@
 #include "coatcheck/structs/glob.h"
 
 struct page {
-    struct bytes pattern; /* at NULL: any */
-    bool names_only;
+    struct scan_options options;
     struct reply_nested found;
     uint64_t count;
 };
@@ -15,37 +14,10 @@ static void show(void *context, const struct hash_field *field)
 {
     struct page *page = context;
 
-    if (page->pattern.at && !glob_match(page->pattern, field->name)) return;
+    if (page->options.pattern.at && !glob_match(page->options.pattern, field->name)) return;
     reply_bulk(&page->found.reply, field->name);
-    if (!page->names_only) reply_bulk(&page->found.reply, field->value);
+    if (!page->options.no_values) reply_bulk(&page->found.reply, field->value);
     page->count++;
-}
-
-/* False: answered. */
-static bool read_options(struct call *call, struct page *page, int64_t *count)
-{
-    unsigned i = 3;
-
-    while (i < call_argc(call)) {
-        bool has_word = i + 1 < call_argc(call);
-
-        if (has_word && call_arg_is(call, i, "COUNT")) {
-            if (!call_read_int(call, i + 1, count)) return false;
-            if (*count < 1) break;
-            i += 2;
-        } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            page->pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0} : call_arg(call, i + 1);
-            i += 2;
-        } else if (call_arg_is(call, i, "NOVALUES")) {
-            page->names_only = true;
-            i++;
-        } else {
-            break;
-        }
-    }
-    if (i == call_argc(call)) return true;
-    call_syntax_error(call);
-    return false;
 }
 
 static void cmd_hscan(struct call *call)
@@ -54,7 +26,6 @@ static void cmd_hscan(struct call *call)
     const struct hash *hash;
     char digits[NUMBER_MAX_TEXT];
     uint64_t cursor;
-    int64_t count = 10;
 
     if (!scan_read_cursor(call_arg(call, 2), &cursor)) {
         reply_error(call->reply, ERR_NO_CURSOR);
@@ -62,12 +33,12 @@ static void cmd_hscan(struct call *call)
     }
     if (!call_read_hash(call, &hash)) return;
     /* redis-server does not look at the options where there is nothing to scan. */
-    if (hash && !read_options(call, &page, &count)) return;
+    if (hash && !scan_read_options(call, 3, SCAN_NOVALUES, &page.options)) return;
     reply_nest(call->reply, &page.found);
-    cursor = hash ? hash_scan(hash, cursor, (uint64_t)count, show, &page) : 0;
+    cursor = hash ? hash_scan(hash, cursor, (uint64_t)page.options.count, show, &page) : 0;
     reply_array(call->reply, 2);
     reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, cursor)));
-    reply_unnest(call->reply, &page.found, reply_array, page.names_only ? page.count : 2 * page.count);
+    reply_unnest(call->reply, &page.found, reply_array, page.options.no_values ? page.count : 2 * page.count);
 }
 
 static const struct command_row rows[] = {

@@ -2,6 +2,7 @@
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/list.h"
+#include "coatcheck/commands/mpop.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset_keys.h"
 
@@ -87,29 +88,13 @@ static void cmd_rpop(struct call *call)
 
 bool list_read_mpop(struct call *call, unsigned at, struct list_mpop *asked)
 {
-    int64_t keys;
-    unsigned i;
-    bool counted = false;
+    static const char *const ends[] = {"LEFT", "RIGHT"};
+    struct mpop_words words;
 
-    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0"))
-        return false;
-    if (keys >= call_argc(call) - at - 1) {
-        call_syntax_error(call);
-        return false;
-    }
-    i = at + 1 + (unsigned)keys;
-    *asked = (struct list_mpop){.keys = (unsigned)keys, .count = 1};
-    if (!call_read_list_end(call, i, &asked->end)) return false;
-    for (i++; i < call_argc(call); i += 2) {
-        if (counted || !call_arg_is(call, i, "COUNT") || i + 1 == call_argc(call)) {
-            call_syntax_error(call);
-            return false;
-        }
-        counted = true;
-        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count,
-                                   "count should be greater than 0"))
-            return false;
-    }
+    if (!mpop_read(call, at, ends, &words)) return false;
+    *asked = (struct list_mpop){.keys = words.keys,
+                                .end = words.end == 0 ? LIST_LEFT : LIST_RIGHT,
+                                .count = words.count};
     return true;
 }
 

@@ -98,9 +98,9 @@ static void search_end(struct call *call, struct search *search, const uint64_t 
 }
 
 /* "*" matches everything, but glob_match() would ask each name; and it would not match an empty one. */
-static void search_for(struct search *search, struct bytes pattern)
+static struct bytes pattern_of(struct bytes word)
 {
-    search->pattern = bytes_is(pattern, "*") ? (struct bytes){NULL, 0} : pattern;
+    return bytes_is(word, "*") ? (struct bytes){NULL, 0} : word;
 }
 
 bool scan_read_cursor(struct bytes text, uint64_t *cursor)
@@ -121,41 +121,48 @@ bool scan_read_cursor(struct bytes text, uint64_t *cursor)
     return i == text.len || text.at[i] == '\0';
 }
 
-/* False: answered. */
-static bool read_scan_options(struct call *call, struct search *search, int64_t *count)
+bool scan_read_options(struct call *call, unsigned at, enum scan_extra extra, struct scan_options *options)
 {
-    for (unsigned i = 2; i < call_argc(call); i += 2) {
-        bool has_word = i + 1 < call_argc(call);
+    *options = (struct scan_options){.count = 10};
+    while (at < call_argc(call)) {
+        bool has_word = at + 1 < call_argc(call);
 
-        if (has_word && call_arg_is(call, i, "COUNT")) {
-            if (!call_read_int(call, i + 1, count)) return false;
-            if (*count >= 1) continue;
-        } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            search_for(search, call_arg(call, i + 1));
+        if (has_word && call_arg_is(call, at, "COUNT")) {
+            if (!call_read_int(call, at + 1, &options->count)) return false;
+            if (options->count < 1) break;
+        } else if (has_word && call_arg_is(call, at, "MATCH")) {
+            options->pattern = pattern_of(call_arg(call, at + 1));
+        } else if (has_word && extra == SCAN_TYPE && call_arg_is(call, at, "TYPE")) {
+            options->type = call_arg(call, at + 1);
+        } else if (extra == SCAN_NOVALUES && call_arg_is(call, at, "NOVALUES")) {
+            options->no_values = true;
+            at++;
             continue;
-        } else if (has_word && call_arg_is(call, i, "TYPE")) {
-            search->type = call_arg(call, i + 1);
-            continue;
+        } else {
+            break;
         }
-        call_syntax_error(call);
-        return false;
+        at += 2;
     }
-    return true;
+    if (at == call_argc(call)) return true;
+    call_syntax_error(call);
+    return false;
 }
 
 static void cmd_scan(struct call *call)
 {
     struct search search;
+    struct scan_options options;
     uint64_t cursor;
-    int64_t count = 10;
 
     if (!scan_read_cursor(call_arg(call, 1), &cursor)) {
         reply_error(call->reply, ERR_NO_CURSOR);
         return;
     }
+    if (!scan_read_options(call, 2, SCAN_TYPE, &options)) return;
     search_begin(call, &search);
-    if (!read_scan_options(call, &search, &count)) return;
-    cursor = search_some(call, &search, cursor, (uint64_t)count);
+    search.pattern = options.pattern;
+    search.type = options.type;
+    cursor = search_some(call, &search, cursor, (uint64_t)options.count);
     search_end(call, &search, &cursor);
 }
 
@@ -164,7 +171,7 @@ static void cmd_keys(struct call *call)
     struct search search;
 
     search_begin(call, &search);
-    search_for(&search, call_arg(call, 1));
+    search.pattern = pattern_of(call_arg(call, 1));
     search_some(call, &search, 0, UINT64_MAX);
     search_end(call, &search, NULL);
 }

@@ -5,7 +5,7 @@
 #include "coatcheck/structs/glob.h"
 
 struct page {
-    struct bytes pattern; /* at NULL: any */
+    struct scan_options options;
     struct reply_nested found;
     uint64_t count;
 };
@@ -14,29 +14,9 @@ static void show(void *context, struct bytes member)
 {
     struct page *page = context;
 
-    if (page->pattern.at && !glob_match(page->pattern, member)) return;
+    if (page->options.pattern.at && !glob_match(page->options.pattern, member)) return;
     reply_bulk(&page->found.reply, member);
     page->count++;
-}
-
-/* False: answered. */
-static bool read_options(struct call *call, struct bytes *pattern, int64_t *count)
-{
-    for (unsigned i = 3; i < call_argc(call); i += 2) {
-        bool has_word = i + 1 < call_argc(call);
-
-        if (has_word && call_arg_is(call, i, "COUNT")) {
-            if (!call_read_int(call, i + 1, count)) return false;
-            if (*count >= 1) continue;
-        } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0}
-                                                            : call_arg(call, i + 1);
-            continue;
-        }
-        call_syntax_error(call);
-        return false;
-    }
-    return true;
 }
 
 static void cmd_sscan(struct call *call)
@@ -45,7 +25,6 @@ static void cmd_sscan(struct call *call)
     const struct set *set;
     char digits[NUMBER_MAX_TEXT];
     uint64_t cursor;
-    int64_t count = 10;
 
     if (!scan_read_cursor(call_arg(call, 2), &cursor)) {
         reply_error(call->reply, ERR_NO_CURSOR);
@@ -53,9 +32,9 @@ static void cmd_sscan(struct call *call)
     }
     if (!call_read_set(call, 0, &set)) return;
     /* redis-server does not look at the options where there is nothing to scan. */
-    if (set && !read_options(call, &page.pattern, &count)) return;
+    if (set && !scan_read_options(call, 3, SCAN_NO_EXTRA, &page.options)) return;
     reply_nest(call->reply, &page.found);
-    cursor = set ? set_scan(set, cursor, (uint64_t)count, show, &page) : 0;
+    cursor = set ? set_scan(set, cursor, (uint64_t)page.options.count, show, &page) : 0;
     reply_array(call->reply, 2);
     reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, cursor)));
     reply_unnest(call->reply, &page.found, reply_array, page.count);

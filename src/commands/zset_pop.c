@@ -3,6 +3,7 @@
 
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/effect.h"
+#include "coatcheck/commands/mpop.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
 #include "coatcheck/commands/zset_keys.h"
@@ -105,34 +106,13 @@ static void cmd_zpopmax(struct call *call)
 
 bool zset_read_mpop(struct call *call, unsigned at, struct zset_mpop *asked)
 {
-    int64_t keys;
-    unsigned i;
-    bool counted = false;
+    static const char *const ends[] = {"MIN", "MAX"};
+    struct mpop_words words;
 
-    if (!call_read_int_between(call, at, 1, INT64_MAX, &keys, "numkeys should be greater than 0"))
-        return false;
-    if (keys >= call_argc(call) - at - 1) {
-        call_syntax_error(call);
-        return false;
-    }
-    i = at + 1 + (unsigned)keys;
-    asked->keys = (unsigned)keys;
-    asked->count = 1;
-    asked->end = call_arg_is(call, i, "MIN") ? ZSET_LOWEST : ZSET_HIGHEST;
-    if (asked->end == ZSET_HIGHEST && !call_arg_is(call, i, "MAX")) {
-        call_syntax_error(call);
-        return false;
-    }
-    for (i++; i < call_argc(call); i += 2) {
-        if (counted || !call_arg_is(call, i, "COUNT") || i + 1 == call_argc(call)) {
-            call_syntax_error(call);
-            return false;
-        }
-        counted = true;
-        if (!call_read_int_between(call, i + 1, 1, INT64_MAX, &asked->count,
-                                   "count should be greater than 0"))
-            return false;
-    }
+    if (!mpop_read(call, at, ends, &words)) return false;
+    *asked = (struct zset_mpop){.keys = words.keys,
+                                .end = words.end == 0 ? ZSET_LOWEST : ZSET_HIGHEST,
+                                .count = words.count};
     return true;
 }
 

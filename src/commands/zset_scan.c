@@ -7,7 +7,7 @@
 #include "coatcheck/structs/glob.h"
 
 struct page {
-    struct bytes pattern; /* at NULL: any */
+    struct scan_options options;
     struct reply_nested found;
     uint64_t count;
     bool packed;
@@ -30,31 +30,11 @@ static void show(void *context, struct bytes member, double score)
     struct page *page = context;
     char digits[64];
 
-    if (page->pattern.at && !glob_match(page->pattern, member)) return;
+    if (page->options.pattern.at && !glob_match(page->options.pattern, member)) return;
     reply_bulk(&page->found.reply, member);
     reply_bulk(&page->found.reply,
                bytes_of(digits, print_score(digits, sizeof digits, score, page->packed)));
     page->count++;
-}
-
-/* False: answered. */
-static bool read_options(struct call *call, struct bytes *pattern, int64_t *count)
-{
-    for (unsigned i = 3; i < call_argc(call); i += 2) {
-        bool has_word = i + 1 < call_argc(call);
-
-        if (has_word && call_arg_is(call, i, "COUNT")) {
-            if (!call_read_int(call, i + 1, count)) return false;
-            if (*count >= 1) continue;
-        } else if (has_word && call_arg_is(call, i, "MATCH")) {
-            *pattern = bytes_is(call_arg(call, i + 1), "*") ? (struct bytes){NULL, 0}
-                                                            : call_arg(call, i + 1);
-            continue;
-        }
-        call_syntax_error(call);
-        return false;
-    }
-    return true;
 }
 
 static void cmd_zscan(struct call *call)
@@ -63,7 +43,6 @@ static void cmd_zscan(struct call *call)
     const struct zset *zset;
     char digits[NUMBER_MAX_TEXT];
     uint64_t cursor;
-    int64_t count = 10;
 
     if (!scan_read_cursor(call_arg(call, 2), &cursor)) {
         reply_error(call->reply, ERR_NO_CURSOR);
@@ -71,10 +50,10 @@ static void cmd_zscan(struct call *call)
     }
     if (!call_read_zset(call, 0, &zset)) return;
     /* redis-server does not look at the options where there is nothing to scan. */
-    if (zset && !read_options(call, &page.pattern, &count)) return;
+    if (zset && !scan_read_options(call, 3, SCAN_NO_EXTRA, &page.options)) return;
     page.packed = zset && zset_is_packed(zset);
     reply_nest(call->reply, &page.found);
-    cursor = zset ? zset_scan(zset, cursor, (uint64_t)count, show, &page) : 0;
+    cursor = zset ? zset_scan(zset, cursor, (uint64_t)page.options.count, show, &page) : 0;
     reply_array(call->reply, 2);
     reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, cursor)));
     reply_unnest(call->reply, &page.found, reply_array, 2 * page.count);
