@@ -57,6 +57,7 @@ void client_print(struct session *session, struct text *into)
 {
     unsigned last = atomic_load_explicit(&session->last, memory_order_relaxed);
     uint32_t now_s = session_now_s();
+    struct session_queue queue = session_queue(session);
     struct session_facts facts;
 
     session_host->facts(session, &facts);
@@ -74,9 +75,9 @@ void client_print(struct session *session, struct text *into)
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
         session_db(session),
         session_flags(session) & SESSION_MULTI
-            ? (long long)atomic_load_explicit(&session->queued, memory_order_relaxed)
+            ? (long long)queue.commands
             : -1,
-        facts.input_bytes, atomic_load_explicit(&session->queue_bytes, memory_order_relaxed), facts.output_bytes > 0, facts.output_bytes,
+        facts.input_bytes, queue.bytes, facts.output_bytes > 0, facts.output_bytes,
         facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r",
         last > 0 ? commands_at(last - 1)->full_name : "NULL", session->resp);
     session_add_text(session, SESSION_LIBRARY_NAME, into);

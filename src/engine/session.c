@@ -86,9 +86,35 @@ void session_fini(struct session *session)
     mem_free(extras);
 }
 
+struct session_extras *session_need_extras(struct session *session)
+{
+    struct session_extras *extras;
+
+    if (session->extras) return session->extras;
+    extras = mem_alloc_zeroed(sizeof *extras);
+    if (!extras) return NULL;
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    session->extras = extras;
+    lock_release(&extras_lock, EXTRAS_RANK);
+    return extras;
+}
+
+struct session_queue session_queue(const struct session *session)
+{
+    struct session_queue queue = {0};
+
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    if (session->extras) {
+        queue.commands = atomic_load_explicit(&session->extras->queued, memory_order_relaxed);
+        queue.bytes = atomic_load_explicit(&session->extras->queue_bytes, memory_order_relaxed);
+    }
+    lock_release(&extras_lock, EXTRAS_RANK);
+    return queue;
+}
+
 bool session_set_text(struct session *session, enum session_text which, struct bytes value)
 {
-    struct session_extras *extras = session->extras, *fresh = NULL;
+    struct session_extras *extras = session->extras;
     char *copy = NULL, *old;
 
     if (value.len > 0) {
@@ -99,14 +125,13 @@ bool session_set_text(struct session *session, enum session_text which, struct b
     }
     if (!extras) {
         if (!copy) return true;
-        extras = fresh = mem_alloc_zeroed(sizeof *fresh);
-        if (!fresh) {
+        extras = session_need_extras(session);
+        if (!extras) {
             mem_free(copy);
             return false;
         }
     }
     lock_take(&extras_lock, EXTRAS_RANK, 0);
-    session->extras = extras;
     old = *text_of(extras, which);
     *text_of(extras, which) = copy;
     lock_release(&extras_lock, EXTRAS_RANK);

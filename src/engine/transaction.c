@@ -18,9 +18,12 @@ METRIC_DEFINE(transaction, TRANSACTION_METRICS)
 
 struct transaction *transaction_of(struct session *session)
 {
-    struct transaction *transaction = session->transaction;
+    struct transaction *transaction = session_transaction(session);
+    struct session_extras *extras;
 
     if (transaction) return transaction;
+    extras = session_need_extras(session);
+    if (!extras) return NULL;
     transaction = mem_alloc(sizeof *transaction);
     if (!transaction) return NULL;
     transaction->first = NULL;
@@ -34,8 +37,8 @@ struct transaction *transaction_of(struct session *session)
     transaction->key_room = FEW_KEYS;
     transaction->flags = 0;
     transaction->every_shard = false;
-    session->transaction = transaction;
-    atomic_store_explicit(&session->queue_bytes, sizeof *transaction, memory_order_relaxed);
+    extras->transaction = transaction;
+    atomic_store_explicit(&session->extras->queue_bytes, sizeof *transaction, memory_order_relaxed);
     return transaction;
 }
 
@@ -52,14 +55,14 @@ static void transaction_free(struct transaction *transaction)
 
 void transaction_end(struct session *session)
 {
-    struct transaction *transaction = session->transaction;
+    struct transaction *transaction = session_transaction(session);
 
     if (transaction) {
         watches_drop(&transaction->watches, false);
-        session->transaction = NULL;
+        session->extras->transaction = NULL;
         transaction_free(transaction);
-        atomic_store_explicit(&session->queue_bytes, 0, memory_order_relaxed);
-        atomic_store_explicit(&session->queued, 0, memory_order_relaxed);
+        atomic_store_explicit(&session->extras->queue_bytes, 0, memory_order_relaxed);
+        atomic_store_explicit(&session->extras->queued, 0, memory_order_relaxed);
     }
     /* Nobody else touches the session any more. */
     session_unset(session, SESSION_MULTI | SESSION_SPOILED | SESSION_TOUCHED);
@@ -67,7 +70,7 @@ void transaction_end(struct session *session)
 
 void transaction_unwatch(struct session *session)
 {
-    struct transaction *transaction = session->transaction;
+    struct transaction *transaction = session_transaction(session);
 
     if (!transaction) return;
     if (session_flags(session) & SESSION_MULTI) {
@@ -87,7 +90,9 @@ uint32_t transaction_flags(const struct call *call)
 {
     uint32_t flags = call->command->row->flags;
 
-    if (flags & COMMAND_EXECUTES && call->session->transaction) flags |= call->session->transaction->flags;
+    if (flags & COMMAND_EXECUTES && session_transaction(call->session)) {
+        flags |= session_transaction(call->session)->flags;
+    }
     return flags;
 }
 
@@ -116,7 +121,7 @@ static char *take_room(struct transaction *transaction, struct session *session,
         transaction->chunks = chunk;
         transaction->at = chunk->room;
         transaction->end = chunk->room + room;
-        atomic_fetch_add_explicit(&session->queue_bytes, sizeof *chunk + room, memory_order_relaxed);
+        atomic_fetch_add_explicit(&session->extras->queue_bytes, sizeof *chunk + room, memory_order_relaxed);
     }
     at = transaction->at;
     transaction->at += wanted;
@@ -135,7 +140,7 @@ static bool room_for_keys(struct transaction *transaction, struct session *sessi
     if (transaction->keys == transaction->few) {
         memcpy(keys, transaction->few, transaction->key_count * sizeof *keys);
     }
-    atomic_fetch_add_explicit(&session->queue_bytes, (room - transaction->key_room) * sizeof *keys,
+    atomic_fetch_add_explicit(&session->extras->queue_bytes, (room - transaction->key_room) * sizeof *keys,
                               memory_order_relaxed);
     transaction->keys = keys;
     transaction->key_room = room;
@@ -213,7 +218,7 @@ static struct queued *queue_add(struct transaction *transaction, struct call *ca
         /* Its words have memory of their own. (Of a request that came in pieces, but whole, they are the input's.) */
         queued->words = half->request.args;
         for (unsigned i = 0; i < call->args.n; i++) size += sizeof(struct bytes) + call->args.of[i].len;
-        atomic_fetch_add_explicit(&session->queue_bytes, size, memory_order_relaxed);
+        atomic_fetch_add_explicit(&session->extras->queue_bytes, size, memory_order_relaxed);
         call->half = NULL;
     } else {
         queued->words = (struct bytes *)(queued + 1);
@@ -225,14 +230,14 @@ static struct queued *queue_add(struct transaction *transaction, struct call *ca
     transaction->every_shard |= wants_every_shard(call);
     *transaction->last = queued;
     transaction->last = &queued->next;
-    atomic_fetch_add_explicit(&session->queued, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&session->extras->queued, 1, memory_order_relaxed);
     return queued;
 }
 
 /* True: the client is being closed. */
 static bool is_over_limit(struct session *session)
 {
-    size_t bytes = atomic_load_explicit(&session->queue_bytes, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&session->extras->queue_bytes, memory_order_relaxed);
     struct session_facts facts;
 
     if (likely((int64_t)bytes <= option_int(&net_options.client_query_buffer_limit))) return false;
@@ -300,7 +305,7 @@ static void leave(struct transaction *transaction, struct keyspace *keyspace)
 /* The call of a queued command, as that of EXEC with other words. */
 static void call_within(struct call *call, const struct call *exec, struct queued *queued)
 {
-    struct transaction *transaction = exec->session->transaction;
+    struct transaction *transaction = session_transaction(exec->session);
     unsigned db = session_db(exec->session);
 
     *call = (struct call){.session = exec->session,
@@ -322,7 +327,7 @@ static void run_queue(const struct call *exec)
 {
     uint64_t ticks = clock_ticks();
 
-    for (struct queued *queued = exec->session->transaction->first; queued; queued = queued->next) {
+    for (struct queued *queued = session_transaction(exec->session)->first; queued; queued = queued->next) {
         struct reply_mark mark = reply_mark(exec->reply);
         uint64_t began = ticks;
         struct call call;
@@ -340,7 +345,7 @@ static void run_queue(const struct call *exec)
 /* Outside of shards: it takes notes, and asks the kernel who the client is. */
 static void tell_slow_ones(const struct call *exec)
 {
-    for (struct queued *queued = exec->session->transaction->first; queued; queued = queued->next) {
+    for (struct queued *queued = session_transaction(exec->session)->first; queued; queued = queued->next) {
         struct call call;
 
         if (likely(!dispatch_is_slow(queued->command, queued->took))) continue;
@@ -357,7 +362,7 @@ static void execute(struct call *call, struct transaction *transaction)
 
     watches_drop(&transaction->watches, true);
     if (!(session_flags(call->session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))) {
-        reply_array(call->reply, atomic_load_explicit(&call->session->queued, memory_order_relaxed));
+        reply_array(call->reply, atomic_load_explicit(&call->session->extras->queued, memory_order_relaxed));
     }
     run_queue(call);
     served = unlikely(blocking_came != NULL) && blocking_serve();
@@ -381,7 +386,7 @@ static void abort_untouched(struct call *call)
 void transaction_exec(struct call *call)
 {
     struct session *session = call->session;
-    struct transaction *transaction = session->transaction;
+    struct transaction *transaction = session_transaction(session);
 
     call->errors_told = 0;
     if (!(session_flags(session) & SESSION_MULTI)) {

@@ -159,7 +159,7 @@ enum status transaction_watch(struct call *call)
         if (!watch_begin(transaction, session, &call->keys[k])) return NO_MEMORY;
         bytes += sizeof(struct watch) + call->keys[k].name.len;
     }
-    atomic_fetch_add_explicit(&session->queue_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&session->extras->queue_bytes, bytes, memory_order_relaxed);
     return OK;
 }
 

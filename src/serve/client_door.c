@@ -284,7 +284,7 @@ static void host_weigh(struct session *session, struct session_facts *facts)
     facts->input_bytes = conn_facts.input_bytes;
     facts->output_bytes = conn_facts.output_bytes;
     facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes +
-                          atomic_load_explicit(&session->queue_bytes, memory_order_relaxed);
+                          session_queue(session).bytes;
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
 }

@@ -15,7 +15,7 @@ static bool is_touched(void)
 /* Nothing is queued or watched, and nothing is left of it. */
 static void assert_nothing_is_left(void)
 {
-    assert_null(session.transaction);
+    assert_null(session_transaction(&session));
     assert_int_equal(session_flags(&session) & (SESSION_MULTI | SESSION_SPOILED | SESSION_TOUCHED), 0);
     assert_int_equal(session.queue_bytes, 0);
     assert_int_equal(session.queued, 0);
@@ -212,7 +212,7 @@ static void a_session_that_ends_takes_its_watches_along(void **state)
     SAY("MULTI", "+OK\r\n");
     SAY("SET 1 x", "+QUEUED\r\n");
     session_fini(&session);
-    assert_null(session.transaction);
+    assert_null(session_transaction(&session));
     assert_int_equal(touch_wanted, 0);
     memset(&session, 0, sizeof session);
     session_init(&session);
