@@ -17,8 +17,8 @@ static void assert_nothing_is_left(void)
 {
     assert_null(session_transaction(&session));
     assert_int_equal(session_flags(&session) & (SESSION_MULTI | SESSION_SPOILED | SESSION_TOUCHED), 0);
-    assert_int_equal(session.queue_bytes, 0);
-    assert_int_equal(session.queued, 0);
+    assert_int_equal(session_queue(&session).bytes, 0);
+    assert_int_equal(session_queue(&session).commands, 0);
     assert_int_equal(touch_wanted, 0);
     for (unsigned i = 0; i < 2000; i++) {
         char name[16];
@@ -90,8 +90,8 @@ static void a_queue_grows_beyond_its_first_block(void **state)
         snprintf(line, sizeof line, "MSET coat%u %u hat%u %u", i, i, i, 3000 - i);
         SAY(line, "+QUEUED\r\n");
     }
-    assert_int_equal(session.queued, 3000);
-    assert_true(session.queue_bytes > 3000 * 50);
+    assert_int_equal(session_queue(&session).commands, 3000);
+    assert_true(session_queue(&session).bytes > 3000 * 50);
     say("EXEC");
     for (unsigned i = 0; i < 3000; i += 97) {
         char expected[64], digits[16];
