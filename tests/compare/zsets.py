@@ -147,7 +147,10 @@ def popped_keys(draw):
 
 
 WITHSCORES = maybe(0.5, one_of("WITHSCORES", "withscores"))
-JUNK = maybe(0.03, one_of("FOO", "", "LIMIT", "WITHSCORES", "BYSCORE", "BYLEX", "REV", "COUNT", "NX"))
+# BYLEX only where all scores are the same: between members of different scores it is unspecified, and redis-server's answer
+# hangs on the heights that its skip list drew.
+JUNK = maybe(0.03, one_of("FOO", "", "LIMIT", "WITHSCORES", "BYSCORE", "REV", "COUNT", "NX"))
+LEX_JUNK = maybe(0.04, one_of("FOO", "", "LIMIT", "WITHSCORES", "BYSCORE", "BYLEX", "REV", "COUNT", "NX"))
 LIMIT = maybe(0.35, one_of("LIMIT", "limit"), one_of(few, count), few)
 ZADD_OPTIONS = shuffled([maybe(0.15, one_of("NX", "nx"))], [maybe(0.15, one_of("XX", "Xx"))], [maybe(0.15, one_of("GT", "gt"))],
                         [maybe(0.15, one_of("LT", "lT"))], [maybe(0.25, one_of("CH", "ch"))], [maybe(0.15, one_of("INCR", "incr"))],
@@ -155,7 +158,7 @@ ZADD_OPTIONS = shuffled([maybe(0.15, one_of("NX", "nx"))], [maybe(0.15, one_of("
 BY_RANK = shuffled([maybe(0.35, one_of("REV", "rev"))], [WITHSCORES], [maybe(0.03, "LIMIT", few, few)], [JUNK])
 BY_SCORE = shuffled(["BYSCORE"], [LIMIT], [WITHSCORES], [JUNK])
 BY_SCORE_REV = shuffled([one_of("BYSCORE", "byscore")], ["REV"], [LIMIT], [WITHSCORES], [JUNK])
-BY_LEX = shuffled([one_of("BYLEX", "bylex")], [maybe(0.4, "REV")], [LIMIT], [maybe(0.03, "WITHSCORES")], [JUNK])
+BY_LEX = shuffled([one_of("BYLEX", "bylex")], [maybe(0.4, "REV")], [LIMIT], [maybe(0.03, "WITHSCORES")], [LEX_JUNK])
 STORED_BY_RANK = shuffled([maybe(0.35, "REV")], [JUNK])
 OLD_OPTIONS = shuffled([WITHSCORES], [LIMIT], [JUNK])
 # How many keys is always a number here: of anything else redis-server makes what atoi() makes of it, without flags.
@@ -210,15 +213,15 @@ ROWS = [
     row(2, "ZRANGE", giant, end, end, "BYSCORE", maybe(0.5, "REV"), "LIMIT", few, one_of("0", "1", "5", "50"), WITHSCORES),
     row(6, "ZRANGESTORE", board, board, rank, rank, STORED_BY_RANK),
     row(4, "ZRANGESTORE", board, board, end, end, shuffled(["BYSCORE"], [maybe(0.4, "REV")], [LIMIT], [JUNK])),
-    row(3, "ZRANGESTORE", lexicon, lexicon, lex_end, lex_end, shuffled(["BYLEX"], [maybe(0.4, "REV")], [LIMIT], [JUNK])),
+    row(3, "ZRANGESTORE", lexicon, lexicon, lex_end, lex_end, shuffled(["BYLEX"], [maybe(0.4, "REV")], [LIMIT], [LEX_JUNK])),
     row(1, "ZRANGESTORE", board, giant, rank, rank, STORED_BY_RANK),
     row(8, "ZREVRANGE", board, rank, rank, WITHSCORES, JUNK),
     row(2, "ZREVRANGE", giant, rank, rank, WITHSCORES),
     row(8, "ZRANGEBYSCORE", board, end, end, OLD_OPTIONS),
     row(8, "ZREVRANGEBYSCORE", board, end, end, OLD_OPTIONS),
     row(2, "ZRANGEBYSCORE", giant, end, end, "LIMIT", few, one_of("0", "1", "10")),
-    row(5, "ZRANGEBYLEX", lexicon, lex_end, lex_end, shuffled([LIMIT], [JUNK])),
-    row(5, "ZREVRANGEBYLEX", lexicon, lex_end, lex_end, shuffled([LIMIT], [JUNK])),
+    row(5, "ZRANGEBYLEX", lexicon, lex_end, lex_end, shuffled([LIMIT], [LEX_JUNK])),
+    row(5, "ZREVRANGEBYLEX", lexicon, lex_end, lex_end, shuffled([LIMIT], [LEX_JUNK])),
     row(1, "ZRANGEBYLEX", board, wrong_lex_end, lex_end, LIMIT),
     row(10, "ZREM", board, some(1, 5, member)),
     row(3, "ZREM", lexicon, some(1, 4, letters)),

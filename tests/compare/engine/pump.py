@@ -76,7 +76,7 @@ class Pair:
         return [bytes(got[:-len(self.mark)]) for got in self.got]
 
 
-def collect(pairs, timeout_s=20.0):
+def collect(pairs, timeout_s=60.0):
     """Sends and receives until every pair has both its answers."""
     poll = select.poll()
     owing = {}
