@@ -33,6 +33,7 @@ const struct command_family *const command_families[] = {
     &zset_random_commands,
     &zset_combine_commands,
     &zset_scan_commands,
+    &hyperloglog_commands,
     &database_commands,
     &transaction_commands,
     &connection_commands,

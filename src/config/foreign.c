@@ -189,7 +189,6 @@ static const struct foreign_row rows[] = {
     HARMLESS("activerehashing", "yes", "tables always grow in small steps")
     HARMLESS("hash-max-ziplist-entries", NULL, "it is called hash-max-listpack-entries now")
     HARMLESS("hash-max-ziplist-value", NULL, "it is called hash-max-listpack-value now")
-    HARMLESS("hll-sparse-max-bytes", NULL, NOT_TUNED)
     HARMLESS("list-compress-depth", NULL, NOT_TUNED)
     HARMLESS("list-max-listpack-size", NULL, NOT_TUNED)
     HARMLESS("list-max-ziplist-entries", NULL, NOT_TUNED)

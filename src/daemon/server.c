@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/log.h"
+#include "coatcheck/commands/hyperloglog.h"
 #include "coatcheck/config/registry.h"
 #include "coatcheck/daemon/daemonize.h"
 #include "coatcheck/daemon/notify.h"
@@ -46,6 +47,7 @@ void server_declare(void)
     config_add(&list_option_set);
     config_add(&set_option_set);
     config_add(&zset_option_set);
+    config_add(&hyperloglog_option_set);
     stats_declare();
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);

@@ -17,4 +17,6 @@ ROWS = [
      "redis-server notes it for each value, and for all small numbers of the same value together"),
     ("Z*RANK *", "-ERR wrong number of arguments for 'z*rank' command\r\n", "*",
      "WITHSCORE came with Redis 7.2, TIES is ours: words after the member are looked at"),
+    ("COMMAND GETKEYS* PFMERGE *", "-ERR Invalid arguments specified for command\r\n", "*",
+     "redis-server carries out PFMERGE of one key, but does not tell that it is one"),
 ]
