@@ -25,8 +25,7 @@ bool client_read_type(struct call *call, unsigned i, enum client_type *type)
 enum client_type client_type_of(const struct session *session)
 {
     /* A monitor counts as a normal client; the other types have yet to come. */
-    (void)session;
-    return CLIENT_NORMAL;
+    return session_flags(session) & SESSION_LISTENS ? CLIENT_PUBSUB : CLIENT_NORMAL;
 }
 
 /* ---- one line ---- */
@@ -37,8 +36,8 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
         unsigned flags;
         char letter;
     } letters[] = {
-        {SESSION_MONITOR, 'O'},  {SESSION_POSTPONED, 'b'},
-        {SESSION_CLOSING, 'c'},  {0, 'U'},
+        {SESSION_MONITOR, 'O'},  {SESSION_LISTENS, 'P'},
+        {SESSION_POSTPONED, 'b'}, {SESSION_CLOSING, 'c'},  {0, 'U'},
         {SESSION_MULTI, 'x'},    {SESSION_TOUCHED, 'd'},
         {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
     };
@@ -58,9 +57,11 @@ void client_print(struct session *session, struct text *into)
     unsigned last = atomic_load_explicit(&session->last, memory_order_relaxed);
     uint32_t now_s = session_now_s();
     struct session_queue queue = session_queue(session);
+    uint32_t subscriptions[SESSION_SUBSCRIPTIONS];
     struct session_facts facts;
 
     session_host->facts(session, &facts);
+    session_read_subscriptions(session, subscriptions);
     text_addf(into, "id=%llu addr=%s laddr=%s fd=%d name=", (unsigned long long)session->id,
               facts.peer, facts.local, facts.fd);
     session_add_text(session, SESSION_NAME, into);
@@ -70,10 +71,10 @@ void client_print(struct session *session, struct text *into)
     print_flags(session, facts.unix_socket, into);
     text_addf(
         into,
-        " db=%u sub=0 psub=0 ssub=0 multi=%lld qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=%zu rbs=0 "
+        " db=%u sub=%u psub=%u ssub=%u multi=%lld qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=%zu rbs=0 "
         "rbp=0 obl=0 "
         "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
-        session_db(session),
+        session_db(session), subscriptions[0], subscriptions[1], subscriptions[2],
         session_flags(session) & SESSION_MULTI
             ? (long long)queue.commands
             : -1,

@@ -187,7 +187,7 @@ static void reply_keys(struct call *call, bool with_flags)
         reply_errorf(call->reply, "ERR Invalid command specified");
         return;
     }
-    if (!command_has_keys(command->row)) {
+    if (!command_has_keys(command->row) || command->row->access & KEY_NOT_KEY) {
         reply_errorf(call->reply, "ERR The command has no key arguments");
         return;
     }

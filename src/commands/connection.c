@@ -6,6 +6,10 @@ static void cmd_ping(struct call *call)
 {
     if (call_argc(call) > 2) {
         call_arity_error(call);
+    } else if (session_flags(call->session) & SESSION_LISTENS && call->reply->resp == 2) {
+        reply_array(call->reply, 2);
+        reply_bulk_text(call->reply, "pong");
+        reply_bulk(call->reply, call_argc(call) == 2 ? call_arg(call, 1) : bytes_of("", 0));
     } else if (call_argc(call) == 2) {
         reply_bulk(call->reply, call_arg(call, 1));
     } else {

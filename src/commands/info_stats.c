@@ -10,6 +10,7 @@
 #include "coatcheck/engine/pulse.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/net/worker.h"
+#include "coatcheck/pubsub/channel.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/histogram.h"
 #include "coatcheck/observe/registry.h"
@@ -65,7 +66,9 @@ void info_stats(struct call *call, struct text *into)
     add_count(into, "current_eviction_exceeded_time", memory_exceeded_ms());
     add_count(into, "keyspace_hits", METRIC_SUM(keyspace, keyspace_hits));
     add_count(into, "keyspace_misses", METRIC_SUM(keyspace, keyspace_misses));
-    text_addf(into, "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n");
+    add_count(into, "pubsub_channels", (int64_t)channel_names(CHANNEL_PLAIN));
+    add_count(into, "pubsub_patterns", (int64_t)channel_names(CHANNEL_PATTERN));
+    add_count(into, "pubsubshard_channels", (int64_t)channel_names(CHANNEL_SHARD));
     text_addf(into,
               "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n"
               "slave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\nactive_defrag_misses:0\r\n"

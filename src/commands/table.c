@@ -40,6 +40,7 @@ const struct command_family *const command_families[] = {
     &auth_commands,
     &client_commands,
     &monitor_commands,
+    &pubsub_commands,
     &help_commands,
     &lolwut_commands,
     &config_commands,

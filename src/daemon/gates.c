@@ -5,12 +5,16 @@
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/transaction.h"
+#include "coatcheck/pubsub/delivery.h"
+#include "coatcheck/pubsub/subscriber.h"
 
 const struct gate all_gates[] = {
     {"auth", gate_auth},
     {"transaction", gate_transaction},
     {"memory", gate_memory},
+    {"subscriber", gate_subscriber},
     {"monitor", gate_monitor},
     {"pause", gate_pause},
+    {"delivery", gate_delivery},
     {NULL, NULL},
 };

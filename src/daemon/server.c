@@ -26,6 +26,7 @@
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/registry.h"
+#include "coatcheck/pubsub/delivery.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
@@ -56,6 +57,7 @@ void server_declare(void)
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);
     observe_add(&transaction_metric_set);
+    observe_add(&pubsub_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */

@@ -26,7 +26,7 @@ _Atomic uint64_t watch_slow_ticks = UINT64_MAX;
 
 static inline bool has_one_key(const struct command_row *row)
 {
-    return row->keys.first == 1 && row->keys.last == 1 && !row->find_keys;
+    return row->keys.first == 1 && row->keys.last == 1 && !row->find_keys && !(row->access & KEY_NOT_KEY);
 }
 
 void dispatch_prepare(struct call *call)
@@ -144,6 +144,7 @@ static bool find_keys(struct call *call, struct key_room *room)
         return true;
     }
     if (row->keys.first == 0 && !row->find_keys) return true;
+    if (row->access & KEY_NOT_KEY) return true; /* a shard channel: no key, and in no shard of ours */
     if (!room_for_keys(room, call_argc(call))) {
         reply_error(call->reply, ERR_NO_MEMORY);
         return false;

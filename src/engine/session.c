@@ -11,6 +11,7 @@
 #include "half_internal.h"
 
 const struct session_host *session_host;
+struct session_hooks session_hooks;
 
 METRIC_DEFINE(session, SESSION_METRICS)
 
@@ -68,11 +69,20 @@ static char **text_of(struct session_extras *extras, enum session_text which)
     must(!"a text that sessions have");
 }
 
+/* MONITOR and what it listens to. */
+static void stop_listening(struct session *session, bool ends)
+{
+    if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    if (unlikely(session_flags(session) & (SESSION_LISTENS | SESSION_POSTPONED)) && session_hooks.forget) {
+        session_hooks.forget(session, ends);
+    }
+}
+
 void session_fini(struct session *session)
 {
     struct session_extras *extras;
 
-    if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    stop_listening(session, true);
     half_free(&session->half);
     blocking_leave(session);
     transaction_end(session);
@@ -110,6 +120,16 @@ struct session_queue session_queue(const struct session *session)
     }
     lock_release(&extras_lock, EXTRAS_RANK);
     return queue;
+}
+
+void session_read_subscriptions(const struct session *session, uint32_t counts[SESSION_SUBSCRIPTIONS])
+{
+    memset(counts, 0, SESSION_SUBSCRIPTIONS * sizeof counts[0]);
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    for (unsigned i = 0; session->extras && i < SESSION_SUBSCRIPTIONS; i++) {
+        counts[i] = atomic_load_explicit(&session->extras->subscriptions[i], memory_order_relaxed);
+    }
+    lock_release(&extras_lock, EXTRAS_RANK);
 }
 
 bool session_set_text(struct session *session, enum session_text which, struct bytes value)
@@ -159,7 +179,7 @@ struct bytes session_own_text(const struct session *session, enum session_text w
 
 void session_reset(struct session *session)
 {
-    if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
+    stop_listening(session, false);
     transaction_end(session);
     atomic_store_explicit(&session->resp, 2, memory_order_relaxed);
     atomic_store_explicit(&session->db, 0, memory_order_relaxed);

@@ -336,7 +336,7 @@ static void run_queue(const struct call *exec)
         dispatch_run_within(&call, &ticks);
         queued->took = ticks - began;
         queued->half = call.half;
-        if (unlikely(session_flags(exec->session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))) {
+        if (unlikely(session_flags(exec->session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP)) && !call.pushes) {
             reply_take_back(exec->reply, mark);
         }
     }

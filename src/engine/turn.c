@@ -135,7 +135,7 @@ static enum dispatch_end run_muted(struct turn *turn, struct call *call)
     session_unset(session, SESSION_REPLY_SKIP_NEXT);
     if (before & SESSION_REPLY_SKIP_NEXT) session_set(session, SESSION_REPLY_SKIP);
     end = dispatch_run(call, &turn->key_room, &turn->ticks);
-    if (end == DISPATCHED && session_flags(session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP)) {
+    if (end == DISPATCHED && !call->pushes && session_flags(session) & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP)) {
         reply_take_back(&turn->reply, mark);
     }
     session_unset(session, SESSION_REPLY_SKIP);
@@ -242,6 +242,7 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->args = (struct args){.n = request->n, .of = request->args};
     call->is_inline = request->is_inline;
     call->may_not_block = false;
+    call->pushes = false;
     call->half = half;
     call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;
     call->unquoted = !half ? request->unquoted : NULL;

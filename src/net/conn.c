@@ -61,9 +61,37 @@ void conn_rest(struct conn *conn)
     if (!conn->work->saved && !conn->work->outbox.first) conn_drop_work(conn);
 }
 
+static bool over_output_limit(struct conn *conn);
+static void show(_Atomic uint32_t *figure, size_t bytes);
+
 bool conn_push(struct conn *conn, struct bytes bytes)
 {
     if (!conn_begin_work(conn) || !outbox_add(&conn->work->outbox, bytes)) return false;
+    conn->flags |= CONN_DIRTY;
+    conn_list_ready(conn);
+    return true;
+}
+
+/* What a client leaves unread is better copied, close together, than kept as many small pieces. */
+#define COPY_UNTIL 1024
+
+bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder)
+{
+    struct outbox *outbox;
+
+    if (!conn_begin_work(conn)) return false;
+    outbox = &conn->work->outbox;
+    if (outbox->first && bytes.len <= COPY_UNTIL) {
+        if (!outbox_add(outbox, bytes)) return false;
+        release(holder);
+    } else if (!outbox_add_held(outbox, bytes, release, holder)) {
+        return false;
+    }
+    /* The socket is full, and the loop will tell when it is not. */
+    if (conn->watching & EV_WRITE && !over_output_limit(conn)) {
+        show(&conn->shown_output, outbox->bytes);
+        return true;
+    }
     conn->flags |= CONN_DIRTY;
     conn_list_ready(conn);
     return true;

@@ -15,6 +15,8 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
+#include "coatcheck/pubsub/delivery.h"
+#include "coatcheck/pubsub/subscriber.h"
 
 /* A slice of the keyspace's chores: short enough that a client hardly sees it. */
 #define CHORES_SLICE_US 50
@@ -107,6 +109,7 @@ static void send_early(void *context, unsigned i)
     struct worker *worker = context;
     struct post *post = worker_room(worker);
 
+    delivery_send_off();
     post->deliveries[i].output = post->feeds[i].output;
     worker_send(worker, &post->deliveries[i]);
     post->feeds[i].output = (struct bytes){NULL, 0};
@@ -118,6 +121,8 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     struct post *post = worker_room(worker);
 
     must(count <= FEEDS_MAX);
+    /* Nothing is written yet: what listeners get now goes before the replies of this turn. */
+    delivery_hand_out(DELIVERY_SLICE_US);
     post->deliveries = deliveries;
     for (unsigned i = 0; i < count; i++) {
         post->feeds[i].session = session_of(deliveries[i].conn);
@@ -126,13 +131,15 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
         post->feeds[i].outbox = deliveries[i].outbox;
     }
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
+    /* Before the replies: who knows of them asks another worker and finds the messages there before him. */
+    delivery_send_off();
     for (unsigned i = 0; i < count; i++) settle_feed(post, i);
 }
 
 /* ---- chores ---- */
 
 /* These wait for something else than their own next request. */
-#define NEVER_IDLE (SESSION_MONITOR | SESSION_BLOCKED | SESSION_POSTPONED)
+#define NEVER_IDLE (SESSION_MONITOR | SESSION_BLOCKED | SESSION_POSTPONED | SESSION_LISTENS)
 
 static void close_if_idle(struct conn *conn, void *context)
 {
@@ -205,7 +212,8 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us;
+    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us,
+            for_messages_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
@@ -215,8 +223,13 @@ static int64_t door_housekeep(struct worker *worker)
     if (worker_index(worker) == 0) pulse_beat(now_us);
     for_memory_us = memory_look_after(worker_index(worker), now_us);
     if (for_memory_us < for_sessions_us) for_sessions_us = for_memory_us;
-    for_keyspace_us = keyspace_slice(worker, post, now_us);
-    return for_sessions_us < for_keyspace_us ? for_sessions_us : for_keyspace_us;
+    /* What expires makes messages too. */
+    for_keyspace_us = delivery_is_behind() ? CHORES_PAUSE_US : keyspace_slice(worker, post, now_us);
+    if (for_keyspace_us < for_sessions_us) for_sessions_us = for_keyspace_us;
+    for_messages_us = delivery_look_after();
+    if (!delivery_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
+    delivery_send_off();
+    return for_sessions_us < for_messages_us ? for_sessions_us : for_messages_us;
 }
 
 static void door_started(struct worker *worker)
@@ -232,6 +245,7 @@ static void door_stopped(struct worker *worker)
 {
     struct post *post = worker_room(worker);
 
+    delivery_stop();
     turn_free(&post->turn);
     mem_free(post);
 }
@@ -314,6 +328,11 @@ static bool host_push(struct session *session, struct bytes bytes)
     return conn_push(conn_of(session), bytes);
 }
 
+static bool host_push_held(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder)
+{
+    return conn_push_held(conn_of(session), bytes, release, holder);
+}
+
 static bool host_is_local(struct session *session)
 {
     return conn_is_local(conn_of(session));
@@ -376,6 +395,12 @@ static void host_shut_down(void)
     shut_down_hook();
 }
 
+static void forget_listener(struct session *session, bool ends)
+{
+    if (ends) delivery_forget(session);
+    if (session_flags(session) & SESSION_LISTENS) subscriber_end(session);
+}
+
 static const struct session_host host = {
     .each = host_each,
     .each_own = host_each_own,
@@ -385,6 +410,7 @@ static const struct session_host host = {
     .close = host_close,
     .resume = host_resume,
     .push = host_push,
+    .push_held = host_push_held,
     .set_class = host_set_class,
     .workers = host_workers,
     .post = host_post,
@@ -401,6 +427,7 @@ void client_door_setup(struct keyspace *keyspace, struct worker **workers, unsig
     worker_count = count;
     shut_down_hook = shut_down;
     session_host = &host;
+    session_hooks.forget = forget_listener;
     blocking_setup();
     transaction_setup();
 }

@@ -17,6 +17,8 @@ enum lock_rank {
     RANK_SLOWLOG,
     RANK_OPTIONS,
     RANK_METRICS,
+    RANK_CHANNELS,
+    RANK_PATTERNS, /* several at once, in rising order of their worker */
     RANK_MAILBOX,
     RANK_SLABS,
     RANK_LOG

@@ -48,6 +48,7 @@ extern const struct command_family connection_commands;
 extern const struct command_family auth_commands;
 extern const struct command_family client_commands;
 extern const struct command_family monitor_commands;
+extern const struct command_family pubsub_commands;
 extern const struct command_family help_commands;
 extern const struct command_family lolwut_commands;
 extern const struct command_family config_commands;

@@ -26,6 +26,7 @@ struct call {
     struct key *keys; /* key_count of them, in the order of the words */
     bool is_inline;
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
+    bool pushes; /* its reply is news, which CLIENT REPLY OFF does not take back */
     unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
 
     /* dispatch's own */

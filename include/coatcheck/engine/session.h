@@ -14,6 +14,7 @@
 
 struct half;
 struct mail;
+struct subscriber;
 struct transaction;
 struct waiter;
 
@@ -32,15 +33,19 @@ enum session_flags {
     SESSION_KILLED = 2048, /* counted by a CLIENT KILL already; its worker closes it in a moment */
     SESSION_MULTI = 4096,
     SESSION_SPOILED = 8192, /* a command of the transaction could not be queued: EXEC aborts */
-    SESSION_TOUCHED = 16384 /* a key that it watches was changed, by whoever sets this: EXEC does nothing */
+    SESSION_TOUCHED = 16384, /* a key that it watches was changed, by whoever sets this: EXEC does nothing */
+    SESSION_LISTENS = 32768  /* to a channel or a pattern */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
     (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT | SESSION_MONITOR |          \
-     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED)
+     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED | SESSION_LISTENS)
 
 /* Its replies are dropped. */
 #define SESSION_MUTED (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT)
+
+/* To channels, patterns, shard channels. */
+#define SESSION_SUBSCRIPTIONS 3
 
 /* What most sessions never set; made when first needed, kept until the session ends.
  * Texts are replaced under the extras lock: session_set_text(). */
@@ -50,6 +55,10 @@ struct session_extras {
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
     _Atomic uint32_t queued;         /* its commands */
+
+    /* The room pubsub/ fills these. */
+    struct subscriber *subscriber;      /* the owner's, or NULL */
+    _Atomic uint32_t subscriptions[SESSION_SUBSCRIPTIONS]; /* any thread may look */
 };
 
 struct session {
@@ -113,6 +122,9 @@ struct session_queue {
 };
 struct session_queue session_queue(const struct session *session);
 
+/* Any thread, while the session cannot go away: how many of each it has. */
+void session_read_subscriptions(const struct session *session, uint32_t counts[SESSION_SUBSCRIPTIONS]);
+
 /* As it was when it connected (RESET); what it told of its library stays. */
 void session_reset(struct session *session);
 
@@ -166,6 +178,10 @@ struct session_host {
      * push, a line for a monitor). */
     bool (*push)(struct session *session, struct bytes bytes);
 
+    /* As push, without a copy: `release(holder)` is called on the owner's thread when they are sent or dropped. On
+     * false it is not. */
+    bool (*push_held)(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder);
+
     /* By the owner. */
     void (*set_class)(struct session *session, enum session_class class);
 
@@ -183,6 +199,15 @@ struct session_host {
     void (*shut_down)(void);
 };
 extern const struct session_host *session_host;
+
+/* ---- what floors above keep for a session, filled at start ---- */
+
+struct session_hooks {
+    /* The owner: what it listens to, or waits for, is forgotten: it ends, or begins again. Called for sessions with
+     * SESSION_LISTENS or SESSION_POSTPONED. */
+    void (*forget)(struct session *session, bool ends);
+};
+extern struct session_hooks session_hooks;
 
 /* post() to every worker. */
 void sessions_post_all(void (*run)(struct bytes text), struct bytes text);

@@ -17,6 +17,10 @@ struct worker *conn_worker(const struct conn *conn);
  * memory. */
 bool conn_push(struct conn *conn, struct bytes bytes);
 
+/* As conn_push, without a copy of more than a little: `release(holder)` is called on the worker's thread when they
+ * are sent or dropped; on false it is not. */
+bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder);
+
 /* Its unused input may be worked on now, or what the door kept of it: a delivery this turn, without reading. */
 void conn_resume(struct conn *conn);
 
