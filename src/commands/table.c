@@ -6,6 +6,8 @@ const struct command_family *const command_families[] = {
     &string_range_commands,
     &counter_commands,
     &lcs_commands,
+    &bitmap_commands,
+    &bitmap_field_commands,
     &keys_commands,
     &scan_commands,
     &object_commands,

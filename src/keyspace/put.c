@@ -185,6 +185,19 @@ enum status key_put_text(const struct key *key, struct spot *spot, struct bytes 
     return put_bytes(key, spot, value, deadline_ms);
 }
 
+enum status key_put_raw(const struct key *key, struct spot *spot, struct bytes value,
+                        int64_t deadline_ms)
+{
+    struct entry_plan plan = {.type = VALUE_STRING,
+                              .form = ENTRY_GROWN,
+                              .key = key->name,
+                              .value_len = value.len,
+                              .deadline_ms = deadline_for(spot, deadline_ms)};
+
+    if (unlikely(value.len >= BLOB_FROM)) return put_as_blob(key, spot, value, deadline_ms);
+    return spot_put(key, spot, &plan, value, 0);
+}
+
 enum status key_put_int(const struct key *key, struct spot *spot, int64_t number,
                         int64_t deadline_ms)
 {

@@ -100,6 +100,23 @@ static void sums_are_told_as_they_came_out_where_machines_could_differ(void **st
     assert_told("INCR n", "");
 }
 
+static void bits_are_told_where_they_differ(void **state)
+{
+    (void)state;
+    empty();
+    assert_told("SETBIT k 7 1", "0 k setbit = SETBIT k 7 1\n");
+    assert_told("SETBIT k 7 1", "");
+    assert_told("SETBIT k 8 0", "0 k setbit = SETBIT k 8 0\n");
+    assert_told("BITFIELD k GET u8 0 SET u8 0 1", "");
+    assert_told("BITFIELD k GET u8 0", "");
+    assert_told("BITFIELD k INCRBY u8 0 1 GET u8 0", "0 k setbit = BITFIELD k INCRBY u8 0 1 GET u8 0\n");
+    assert_told("BITFIELD k OVERFLOW FAIL SET u8 0 300", "");
+    assert_told("BITFIELD k OVERFLOW FAIL SET u8 90 300", "0 k - = BITFIELD k OVERFLOW FAIL SET u8 90 300\n");
+    assert_told("BITOP NOT d k", "0 d set = BITOP NOT d k\n");
+    assert_told("BITOP AND d none", "0 d del = DEL d\n");
+    assert_told("BITOP AND d none", "");
+}
+
 static void deadlines_are_told_as_points_in_time(void **state)
 {
     (void)state;
@@ -165,7 +182,8 @@ static void reading_is_no_news(void **state)
     static const char *const lines[] = {
         "GET k",     "MGET k l",         "STRLEN k",      "GETRANGE k 0 1", "LCS k l",   "EXISTS k", "TOUCH k",
         "TYPE k",    "OBJECT ENCODING k", "KEYS *",       "SCAN 0",         "TTL k",     "PTTL k",   "EXPIRETIME k",
-        "RANDOMKEY", "DBSIZE",           "PEXPIRETIME k", "SUBSTR k 0 0",   "GETEX none"};
+        "RANDOMKEY", "DBSIZE",           "PEXPIRETIME k", "SUBSTR k 0 0",   "GETEX none",
+        "GETBIT k 0", "BITCOUNT k",      "BITPOS k 1",    "BITFIELD k GET u8 0", "BITFIELD_RO k GET u8 0"};
 
     (void)state;
     empty();
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(set_is_told_without_its_conditions_and_with_an_absolute_deadline),
         cmocka_unit_test(several_keys_share_one_effect),
         cmocka_unit_test(sums_are_told_as_they_came_out_where_machines_could_differ),
+        cmocka_unit_test(bits_are_told_where_they_differ),
         cmocka_unit_test(deadlines_are_told_as_points_in_time),
         cmocka_unit_test(a_passed_deadline_is_told_by_whoever_meets_it),
         cmocka_unit_test(names_and_databases_are_told_on_both_sides),

@@ -20,6 +20,7 @@ static void reads_of_such_a_client_leave_no_trace_but_touch_does(void **state)
     static const char *const reads[] = {
         "GET coat",    "MGET coat coat", "STRLEN coat", "GETRANGE coat 0 1",
         "EXISTS coat", "TTL coat",       "TYPE coat",   "LCS coat coat",
+        "GETBIT coat 0", "BITCOUNT coat", "BITPOS coat 1", "BITFIELD_RO coat GET u8 0",
     };
 
     (void)state;

@@ -14,6 +14,8 @@ extern const struct command_family string_many_commands;
 extern const struct command_family string_range_commands;
 extern const struct command_family counter_commands;
 extern const struct command_family lcs_commands;
+extern const struct command_family bitmap_commands;
+extern const struct command_family bitmap_field_commands;
 extern const struct command_family keys_commands;
 extern const struct command_family scan_commands;
 extern const struct command_family object_commands;

@@ -69,6 +69,9 @@ enum status key_put_blob(const struct key *key, struct spot *spot, struct blob *
 /* As key_put_string, and kept as text even when it reads as an integer: what INCRBYFLOAT leaves. */
 enum status key_put_text(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms);
 
+/* As key_put_text, with the encoding "raw" whatever the length, as that of a string that was changed. */
+enum status key_put_raw(const struct key *key, struct spot *spot, struct bytes value, int64_t deadline_ms);
+
 /* Takes *container, on OK only. */
 enum status key_put_container(const struct key *key, struct spot *spot, enum value_type type,
                               void **container, int64_t deadline_ms);

@@ -1,0 +1,343 @@
+/* bitmap: single bits of a string: set, got, counted, looked for; and whole strings combined bit by bit. */
+#include "coatcheck/commands/bitmap.h"
+
+#include "coatcheck/base/mem.h"
+#include "coatcheck/commands/effect.h"
+#include "coatcheck/commands/table.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/structs/bits.h"
+
+/* ---- words and bytes ---- */
+
+bool call_read_bit_place(struct call *call, unsigned i, unsigned width, uint64_t *place)
+{
+    struct bytes word = call_arg(call, i);
+    bool counted = width > 0 && word.len > 0 && word.at[0] == '#';
+    int64_t number;
+
+    if (counted) word = bytes_of(word.at + 1, word.len - 1);
+    if (number_read_int(word, &number) && number >= 0 &&
+        !(counted && __builtin_mul_overflow(number, (int64_t)width, &number)) &&
+        number >> 3 < option_int(&engine_options.proto_max_bulk_len)) {
+        *place = (uint64_t)number;
+        return true;
+    }
+    reply_errorf(call->reply, "ERR bit offset is not an integer or out of range");
+    return false;
+}
+
+bool call_read_bits(struct call *call, unsigned k, char scratch[NUMBER_MAX_TEXT], struct bytes *bytes)
+{
+    struct entry *entry;
+
+    if (!call_read_type(call, k, VALUE_STRING, &entry)) return false;
+    *bytes = entry ? entry_string(entry, scratch) : bytes_of(NULL, 0);
+    return true;
+}
+
+bool call_edit_bits(struct call *call, uint64_t place, struct bits_edit *edit)
+{
+    size_t len = (size_t)(place >> 3) + 1, was;
+    struct spot spot;
+
+    if (!call_find_type(call, 0, VALUE_STRING, &spot)) return false;
+    was = spot.entry ? entry_string_len(spot.entry) : 0;
+    edit->grown = len > was;
+    edit->len = edit->grown ? len : was;
+    edit->at = key_edit_string(&call->keys[0], &spot, edit->len);
+    return call_ok(call, edit->at ? OK : NO_MEMORY);
+}
+
+/* ---- SETBIT, GETBIT ---- */
+
+static void cmd_setbit(struct call *call)
+{
+    struct bits_edit edit;
+    uint64_t place;
+    int64_t bit;
+    bool was;
+
+    if (!call_read_bit_place(call, 2, 0, &place)) return;
+    if (!call_read_int_between(call, 3, 0, 1, &bit, "bit is not an integer or out of range")) return;
+    if (!call_edit_bits(call, place, &edit)) return;
+    was = bits_get(edit.at, place);
+    if (was != bit) bits_set(edit.at, place, bit);
+    if (was != bit || edit.grown) call_changed(call, &call->keys[0], "setbit");
+    reply_int(call->reply, was);
+}
+
+static void cmd_getbit(struct call *call)
+{
+    char scratch[NUMBER_MAX_TEXT];
+    struct bytes bytes;
+    uint64_t place;
+
+    if (!call_read_bit_place(call, 2, 0, &place)) return;
+    if (!call_read_bits(call, 0, scratch, &bytes)) return;
+    reply_int(call->reply, place >> 3 < bytes.len && bits_get(bytes.at, place));
+}
+
+/* ---- BITCOUNT, BITPOS ---- */
+
+/* A part of a string: the bits first … end-1. */
+struct part {
+    uint64_t first, end;
+};
+
+/* Word `i`: are places counted in bits? False: it is neither of the two; answered. */
+static bool read_unit(struct call *call, unsigned i, bool *in_bits)
+{
+    *in_bits = call_arg_is(call, i, "BIT");
+    if (*in_bits || call_arg_is(call, i, "BYTE")) return true;
+    call_syntax_error(call);
+    return false;
+}
+
+/* From `start` to `end`, both included, counted from the string's end below 0, of a string of `len` bytes. */
+static struct part part_between(size_t len, int64_t start, int64_t end, bool in_bits)
+{
+    int64_t count = (int64_t)len * (in_bits ? 8 : 1), bits_of_each = in_bits ? 1 : 8;
+
+    if (start < 0) start += count;
+    if (end < 0) end += count;
+    if (start < 0) start = 0;
+    if (end < 0) end = 0;
+    if (end >= count) end = count - 1;
+    if (start > end) return (struct part){0, 0};
+    return (struct part){(uint64_t)(start * bits_of_each), (uint64_t)((end + 1) * bits_of_each)};
+}
+
+/* The words from 2 on. False: answered. */
+static bool read_count_part(struct call *call, size_t len, struct part *part)
+{
+    unsigned argc = call_argc(call);
+    bool in_bits = false;
+    int64_t start, end;
+
+    *part = (struct part){0, (uint64_t)len * 8};
+    if (argc == 2) return true;
+    if (argc != 4 && argc != 5) {
+        call_syntax_error(call);
+        return false;
+    }
+    if (!call_read_int(call, 2, &start) || !call_read_int(call, 3, &end)) return false;
+    if (start < 0 && end < 0 && start > end) {
+        *part = (struct part){0, 0};
+        return true;
+    }
+    if (argc == 5 && !read_unit(call, 4, &in_bits)) return false;
+    *part = part_between(len, start, end, in_bits);
+    return true;
+}
+
+static void cmd_bitcount(struct call *call)
+{
+    char scratch[NUMBER_MAX_TEXT];
+    struct entry *entry;
+    struct bytes bytes;
+    struct part part;
+
+    if (!call_read_type(call, 0, VALUE_STRING, &entry)) return;
+    if (!entry) {
+        /* Whatever the other words are. */
+        reply_int(call->reply, 0);
+        return;
+    }
+    bytes = entry_string(entry, scratch);
+    if (!read_count_part(call, bytes.len, &part)) return;
+    reply_int(call->reply, (int64_t)bits_count_range(bytes.at, part.first, part.end));
+}
+
+/* The words from 3 on. *bounded: they tell where the part ends. False: answered. */
+static bool read_search_part(struct call *call, size_t len, struct part *part, bool *bounded)
+{
+    unsigned argc = call_argc(call);
+    bool in_bits = false;
+    int64_t start = 0, end = -1;
+
+    *bounded = argc >= 5;
+    if (argc > 6) {
+        call_syntax_error(call);
+        return false;
+    }
+    if (argc >= 4 && !call_read_int(call, 3, &start)) return false;
+    if (argc == 6 && !read_unit(call, 5, &in_bits)) return false;
+    if (argc >= 5 && !call_read_int(call, 4, &end)) return false;
+    *part = part_between(len, start, end, in_bits);
+    return true;
+}
+
+static void cmd_bitpos(struct call *call)
+{
+    char scratch[NUMBER_MAX_TEXT];
+    struct entry *entry;
+    struct bytes bytes;
+    struct part part;
+    uint64_t place;
+    bool bounded;
+    int64_t bit;
+
+    if (!call_read_int(call, 2, &bit)) return;
+    if (bit != 0 && bit != 1) {
+        reply_errorf(call->reply, "ERR The bit argument must be 1 or 0.");
+        return;
+    }
+    entry = call_read(call, 0);
+    if (!entry) {
+        /* Zeros without end, and nobody looks at the other words. */
+        reply_int(call->reply, bit ? -1 : 0);
+        return;
+    }
+    if (entry_type(entry) != VALUE_STRING) {
+        reply_error(call->reply, ERR_WRONGTYPE);
+        return;
+    }
+    bytes = entry_string(entry, scratch);
+    if (!read_search_part(call, bytes.len, &part, &bounded)) return;
+    place = bits_find(bytes.at, part.first, part.end, bit);
+    /* Behind the end of a string there are zeros, unless its end was named. */
+    if (part.first == part.end || (place == part.end && (bit || bounded))) {
+        reply_int(call->reply, -1);
+    } else {
+        reply_int(call->reply, (int64_t)place);
+    }
+}
+
+/* ---- BITOP ---- */
+
+/* Sources that need no memory of their own to be listed. */
+#define FEW 16
+
+struct sources {
+    struct bytes few[FEW], *of;
+    char few_digits[FEW][NUMBER_MAX_TEXT], (*digits)[NUMBER_MAX_TEXT];
+    unsigned count;
+    size_t longest;
+};
+
+static bool sources_init(struct sources *sources, unsigned count)
+{
+    sources->of = sources->few;
+    sources->digits = sources->few_digits;
+    sources->count = count;
+    sources->longest = 0;
+    if (count <= FEW) return true;
+    sources->of = mem_alloc(count * (sizeof *sources->of + sizeof *sources->digits));
+    if (!sources->of) return false;
+    sources->digits = (char(*)[NUMBER_MAX_TEXT])(sources->of + count);
+    return true;
+}
+
+static void sources_fini(struct sources *sources)
+{
+    if (sources->of != sources->few) mem_free(sources->of);
+}
+
+/* All keys but the first. False: answered. */
+static bool sources_read(struct sources *sources, struct call *call)
+{
+    for (unsigned i = 0; i < sources->count; i++) {
+        struct bytes *bytes = &sources->of[i];
+
+        if (!call_read_bits(call, i + 1, sources->digits[i], bytes)) return false;
+        if (bytes->len > sources->longest) sources->longest = bytes->len;
+    }
+    return true;
+}
+
+/* The result at key 0; it is told as a string that was changed. */
+static enum status store_combined(struct call *call, enum bits_operation operation, const struct sources *sources)
+{
+    const struct key *key = &call->keys[0];
+    size_t len = sources->longest;
+    struct blob *blob = blob_new(len);
+    struct spot spot;
+    enum status status;
+
+    if (!blob) return NO_MEMORY;
+    bits_combine(operation, sources->of, sources->count, blob->at, len);
+    blob->len = len;
+    key_find(key, &spot);
+    status = len >= BLOB_FROM ? key_put_blob(key, &spot, &blob, NEVER)
+                              : key_put_raw(key, &spot, blob_bytes(blob), NEVER);
+    blob_release(&blob);
+    return status;
+}
+
+static void delete_result(struct call *call)
+{
+    const struct key *key = &call->keys[0];
+    struct spot spot;
+
+    if (!key_find(key, &spot)) return;
+    key_remove(key, &spot, REMOVED_BY_CLIENT);
+    effect_deleted(key);
+}
+
+/* False: answered. */
+static bool read_operation(struct call *call, enum bits_operation *operation)
+{
+    static const char *const names[] = {[BITS_AND] = "AND", [BITS_OR] = "OR", [BITS_XOR] = "XOR", [BITS_NOT] = "NOT"};
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!call_arg_is(call, 1, names[i])) continue;
+        *operation = (enum bits_operation)i;
+        if (i != BITS_NOT || call_argc(call) == 4) return true;
+        reply_errorf(call->reply, "ERR BITOP NOT must be called with a single source key.");
+        return false;
+    }
+    call_syntax_error(call);
+    return false;
+}
+
+static void cmd_bitop(struct call *call)
+{
+    enum bits_operation operation;
+    struct sources sources;
+    bool done = true;
+
+    if (!read_operation(call, &operation)) return;
+    if (!call_ok(call, sources_init(&sources, call->key_count - 1) ? OK : NO_MEMORY)) return;
+    if (!sources_read(&sources, call)) {
+        done = false;
+    } else if (sources.longest == 0) {
+        delete_result(call);
+    } else {
+        done = call_ok(call, store_combined(call, operation, &sources));
+        if (done) call_changed(call, &call->keys[0], "set");
+    }
+    if (done) reply_int(call->reply, (int64_t)sources.longest);
+    sources_fini(&sources);
+}
+
+static const struct command_key_spec bitop_specs[] = {
+    {.access = KEY_OW | KEY_UPDATE, .index = 2, .step = 1},
+    {.access = KEY_RO | KEY_ACCESS, .index = 3, .last = -1, .step = 1},
+    {0},
+};
+
+#define READS .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS
+#define UNIT_HISTORY "7.0.0: Added the `BYTE|BIT` option."
+
+static const struct command_row rows[] = {
+    {.name = "setbit", .run = cmd_setbit, .arity = 4, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = KEYS_ONE,
+     .access = KEY_RW | KEY_ACCESS | KEY_UPDATE, .since = "2.2.0",
+     .cost = "O(1), or O(N) where the string grows by N bytes", .syntax = "key offset value",
+     .summary = "Sets or clears one bit of a string, which grows as far as that, and answers what it was."},
+    {.name = "getbit", .run = cmd_getbit, .arity = 3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,
+     .access = KEY_RO | KEY_ACCESS, .since = "2.2.0", .cost = "O(1)", .syntax = "key offset",
+     .summary = "Answers one bit of a string."},
+    {.name = "bitcount", .run = cmd_bitcount, .arity = -2, READS, .since = "2.6.0",
+     .cost = "O(N) where N is the length of the part", .syntax = "key [start end [BYTE | BIT]]",
+     .summary = "Counts the bits that are set in a string, or in a part of it.", .history = UNIT_HISTORY},
+    {.name = "bitpos", .run = cmd_bitpos, .arity = -3, READS, .since = "2.8.7",
+     .cost = "O(N) where N is the length of the part", .syntax = "key bit [start [end [BYTE | BIT]]]",
+     .summary = "Answers where the first bit that is set, or that is clear, stands in a string.",
+     .history = UNIT_HISTORY},
+    {.name = "bitop", .run = cmd_bitop, .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM, .keys = {2, -1, 1},
+     .key_specs = bitop_specs, .since = "2.6.0", .cost = "O(N) where N is the length of all strings",
+     .syntax = "operation destkey key [key ...]",
+     .summary = "Combines strings bit by bit (AND, OR, XOR, NOT) into another one."},
+};
+
+const struct command_family bitmap_commands = COMMAND_FAMILY("bitmap", rows);
