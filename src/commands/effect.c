@@ -57,6 +57,13 @@ void effect_deadline(const struct key *key, int64_t deadline_ms)
             3);
 }
 
+void effect_as(const struct key *key, const char *event, const struct bytes *words, unsigned count)
+{
+    key_touched(key);
+    if (likely(!change_anyone_listens)) return;
+    publish(key, event, words, count);
+}
+
 void effect_alone(const struct call *call, const struct key *key)
 {
     if (likely(!change_anyone_listens)) return;

@@ -9,6 +9,7 @@ const struct command_family *const command_families[] = {
     &bitmap_commands,
     &bitmap_field_commands,
     &keys_commands,
+    &dump_commands,
     &scan_commands,
     &object_commands,
     &expire_commands,

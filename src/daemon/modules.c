@@ -31,6 +31,7 @@
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/footprint.h"
+#include "coatcheck/persist/rdb.h"
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
@@ -186,6 +187,7 @@ static bool values_setup(struct text *why)
     list_setup();
     set_kind_setup();
     zset_setup();
+    rdb_setup();
     return true;
 }
 

@@ -233,6 +233,11 @@ void reply_bulk(struct reply *reply, struct bytes bytes)
     put(reply, "\r\n", 2);
 }
 
+void reply_bulk_head(struct reply *reply, size_t len)
+{
+    put_line(reply, '$', (int64_t)len);
+}
+
 void reply_bulk_text(struct reply *reply, const char *text)
 {
     reply_bulk(reply, bytes_of_text(text));

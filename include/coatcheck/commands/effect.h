@@ -19,6 +19,9 @@ void effect_set(const struct key *key, const char *event, struct bytes value, in
 /* "expire", as PEXPIREAT; "persist", as PERSIST, for NEVER. */
 void effect_deadline(const struct key *key, int64_t deadline_ms);
 
+/* As these words, which do the same to any copy of the data. */
+void effect_as(const struct key *key, const char *event, const struct bytes *words, unsigned count);
+
 /* The client's words as the effect in this key's database; the event is another key's. */
 void effect_alone(const struct call *call, const struct key *key);
 

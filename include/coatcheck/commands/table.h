@@ -17,6 +17,7 @@ extern const struct command_family lcs_commands;
 extern const struct command_family bitmap_commands;
 extern const struct command_family bitmap_field_commands;
 extern const struct command_family keys_commands;
+extern const struct command_family dump_commands;
 extern const struct command_family scan_commands;
 extern const struct command_family object_commands;
 extern const struct command_family expire_commands;

@@ -100,6 +100,11 @@ enum status key_move(const struct key *from, struct spot *source, const struct k
 /* As key_move, and the source stays: strings and containers are copied deeply. */
 enum status key_copy(const struct key *from, const struct spot *source, const struct key *to);
 
+/* What is known from elsewhere of the use of a key that has just been put, for eviction and for the two verbs that
+ * tell of it (below, and key_frequency() of evict.h). A frequency from 0 to 4; seconds for which it was not used, which
+ * are noted only where no other key shares the note. Below 0: not known. */
+void key_recall_use(const struct key *key, struct spot *spot, int frequency, int64_t idle_seconds);
+
 /* Seconds since one of the keys in this one's group was used: a lower bound for the key itself, which is not
  * used by asking. -1: there is no such key. */
 int64_t key_idle_seconds(const struct key *key);

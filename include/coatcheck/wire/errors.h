@@ -13,6 +13,7 @@
     ROW(ERR_OVERFLOW, "ERR", "increment or decrement would overflow")                              \
     ROW(ERR_NAN_OR_INFINITY, "ERR", "increment would produce NaN or Infinity")                     \
     ROW(ERR_NO_SUCH_KEY, "ERR", "no such key")                                                     \
+    ROW(ERR_BUSY_KEY, "BUSYKEY", "Target key name already exists.")                                \
     ROW(ERR_SAME_OBJECT, "ERR", "source and destination objects are the same")                     \
     ROW(ERR_INDEX_OUT_OF_RANGE, "ERR", "index out of range")                                       \
     ROW(ERR_DB_OUT_OF_RANGE, "ERR", "DB index is out of range")                                    \

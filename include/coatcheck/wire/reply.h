@@ -53,6 +53,8 @@ void reply_errorf(struct reply *reply, const char *format, ...) __attribute__((f
 void reply_error_text(struct reply *reply, struct bytes text);
 void reply_int(struct reply *reply, int64_t number);
 void reply_bulk(struct reply *reply, struct bytes bytes);
+/* The head of a bulk string whose `len` bytes and CR LF come raw. */
+void reply_bulk_head(struct reply *reply, size_t len);
 void reply_bulk_text(struct reply *reply, const char *text);
 void reply_bulk_int(struct reply *reply, int64_t number);
 /* By reference: `release(holder)` is called when the bytes have been sent or dropped. */
@@ -77,7 +79,7 @@ struct reply_nested {
     char window[1024];
 };
 void reply_nest(struct reply *outer, struct reply_nested *nested);
-/* head: reply_array, reply_map, reply_set … */
+/* head: reply_array, reply_map, reply_set …, or reply_bulk_head with the bytes of a string and its CR LF nested. */
 void reply_unnest(struct reply *outer, struct reply_nested *nested,
                   void (*head)(struct reply *reply, size_t count), size_t count);
 

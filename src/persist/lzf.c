@@ -1,0 +1,190 @@
+#include "coatcheck/persist/lzf.h"
+
+#include <string.h>
+#include "coatcheck/base/must.h"
+
+#define LITERALS_MOST 32
+#define DISTANCE_MOST 8192
+#define MATCH_LEAST 3
+#define MATCH_MOST 264
+
+/* ---- packing ---- */
+
+/* Places are remembered by a hash of the three bytes there: for short texts in a small table, as it has to be
+ * cleared. */
+#define PLACE_BITS_LEAST 6
+#define PLACE_BITS_MOST 13
+
+struct packer {
+    size_t total, most;
+    void (*emit)(void *context, struct bytes piece);
+    void *context;
+    size_t staged;
+    uint8_t stage[2048];
+};
+
+/* Never more than `most` bytes in all. */
+static void hand_on(struct packer *packer)
+{
+    if (packer->emit && packer->staged > 0 && packer->total <= packer->most)
+        packer->emit(packer->context, bytes_of(packer->stage, packer->staged));
+    packer->staged = 0;
+}
+
+static void put(struct packer *packer, const uint8_t *at, size_t len)
+{
+    packer->total += len;
+    if (sizeof packer->stage - packer->staged < len) hand_on(packer);
+    memcpy(packer->stage + packer->staged, at, len);
+    packer->staged += len;
+}
+
+static void put_literals(struct packer *packer, const uint8_t *at, size_t len)
+{
+    while (len > 0) {
+        size_t piece = len < LITERALS_MOST ? len : LITERALS_MOST;
+        uint8_t head = (uint8_t)(piece - 1);
+
+        put(packer, &head, 1);
+        put(packer, at, piece);
+        at += piece;
+        len -= piece;
+    }
+}
+
+static void put_match(struct packer *packer, size_t distance, size_t len)
+{
+    uint8_t head[3];
+    size_t far = distance - 1, more = len - 2, bytes = 0;
+
+    if (more < 7) {
+        head[bytes++] = (uint8_t)(more << 5 | far >> 8);
+    } else {
+        head[bytes++] = (uint8_t)(7 << 5 | far >> 8);
+        head[bytes++] = (uint8_t)(more - 7);
+    }
+    head[bytes++] = (uint8_t)far;
+    put(packer, head, bytes);
+}
+
+static inline uint32_t three_at(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
+}
+
+static size_t match_length(const uint8_t *before, const uint8_t *at, const uint8_t *end)
+{
+    size_t most = (size_t)(end - at) < MATCH_MOST ? (size_t)(end - at) : MATCH_MOST, len = MATCH_LEAST;
+
+    while (len < most && before[len] == at[len]) len++;
+    return len;
+}
+
+static unsigned place_bits(size_t len)
+{
+    unsigned bits = PLACE_BITS_LEAST;
+
+    while (bits < PLACE_BITS_MOST && (size_t)1 << bits < len) bits++;
+    return bits;
+}
+
+size_t lzf_pack(struct bytes text, size_t most, void (*emit)(void *context, struct bytes piece), void *context)
+{
+    struct packer packer = {.most = most, .emit = emit, .context = context};
+    const uint8_t *start = (const uint8_t *)text.at, *at = start, *literals = start, *end = start + text.len;
+    uint32_t places[1 << PLACE_BITS_MOST]; /* one more than where it is; 0: nowhere */
+    unsigned bits = place_bits(text.len);
+
+    must(text.len <= UINT32_MAX - 1);
+    memset(places, 0, sizeof *places << bits);
+    while (end - at >= MATCH_LEAST) {
+        uint32_t three = three_at(at), *place = &places[three * UINT32_C(2654435761) >> (32 - bits)];
+        const uint8_t *before = start + *place - 1;
+        bool found = *place > 0 && at - before <= DISTANCE_MOST && three_at(before) == three;
+
+        *place = (uint32_t)(at - start) + 1;
+        if (!found) {
+            /* Where nothing has matched for long, nothing will: bytes are skipped ever faster. */
+            size_t skip = 1 + (size_t)(at - literals) / 128;
+
+            at += skip < (size_t)(end - at) ? skip : (size_t)(end - at);
+            if (packer.total + (size_t)(at - literals) > most + LITERALS_MOST) return 0;
+            continue;
+        }
+
+        size_t len = match_length(before, at, end);
+
+        put_literals(&packer, literals, (size_t)(at - literals));
+        put_match(&packer, (size_t)(at - before), len);
+        if (packer.total > most) return 0;
+        at += len;
+        literals = at;
+    }
+    put_literals(&packer, literals, (size_t)(end - literals));
+    if (packer.total > most) return 0;
+    hand_on(&packer);
+    return packer.total;
+}
+
+/* ---- unpacking ---- */
+
+struct unpacker {
+    struct source *source;
+    uint64_t packed; /* not yet taken */
+    char *start, *at, *end;
+};
+
+static bool take(struct unpacker *unpacker, uint8_t *byte)
+{
+    if (unpacker->packed == 0) return false;
+    unpacker->packed--;
+    return source_read_byte(unpacker->source, byte);
+}
+
+static bool copy_literals(struct unpacker *unpacker, size_t len)
+{
+    if (unpacker->packed < len || (size_t)(unpacker->end - unpacker->at) < len) return false;
+    unpacker->packed -= len;
+    if (!source_read(unpacker->source, unpacker->at, len)) return false;
+    unpacker->at += len;
+    return true;
+}
+
+static bool copy_match(struct unpacker *unpacker, uint8_t head)
+{
+    size_t len = head >> 5, distance;
+    uint8_t byte;
+
+    if (len == 7) {
+        if (!take(unpacker, &byte)) return false;
+        len += byte;
+    }
+    len += 2;
+    if (!take(unpacker, &byte)) return false;
+    distance = ((size_t)(head & 31) << 8 | byte) + 1;
+    if ((size_t)(unpacker->at - unpacker->start) < distance || (size_t)(unpacker->end - unpacker->at) < len)
+        return false;
+    if (distance >= len) {
+        memcpy(unpacker->at, unpacker->at - distance, len);
+        unpacker->at += len;
+        return true;
+    }
+    /* They overlap: what is written is read again. */
+    for (; len > 0; len--, unpacker->at++) *unpacker->at = unpacker->at[-(ptrdiff_t)distance];
+    return true;
+}
+
+bool lzf_unpack(struct source *source, uint64_t packed, char *into, size_t len)
+{
+    struct unpacker unpacker = {
+        .source = source, .packed = packed, .start = into, .at = into, .end = into + len};
+
+    while (unpacker.packed > 0) {
+        uint8_t head;
+        bool good = take(&unpacker, &head);
+
+        good = good && (head < LITERALS_MOST ? copy_literals(&unpacker, head + 1u) : copy_match(&unpacker, head));
+        if (!good) return source_fail(source, MALFORMED);
+    }
+    return unpacker.at == unpacker.end || source_fail(source, MALFORMED);
+}
