@@ -57,7 +57,7 @@ static const struct foreign_row rows[] = {
     HARMLESS("rdb-save-incremental-fsync", NULL, NO_SNAPSHOT)
     HARMLESS("rdbchecksum", NULL, NO_SNAPSHOT)
     HARMLESS("rdbcompression", NULL, NO_SNAPSHOT)
-    HARMLESS("sanitize-dump-payload", NULL, NO_SNAPSHOT)
+    HARMLESS("sanitize-dump-payload", "yes|clients", "what RESTORE gets is always checked to the last byte")
     HARMLESS("stop-writes-on-bgsave-error", NULL, NO_SNAPSHOT)
 
     /* bounded memory */

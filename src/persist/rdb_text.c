@@ -201,6 +201,10 @@ bool rdb_read_text_after(struct source *source, const struct rdb_text_head *head
         text->bytes = bytes_of(text->digits, number_print_int(text->digits, head->number));
         return true;
     }
+    if (head->len == 0) {
+        text->bytes = BYTES("");
+        return true;
+    }
     /* Where more is to come, what is at hand makes room for it. */
     if (head->form == TEXT_IS_PLAIN && !source->more) {
         text->bytes = bytes_of(source->at, head->len);

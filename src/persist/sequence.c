@@ -55,7 +55,9 @@ bool sequence_open(struct sequence *sequence, enum sequence_form form, struct by
     const uint8_t *at = (const uint8_t *)string.at;
     uint64_t width;
 
-    *sequence = (struct sequence){.form = form, .start = at, .end = at + string.len - 1, .told = COUNT_UNTOLD};
+    *sequence = (struct sequence){.form = form, .start = at, .at = at, .end = at, .told = COUNT_UNTOLD};
+    if (string.len == 0) return is_broken(sequence);
+    sequence->end = at + string.len - 1;
     switch (form) {
     case SEQUENCE_LISTPACK:
         if (!has_frame(&string, LISTPACK_HEAD)) return is_broken(sequence);
@@ -272,6 +274,7 @@ bool sequence_next(struct sequence *sequence, char scratch[NUMBER_MAX_TEXT], str
             is_broken(sequence);
         return false;
     }
+    if (sequence->seen == sequence->told) return is_broken(sequence);
     switch (sequence->form) {
     case SEQUENCE_LISTPACK:
         taken = take_from_listpack(sequence, scratch, text);
