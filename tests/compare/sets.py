@@ -196,6 +196,14 @@ def look_at_random(pair, draw, name):
             raise state.Mismatch(draw.db, name, "%r draws %r" % (words, drawn[:5]), [words])
 
 
+def is_integer(text):
+    """Would a set of integers hold it: as it is printed, within 64 bits?"""
+    try:
+        return text == b"%d" % int(text) and -2 ** 63 <= int(text) < 2 ** 63
+    except ValueError:
+        return False
+
+
 def look_at_pop(pair, draw, name):
     """What SPOP takes was there and is gone, on each server; then both have the same set again."""
     name += b":popped"
@@ -212,7 +220,7 @@ def look_at_pop(pair, draw, name):
         left = held(pair, side, name)
         if len(popped) != min(wanted or 1, len(members)) or sorted(popped + left) != sorted(members):
             odd = (popped[:5], left[:5])
-        whole = all(text.lstrip(b"-").isdigit() for text in left)
+        whole = all(is_integer(text) for text in left)
         encodings.append((whole, state.ask(pair, side, [b"OBJECT", b"ENCODING", name])))
         state.ask(pair, side, [b"DEL", name])
     # Which members are left is chance, and with it what the rest may be made of.
