@@ -1,21 +1,10 @@
-/* acl: who may do what: everyone is the user "default", who may do everything. And modules, of
- * which there are none. */
+/* acl: who may do what. And modules, of which there are none. */
+#include "acl_internal.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/commands/absent.h"
 #include "coatcheck/commands/subcommand.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/category.h"
-
-static void cmd_acl_whoami(struct call *call)
-{
-    reply_bulk_text(call->reply, "default");
-}
-
-static void cmd_acl_users(struct call *call)
-{
-    reply_array(call->reply, 1);
-    reply_bulk_text(call->reply, "default");
-}
 
 static void reply_category(struct call *call, enum category category)
 {
@@ -80,25 +69,33 @@ static void cmd_acl_genpass(struct call *call)
     reply_bulk(call->reply, bytes_of(text, len));
 }
 
-static void cmd_acl_absent(struct call *call)
-{
-    reply_absent(
-        call, "there are no users but the default one, whose password is the option requirepass");
-}
-
 static void cmd_acl_help(struct call *call)
 {
     static const char *const lines[] = {
         "CAT [<category>]",
         "    List the commands of a category, or all categories.",
+        "DELUSER <username> [<username> ...]",
+        "    Remove users and close their connections.",
+        "DRYRUN <username> <command> [<arg> ...]",
+        "    Tell whether a user could run a command, without running it.",
         "GENPASS [<bits>]",
         "    Draw a password, of 256 bits when none are named.",
+        "GETUSER <username>",
+        "    Return the rules of a user.",
+        "LIST",
+        "    Return all users and their rules, as the users' file has them.",
+        "LOAD",
+        "    Read the users' file again, all of it or nothing.",
+        "LOG [<count> | RESET]",
+        "    Return what was refused lately, or forget it.",
+        "SAVE",
+        "    Write all users to the users' file.",
+        "SETUSER <username> [<rule> ...]",
+        "    Make a user, or change its rules.",
         "USERS",
         "    List the names of all users.",
         "WHOAMI",
         "    Return the name of this connection's user.",
-        "DELUSER, DRYRUN, GETUSER, LIST, LOAD, LOG, SAVE, SETUSER",
-        "    Not there yet.",
         NULL,
     };
 
@@ -125,11 +122,10 @@ static void cmd_module_help(struct call *call)
 }
 
 #define ACL_FLAGS (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
-#define ABSENT_SUB(name_, arity_, since_, syntax_)                                                 \
+#define SUB(name_, run_, arity_, flags_, since_, cost_, syntax_, summary_)                         \
     {                                                                                              \
-        .name = name_, .run = cmd_acl_absent, .arity = arity_, .flags = ACL_FLAGS | COMMAND_ADMIN, \
-        .since = since_, .cost = "O(1)", .syntax = syntax_,                                        \
-        .summary = "Answers an error: there is only one user yet."                                 \
+        .name = name_, .run = run_, .arity = arity_, .flags = ACL_FLAGS | (flags_), .since = since_, \
+        .cost = cost_, .syntax = syntax_, .summary = summary_                                      \
     }
 #define ABSENT_MODULE(name_, arity_, since_, syntax_)                                              \
     {                                                                                              \
@@ -139,46 +135,29 @@ static void cmd_module_help(struct call *call)
     }
 
 static const struct command_row acl_subs[] = {
-    {.name = "cat",
-     .run = cmd_acl_cat,
-     .arity = -2,
-     .flags = ACL_FLAGS,
-     .since = "6.0.0",
-     .cost = "O(N) where N is the number of commands",
-     .syntax = "[category]",
-     .summary = "Lists the categories of commands, or the commands of one."},
-    {.name = "genpass",
-     .run = cmd_acl_genpass,
-     .arity = -2,
-     .flags = ACL_FLAGS,
-     .since = "6.0.0",
-     .cost = "O(1)",
-     .syntax = "[bits]",
-     .summary = "Draws a password from the kernel's random numbers."},
-    {.name = "users",
-     .run = cmd_acl_users,
-     .arity = 2,
-     .flags = ACL_FLAGS | COMMAND_ADMIN,
-     .since = "6.0.0",
-     .cost = "O(1)",
-     .syntax = "",
-     .summary = "Lists the names of all users: \"default\"."},
-    {.name = "whoami",
-     .run = cmd_acl_whoami,
-     .arity = 2,
-     .flags = ACL_FLAGS,
-     .since = "6.0.0",
-     .cost = "O(1)",
-     .syntax = "",
-     .summary = "Returns the name of this connection's user: \"default\"."},
-    ABSENT_SUB("deluser", -3, "6.0.0", "username [username ...]"),
-    ABSENT_SUB("dryrun", -4, "7.0.0", "username command [arg [arg ...]]"),
-    ABSENT_SUB("getuser", 3, "6.0.0", "username"),
-    ABSENT_SUB("list", 2, "6.0.0", ""),
-    ABSENT_SUB("load", 2, "6.0.0", ""),
-    ABSENT_SUB("log", -2, "6.0.0", "[count | RESET]"),
-    ABSENT_SUB("save", 2, "6.0.0", ""),
-    ABSENT_SUB("setuser", -3, "6.0.0", "username [rule [rule ...]]"),
+    SUB("cat", cmd_acl_cat, -2, 0, "6.0.0", "O(N) where N is the number of commands", "[category]",
+        "Lists the categories of commands, or the commands of one."),
+    SUB("deluser", cmd_acl_deluser, -3, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of clients",
+        "username [username ...]", "Removes users, and closes their connections."),
+    SUB("dryrun", cmd_acl_dryrun, -4, COMMAND_ADMIN, "7.0.0", "O(1)", "username command [arg [arg ...]]",
+        "Tells whether a user could run a command, without running it."),
+    SUB("genpass", cmd_acl_genpass, -2, 0, "6.0.0", "O(1)", "[bits]",
+        "Draws a password from the kernel's random numbers."),
+    SUB("getuser", cmd_acl_getuser, 3, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of the user's rules",
+        "username", "Returns the rules of a user."),
+    SUB("list", cmd_acl_list, 2, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of users", "",
+        "Returns all users and their rules."),
+    SUB("load", cmd_acl_load, 2, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of users", "",
+        "Reads the users' file again, all of it or nothing."),
+    SUB("log", cmd_acl_log, -2, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of entries", "[count | RESET]",
+        "Returns what was refused lately, or forgets it."),
+    SUB("save", cmd_acl_save, 2, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of users", "",
+        "Writes all users to the users' file."),
+    SUB("setuser", cmd_acl_setuser, -3, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of rules",
+        "username [rule [rule ...]]", "Makes a user, or changes its rules."),
+    SUB("users", cmd_acl_users, 2, COMMAND_ADMIN, "6.0.0", "O(N) where N is the number of users", "",
+        "Lists the names of all users."),
+    SUB("whoami", cmd_acl_whoami, 2, 0, "6.0.0", "O(1)", "", "Returns the name of this connection's user."),
     {.name = "help",
      .run = cmd_acl_help,
      .arity = 2,
@@ -221,7 +200,7 @@ static const struct command_row rows[] = {
      .since = "6.0.0",
      .cost = "Depends on subcommand.",
      .syntax = "",
-     .summary = "Who may do what: one user, who may do everything.",
+     .summary = "Who may do what: users, their passwords and rules.",
      .subs = acl_subs},
     {.name = "module",
      .arity = -2,

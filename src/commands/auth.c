@@ -1,32 +1,18 @@
 /* auth: who a client is, and which protocol it speaks: AUTH and HELLO. */
 #include "client_internal.h"
-#include "coatcheck/engine/options.h"
+#include "coatcheck/acl/journal.h"
+#include "coatcheck/acl/user.h"
 #include "coatcheck/version.h"
 
-/* Takes the same time wherever the first difference is: only the length of what was given shows. */
-static bool is_password(struct bytes given, const char *password)
-{
-    size_t len = strlen(password);
-    unsigned char difference = given.len != len;
-
-    for (size_t i = 0; i < given.len; i++) {
-        difference |= (unsigned char)(given.at[i] ^ password[i % (len + 1)]);
-    }
-    return difference == 0;
-}
-
-/* The one user there is so far. Without a password it takes any. False: the client has been
- * answered. */
+/* False: the client has been answered. */
 static bool authenticate(struct call *call, struct bytes user, struct bytes password)
 {
-    const char *expected = option_text(&engine_options.requirepass);
-    bool known = bytes_equal(user, BYTES("default"));
-
-    if (known && (*expected == '\0' || is_password(password, expected))) {
-        session_set(call->session, SESSION_AUTHENTICATED);
-        return true;
+    if (users_login(call->session, user, password)) {
+        if (session_set_text(call->session, SESSION_USER, user_name(session_user(call->session)))) return true;
     }
     METRIC_ADD(session, acl_access_denied_auth, 1);
+    denial_add(call->session, DENIED_LOGIN, session_flags(call->session) & SESSION_MULTI ? DENIED_IN_MULTI : DENIED_AT_TOP,
+               call_arg(call, 0), user);
     reply_error(call->reply, ERR_WRONGPASS);
     return false;
 }
@@ -39,7 +25,7 @@ static void cmd_auth(struct call *call)
         call_syntax_error(call);
         return;
     }
-    if (!named && *option_text(&engine_options.requirepass) == '\0') {
+    if (!named && !users_default_needs_password()) {
         reply_error(call->reply, ERR_NO_PASSWORD);
         return;
     }
@@ -79,7 +65,7 @@ static void reply_greeting(struct call *call)
     reply_bulk_text(reply, "version");
     reply_bulk_text(reply, COATCHECK_REDIS_VERSION);
     reply_bulk_text(reply, "proto");
-    reply_int(reply, call->session->resp);
+    reply_int(reply, session_resp(call->session));
     reply_bulk_text(reply, "id");
     reply_int(reply, (int64_t)call->session->id);
     reply_bulk_text(reply, "mode");
@@ -92,7 +78,7 @@ static void reply_greeting(struct call *call)
 
 static void cmd_hello(struct call *call)
 {
-    int64_t version = call->session->resp;
+    int64_t version = session_resp(call->session);
 
     if (call_argc(call) > 1) {
         if (!call_read_int_between(call, 1, INT64_MIN, INT64_MAX, &version,
@@ -114,7 +100,11 @@ static void cmd_hello(struct call *call)
             "protocol version at the same time");
         return;
     }
-    atomic_store_explicit(&call->session->resp, (uint8_t)version, memory_order_relaxed);
+    if (version == 3) {
+        session_set(call->session, SESSION_RESP3);
+    } else {
+        session_unset(call->session, SESSION_RESP3);
+    }
     call->reply->resp = (uint8_t)version;
     reply_greeting(call);
 }

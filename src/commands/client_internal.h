@@ -2,6 +2,7 @@
 #ifndef COATCHECK_COMMANDS_CLIENT_INTERNAL_H
 #define COATCHECK_COMMANDS_CLIENT_INTERNAL_H
 
+#include "coatcheck/commands/client.h"
 #include "coatcheck/commands/table.h"
 
 /* An error that ends with a word of the client's in quotes, however long it is: "<text> '<word>'".
@@ -17,8 +18,8 @@ enum client_type { CLIENT_NORMAL, CLIENT_REPLICA, CLIENT_PUBSUB, CLIENT_MASTER }
 bool client_read_type(struct call *call, unsigned i, enum client_type *type);
 enum client_type client_type_of(const struct session *session);
 
-/* The fields of CLIENT LIST, without the end of the line. */
-void client_print(struct session *session, struct text *into);
+/* Closes all connections of a user; the asker's own after its reply. */
+void client_kill_user(struct session *asker, const struct user *user);
 
 void cmd_client_info(struct call *call);
 void cmd_client_list(struct call *call);

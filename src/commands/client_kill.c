@@ -1,6 +1,7 @@
 /* client_kill: CLIENT KILL: closes the connections that fit what is asked, on whichever worker they
  * are. */
 #include "client_internal.h"
+#include "coatcheck/acl/user.h"
 
 struct kill {
     struct session *asker;
@@ -10,10 +11,25 @@ struct kill {
     bool by_type;
     enum client_type type;
     int64_t max_age_s; /* 0: any */
+    bool by_user;
+    const struct user *user; /* NULL: the default one */
+    struct bytes user_name;  /* without bytes: `user` is meant, who may have no name any more */
 
     int64_t killed;
     bool kills_asker;
 };
+
+static bool is_of_user(struct session *session, const struct kill *kill)
+{
+    struct text name = {0};
+    bool same;
+
+    if (!kill->user_name.at) return session_is_of(session, kill->user);
+    session_add_text(session, SESSION_USER, &name);
+    same = bytes_equal(kill->user_name, name.len > 0 ? text_bytes(&name) : BYTES("default"));
+    text_fini(&name);
+    return same;
+}
 
 static bool fits(struct session *session, const struct kill *kill)
 {
@@ -21,6 +37,7 @@ static bool fits(struct session *session, const struct kill *kill)
 
     if (kill->id != 0 && session->id != (uint64_t)kill->id) return false;
     if (kill->by_type && client_type_of(session) != kill->type) return false;
+    if (kill->by_user && !is_of_user(session, kill)) return false;
     if (kill->max_age_s != 0) {
         uint32_t age =
             session_now_s() - atomic_load_explicit(&session->created_s, memory_order_relaxed);
@@ -83,10 +100,18 @@ static bool read_skipme(struct call *call, unsigned i, struct kill *kill)
     return true;
 }
 
-static bool read_user(struct call *call, unsigned i)
+static void see_nothing(struct bytes name, const struct rules *rules, void *context)
 {
-    /* Every client is this one user's, as there is no other yet. */
-    if (bytes_equal(call_arg(call, i), BYTES("default"))) return true;
+    (void)name;
+    (void)rules;
+    (void)context;
+}
+
+static bool read_user(struct call *call, unsigned i, struct kill *kill)
+{
+    kill->by_user = true;
+    kill->user_name = call_arg(call, i);
+    if (users_look(kill->user_name, see_nothing, NULL)) return true;
     client_refuse(call, "ERR No such user", call_arg(call, i));
     return false;
 }
@@ -122,12 +147,20 @@ static bool read_filter(struct call *call, unsigned i, struct kill *kill)
             kill->by_type = true;
             return client_read_type(call, i + 1, &kill->type);
         }
-        if (call_arg_is(call, i, "USER")) return read_user(call, i + 1);
+        if (call_arg_is(call, i, "USER")) return read_user(call, i + 1, kill);
         if (call_arg_is(call, i, "SKIPME")) return read_skipme(call, i + 1, kill);
         if (call_arg_is(call, i, "MAXAGE")) return read_max_age(call, i + 1, kill);
     }
     call_syntax_error(call);
     return false;
+}
+
+void client_kill_user(struct session *asker, const struct user *user)
+{
+    struct kill kill = {.asker = asker, .by_user = true, .user = user};
+
+    kill_all(&kill);
+    if (kill.kills_asker) session_host->close_after_reply(asker);
 }
 
 void cmd_client_kill(struct call *call)

@@ -52,13 +52,14 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
     if (into->len == before) text_add_char(into, 'N');
 }
 
-void client_print(struct session *session, struct text *into)
+void client_describe(struct session *session, struct text *into)
 {
     unsigned last = atomic_load_explicit(&session->last, memory_order_relaxed);
     uint32_t now_s = session_now_s();
     struct session_queue queue = session_queue(session);
     uint32_t subscriptions[SESSION_SUBSCRIPTIONS];
     struct session_facts facts;
+    size_t before;
 
     session_host->facts(session, &facts);
     session_read_subscriptions(session, subscriptions);
@@ -73,14 +74,18 @@ void client_print(struct session *session, struct text *into)
         into,
         " db=%u sub=%u psub=%u ssub=%u multi=%lld qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=%zu rbs=0 "
         "rbp=0 obl=0 "
-        "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 resp=%d lib-name=",
+        "oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s user=",
         session_db(session), subscriptions[0], subscriptions[1], subscriptions[2],
         session_flags(session) & SESSION_MULTI
             ? (long long)queue.commands
             : -1,
         facts.input_bytes, queue.bytes, facts.output_bytes > 0, facts.output_bytes,
         facts.memory_bytes, facts.output_bytes > 0 ? "rw" : "r",
-        last > 0 ? commands_at(last - 1)->full_name : "NULL", session->resp);
+        last > 0 ? commands_at(last - 1)->full_name : "NULL");
+    before = into->len;
+    session_add_text(session, SESSION_USER, into);
+    if (into->len == before) text_add(into, BYTES("default"));
+    text_addf(into, " redir=-1 resp=%d lib-name=", session_resp(session));
     session_add_text(session, SESSION_LIBRARY_NAME, into);
     text_add(into, BYTES(" lib-ver="));
     session_add_text(session, SESSION_LIBRARY_VERSION, into);
@@ -100,7 +105,7 @@ void cmd_client_info(struct call *call)
 {
     struct text line = {0};
 
-    client_print(call->session, &line);
+    client_describe(call->session, &line);
     text_add_char(&line, '\n');
     reply_lines(call, &line);
 }
@@ -171,7 +176,7 @@ static void see_session(struct session *session, void *context)
     if (!line) return;
     line->id = session->id;
     line->at = listing->text.len;
-    client_print(session, &listing->text);
+    client_describe(session, &listing->text);
     text_add_char(&listing->text, '\n');
     line->len = listing->text.len - line->at;
 }

@@ -159,23 +159,6 @@ static const struct command *find_by_words(const struct args *args)
     return command;
 }
 
-/* What becomes of key `k`, which is word `place`. */
-static unsigned access_of(const struct command_row *row, const struct args *args, unsigned k,
-                          unsigned place)
-{
-    struct command_key_spec spec;
-    unsigned access = row->access;
-
-    if (row->find_access) return row->find_access(args, k);
-    for (unsigned i = 0; command_key_spec_at(row, i, &spec); i++) {
-        int last = spec.last < 0 ? (int)args->n + spec.last : spec.index + spec.last;
-
-        access = spec.access;
-        if (!spec.keyword && !spec.counted && (int)place >= spec.index && (int)place <= last) break;
-    }
-    return access;
-}
-
 static void reply_keys(struct call *call, bool with_flags)
 {
     struct args args = {.n = call_argc(call) - 2, .of = call->args.of + 2};
@@ -210,7 +193,7 @@ static void reply_keys(struct call *call, bool with_flags)
             reply_bulk(call->reply, args.of[places[k]]);
             if (with_flags) {
                 reply_key_access(call->reply,
-                                 access_of(command->row, &args, (unsigned)k, places[k]));
+                                 command_key_access(command->row, &args, (unsigned)k, places[k]));
             }
         }
     }

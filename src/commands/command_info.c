@@ -47,32 +47,6 @@ static const struct {
 };
 #define ACCESS_WORDS (sizeof access_words / sizeof access_words[0])
 
-bool command_has_keys(const struct command_row *row)
-{
-    return row->keys.first != 0 || row->find_keys || row->key_specs;
-}
-
-bool command_key_spec_at(const struct command_row *row, unsigned index,
-                         struct command_key_spec *spec)
-{
-    if (row->key_specs) {
-        for (unsigned i = 0; i <= index; i++) {
-            if (row->key_specs[i].access == 0) return false;
-        }
-        *spec = row->key_specs[index];
-        return true;
-    }
-    if (index > 0 || row->keys.first == 0) return false;
-    *spec = (struct command_key_spec){
-        .access = row->access,
-        .index = row->keys.first,
-        .last = (int16_t)(row->keys.last < 0 ? row->keys.last : row->keys.last - row->keys.first),
-        .step = row->keys.step,
-        .notes = row->key_notes,
-    };
-    return true;
-}
-
 void reply_key_access(struct reply *reply, unsigned access)
 {
     reply_set(reply, (size_t)__builtin_popcount(access));

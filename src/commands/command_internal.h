@@ -11,14 +11,6 @@ static inline bool command_is_gone(const struct command *command)
     return command->name[0] == '\0' || (command->parent && command->parent->name[0] == '\0');
 }
 
-/* Can there be keys among its words? */
-bool command_has_keys(const struct command_row *row);
-
-/* The row's specs one by one, also where the row tells them by three numbers; false: there is no
- * such one. */
-bool command_key_spec_at(const struct command_row *row, unsigned index,
-                         struct command_key_spec *spec);
-
 /* {"RO", "access"}: the words of enum key_access. */
 void reply_key_access(struct reply *reply, unsigned access);
 

@@ -6,17 +6,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
-#include "file_internal.h"
 #include "foreign_internal.h"
 #include "registry_internal.h"
 #include "value_internal.h"
 #include "words_internal.h"
+#include "coatcheck/base/file.h"
 #include "coatcheck/base/log.h"
 
 /* A file that includes itself ends here. */
 #define INCLUDE_DEPTH 16
-/* More than that is not a configuration file, but a log or a device. */
-#define FILE_MAX (16 << 20)
 
 static char path_now[PATH_MAX];
 static unsigned depth;
@@ -123,28 +121,6 @@ static bool read_foreign(const struct words *words, const char *place, struct te
     return false;
 }
 
-bool file_read_all(int fd, struct text *into)
-{
-    ssize_t got;
-
-    do {
-        char *room = text_extend(into, 65536);
-
-        if (!room) {
-            errno = ENOMEM;
-            return false;
-        }
-        got = read(fd, room, 65536);
-        into->len -= 65536 - (size_t)(got > 0 ? got : 0);
-        if (got < 0 && errno == EINTR) got = 1;
-        if (into->len > FILE_MAX) {
-            errno = EFBIG;
-            return false;
-        }
-    } while (got > 0);
-    return got == 0;
-}
-
 static bool read_lines(struct bytes content, const char *path, struct text *why)
 {
     char place[PATH_MAX + 32];
@@ -169,7 +145,7 @@ static bool read_file(const char *path, struct text *why)
     bool good;
 
     if (fd < 0) return fail(why, path, strerror(errno));
-    good = file_read_all(fd, &content);
+    good = file_read_from(fd, &content);
     if (!good) {
         fail(why, path, strerror(errno));
     } else {

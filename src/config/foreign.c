@@ -16,8 +16,7 @@ struct foreign_row {
 #define NO_SCRIPTS "there are no scripts"
 #define NO_MODULES "there are no modules"
 #define NO_TLS "there is no TLS: connections are in plain text"
-#define NO_USERS "there are no users but the default one"
-#define NO_EVICTION "keys are never evicted"
+#define OWN_FREQUENCY "how often a key is used is counted in another way"
 #define NO_TRACKING "clients cannot track keys"
 #define NO_DEFRAG "there is no active defragmentation"
 #define NOT_PINNED "threads are not pinned; CPUAffinity= of the service or taskset does that"
@@ -61,14 +60,8 @@ static const struct foreign_row rows[] = {
     HARMLESS("stop-writes-on-bgsave-error", NULL, NO_SNAPSHOT)
 
     /* bounded memory */
-    REFUSED("maxmemory", "0", "memory is not bounded yet and would grow beyond it")
-    HARMLESS("maxmemory-policy", "noeviction", NO_EVICTION)
-    HARMLESS("maxmemory-samples", NULL, NO_EVICTION)
-    HARMLESS("maxmemory-eviction-tenacity", NULL, NO_EVICTION)
-    HARMLESS("lfu-decay-time", NULL, NO_EVICTION)
-    HARMLESS("lfu-log-factor", NULL, NO_EVICTION)
-    REFUSED("maxmemory-clients", "0|0%", "memory of all clients together is not bounded; "
-                                         "client-output-buffer-limit bounds each of them")
+    HARMLESS("lfu-decay-time", NULL, OWN_FREQUENCY)
+    HARMLESS("lfu-log-factor", NULL, OWN_FREQUENCY)
     HARMLESS("lazyfree-lazy-eviction", "yes", ALWAYS_LAZY)
     HARMLESS("lazyfree-lazy-expire", "yes", ALWAYS_LAZY)
     HARMLESS("lazyfree-lazy-server-del", "yes", ALWAYS_LAZY)
@@ -147,10 +140,6 @@ static const struct foreign_row rows[] = {
     HARMLESS("cluster-slave-validity-factor", NULL, NO_CLUSTER)
 
     /* access and encryption */
-    REFUSED("aclfile", "", NO_USERS)
-    REFUSED("user", NULL, NO_USERS ", whose password is 'requirepass'")
-    HARMLESS("acl-pubsub-default", NULL, NO_USERS)
-    HARMLESS("acllog-max-len", NULL, NO_USERS)
     REFUSED("tls-port", "0", NO_TLS)
     REFUSED("tls-cluster", "no", NO_TLS)
     REFUSED("tls-replication", "no", NO_TLS)

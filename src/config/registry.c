@@ -100,6 +100,7 @@ bool registry_holds(const struct option_row *row, struct bytes given)
     int64_t number;
     bool read;
 
+    if (row->hooks && row->hooks->holds) return row->hooks->holds(given);
     if (row->kind == OPTION_TEXT) return bytes_equal(given, bytes_of_text(text_now(row)));
     read = value_read(row, given, &number, &unused);
     text_fini(&unused);
@@ -108,6 +109,7 @@ bool registry_holds(const struct option_row *row, struct bytes given)
 
 bool registry_holds_initial(const struct option_row *row)
 {
+    if (row->hooks && row->hooks->holds) return row->hooks->holds(bytes_of_text(row->initial_text));
     if (row->kind != OPTION_TEXT) return option_int(row->value) == row->initial;
     return strcmp(text_now(row), row->initial_text ? row->initial_text : "") == 0;
 }

@@ -2,17 +2,10 @@
 #include "coatcheck/config/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "file_internal.h"
 #include "registry_internal.h"
 #include "value_internal.h"
 #include "words_internal.h"
+#include "coatcheck/base/file.h"
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 
@@ -140,88 +133,16 @@ static bool compose(struct rewrite *rewrite)
     return false;
 }
 
-static bool write_all(int fd, struct bytes content)
-{
-    while (content.len > 0) {
-        ssize_t wrote = write(fd, content.at, content.len);
-
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return false;
-        content = bytes_of(content.at + wrote, content.len - (size_t)wrote);
-    }
-    return true;
-}
-
-/* The rename is in the folder, so that is what must reach the disk as well. */
-static bool sync_folder(const char *path)
-{
-    char copy[PATH_MAX];
-    bool good;
-    int fd;
-
-    snprintf(copy, sizeof copy, "%s", path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return false;
-    good = fsync(fd) == 0;
-    close(fd);
-    return good;
-}
-
-/* The new file stands in for the old one in every respect: it gets its owner and mode as well. */
-static void inherit(int fd, const struct stat *old)
-{
-    if (fchown(fd, old->st_uid, old->st_gid) != 0) {
-        /* Only root may; for anyone else the file is his own already. */
-    }
-    fchmod(fd, old->st_mode & 07777);
-}
-
-static bool replace(const char *path, const struct stat *old, struct bytes content)
-{
-    char beside[PATH_MAX + 8];
-    int fd, why;
-    bool good;
-
-    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    fd = mkostemp(beside, O_CLOEXEC);
-    if (fd < 0) return false;
-    inherit(fd, old);
-    good = write_all(fd, content) && fsync(fd) == 0;
-    why = errno;
-    close(fd);
-    if (good && rename(beside, path) == 0) return sync_folder(path);
-    if (!good) errno = why;
-    why = errno;
-    unlink(beside);
-    errno = why;
-    return false;
-}
-
 /* A file that is gone meanwhile counts as empty: what differs from the defaults is still worth
  * writing. */
-static bool read_old(const char *path, struct text *into, struct stat *old)
+static bool read_old(const char *path, struct text *into)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), why;
-    bool good;
-
-    *old = (struct stat){.st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid()};
-    if (fd < 0) return errno == ENOENT;
-    good = fstat(fd, old) == 0 && file_read_all(fd, into);
-    why = errno;
-    close(fd);
-    errno = why;
-    return good;
+    return file_read(path, into) || errno == ENOENT;
 }
 
 static bool rewrite_file(struct rewrite *rewrite, const char *path)
 {
-    char resolved[PATH_MAX];
-    struct stat old;
-
-    /* What a link points to is replaced, not the link. */
-    if (realpath(path, resolved)) path = resolved;
-    return read_old(path, &rewrite->old, &old) && compose(rewrite) &&
-           replace(path, &old, text_bytes(&rewrite->new));
+    return read_old(path, &rewrite->old) && compose(rewrite) && file_replace(path, text_bytes(&rewrite->new), 0644);
 }
 
 static bool rewrite_begin(struct rewrite *rewrite)

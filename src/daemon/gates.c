@@ -2,6 +2,7 @@
  * before, of every command. */
 #include "coatcheck/daemon/gates.h"
 
+#include "coatcheck/acl/gate.h"
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/transaction.h"
@@ -11,6 +12,7 @@
 const struct gate all_gates[] = {
     {"auth", gate_auth},
     {"transaction", gate_transaction},
+    {"acl", gate_acl},
     {"memory", gate_memory},
     {"subscriber", gate_subscriber},
     {"monitor", gate_monitor},

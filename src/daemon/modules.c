@@ -4,12 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "coatcheck/acl/gate.h"
+#include "coatcheck/acl/journal.h"
+#include "coatcheck/acl/user.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
+#include "coatcheck/commands/client.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/daemon/activation.h"
 #include "coatcheck/daemon/crash.h"
@@ -177,6 +181,8 @@ static bool commands_setup(struct text *why)
     stats_setup(parts.worker_count);
     slowlog_setup();
     gates_set(all_gates);
+    gate_within = gate_acl_within;
+    denial_describe = client_describe;
     return true;
 }
 
@@ -339,6 +345,7 @@ const struct module modules[] = {
     {"base", base_setup, NULL},
     {"threads", threads_setup, NULL},
     {"commands", commands_setup, NULL},
+    {"users", users_setup, users_teardown},
     {"values", values_setup, NULL},
     {"keyspace", keyspace_setup, keyspace_teardown},
     {"loop", loop_setup, loop_teardown},

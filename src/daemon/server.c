@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "coatcheck/acl/gate.h"
+#include "coatcheck/acl/options.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/commands/hyperloglog.h"
@@ -44,6 +46,7 @@ void server_declare(void)
     config_add(&daemon_option_set);
     config_add(&net_option_set);
     config_add(&engine_option_set);
+    config_add(&acl_option_set);
     config_add(&hash_option_set);
     config_add(&list_option_set);
     config_add(&set_option_set);
@@ -53,6 +56,7 @@ void server_declare(void)
     observe_add(&net_metric_set);
     observe_add(&keyspace_metric_set);
     observe_add(&evict_metric_set);
+    observe_add(&acl_metric_set);
     observe_add(&memory_metric_set);
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);

@@ -5,12 +5,10 @@
 #include <string.h>
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
-#include "coatcheck/base/number.h"
 
 /* Names are found by their first 16 bytes in lower case, as two words: one multiplication to hash, two
  * compares to know. No command's name is longer, and the registry refuses one that is. */
 #define NAME_MAX_LEN 16
-#define COMMANDS_MAX 1024
 #define SLOTS 2048
 
 struct folded {
@@ -231,62 +229,4 @@ const char *commands_nearest(struct bytes name)
         }
     }
     return best;
-}
-
-/* Where a spec's search begins, or -1: its keyword is not there. */
-static int spec_begin(const struct command_key_spec *spec, const struct args *args)
-{
-    int at = spec->index < 0 ? (int)args->n + spec->index : spec->index, step = spec->index < 0 ? -1 : 1;
-
-    if (!spec->keyword) return at;
-    for (; at > 0 && at < (int)args->n; at += step) {
-        if (bytes_is(args->of[at], spec->keyword)) return at + 1;
-    }
-    return -1;
-}
-
-/* Adds the places that one spec tells; -1 for words that make no sense. */
-static int spec_places(const struct command_key_spec *spec, const struct args *args, unsigned *places)
-{
-    int begin = spec_begin(spec, args), count = 0;
-    int64_t wanted;
-
-    if (begin < 0 || begin >= (int)args->n) return spec->keyword ? 0 : -1;
-    if (!spec->counted) {
-        int last = spec->last < 0 ? (int)args->n + spec->last : begin + spec->last;
-
-        for (int i = begin; i <= last && i < (int)args->n; i += spec->step) places[count++] = (unsigned)i;
-        return count;
-    }
-    if (begin + spec->number >= (int)args->n || !number_read_int(args->of[begin + spec->number], &wanted) ||
-        wanted < 0 || wanted > (int)args->n - begin - spec->first) {
-        return -1;
-    }
-    for (; count < wanted; count++) places[count] = (unsigned)(begin + spec->first + count * spec->step);
-    return count;
-}
-
-static int keys_by_specs(const struct command_key_spec *specs, const struct args *args, unsigned *places)
-{
-    int count = 0;
-
-    for (; specs->access; specs++) {
-        int more = spec_places(specs, args, places + count);
-
-        if (more < 0) return -1;
-        count += more;
-    }
-    return count;
-}
-
-int command_keys_of(const struct command_row *row, const struct args *args, unsigned *places)
-{
-    int last, count = 0;
-
-    if (row->find_keys) return row->find_keys(args, places);
-    if (row->keys.first == 0) return row->key_specs ? keys_by_specs(row->key_specs, args, places) : 0;
-    last = row->keys.last >= 0 ? row->keys.last : (int)args->n + row->keys.last;
-    if (last >= (int)args->n) return -1;
-    for (int i = row->keys.first; i <= last; i += row->keys.step) places[count++] = (unsigned)i;
-    return count;
 }

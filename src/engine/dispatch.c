@@ -284,6 +284,11 @@ void dispatch_run_within(struct call *call, uint64_t *ticks)
     const struct call *exec = turn_at_work;
     unsigned errors_before = call->reply->errors;
 
+    if (unlikely(session_flags(call->session) & SESSION_RESTRICTED) && gate_within && !gate_within(call)) {
+        metric_add(&stats_of(call->command->number)->rejected, 1);
+        stats_count_error(call->reply->error_code);
+        return;
+    }
     turn_at_work = call;
     call->command->row->run(call);
     turn_at_work = exec;

@@ -3,6 +3,7 @@
 #include "coatcheck/base/must.h"
 
 _Atomic unsigned gate_reasons;
+bool (*gate_within)(struct call *call);
 
 static const struct gate no_gates[] = {{0}};
 static const struct gate *gates = no_gates;

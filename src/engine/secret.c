@@ -28,6 +28,7 @@ bool call_arg_is_secret(const struct call *call, unsigned i)
 
     if (i == 0) return false;
     if (strcmp(name, "auth") == 0) return true;
+    if (strcmp(name, "acl") == 0) return i >= 2 && call_arg_is(call, 1, "setuser");
     if (strcmp(name, "hello") == 0) return is_secret_of_hello(call, i);
     return strcmp(name, "config") == 0 && is_secret_option(call, i);
 }

@@ -6,7 +6,6 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/monitor.h"
-#include "coatcheck/engine/options.h"
 #include "coatcheck/engine/transaction.h"
 #include "half_internal.h"
 
@@ -33,14 +32,24 @@ uint32_t session_now_s(void)
     return now > start ? (uint32_t)((now - start) / 1000000) : 0;
 }
 
-static bool no_password_is_asked(void)
+/* Until users are set up there are none to be asked for a password. */
+static _Atomic unsigned newcomers = SESSION_AUTHENTICATED;
+
+void (*session_drop_user)(struct user *user);
+
+void session_newcomers(unsigned flags)
 {
-    return *option_text(&engine_options.requirepass) == '\0';
+    atomic_store(&newcomers, flags);
+}
+
+bool session_is_open(void)
+{
+    return atomic_load_explicit(&newcomers, memory_order_relaxed) & SESSION_AUTHENTICATED;
 }
 
 bool session_is_trusted(const struct session *session)
 {
-    return session_flags(session) & SESSION_AUTHENTICATED || no_password_is_asked();
+    return session_flags(session) & SESSION_AUTHENTICATED || session_is_open();
 }
 
 void session_init(struct session *session)
@@ -48,10 +57,9 @@ void session_init(struct session *session)
     uint32_t now_s = session_now_s();
 
     session->id = atomic_fetch_add(&last_id, 1) + 1;
-    session->resp = 2;
     atomic_store_explicit(&session->created_s, now_s, memory_order_relaxed);
     atomic_store_explicit(&session->active_s, now_s, memory_order_relaxed);
-    if (no_password_is_asked()) session_set(session, SESSION_AUTHENTICATED);
+    session_set(session, atomic_load(&newcomers));
 }
 
 static char **text_of(struct session_extras *extras, enum session_text which)
@@ -64,7 +72,7 @@ static char **text_of(struct session_extras *extras, enum session_text which)
     case SESSION_LIBRARY_VERSION:
         return &extras->library_version;
     case SESSION_USER:
-        return &extras->user;
+        return &extras->user_name;
     }
     must(!"a text that sessions have");
 }
@@ -93,6 +101,7 @@ void session_fini(struct session *session)
     if (!extras) return;
     for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++)
         mem_free(*text_of(extras, which));
+    if (extras->user) session_drop_user(extras->user);
     mem_free(extras);
 }
 
@@ -107,6 +116,30 @@ struct session_extras *session_need_extras(struct session *session)
     session->extras = extras;
     lock_release(&extras_lock, EXTRAS_RANK);
     return extras;
+}
+
+bool session_set_user(struct session *session, struct user *user)
+{
+    struct session_extras *extras = user ? session_need_extras(session) : session->extras;
+    struct user *old;
+
+    if (!extras) return !user;
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    old = extras->user;
+    extras->user = user;
+    lock_release(&extras_lock, EXTRAS_RANK);
+    if (old) session_drop_user(old);
+    return true;
+}
+
+bool session_is_of(const struct session *session, const struct user *user)
+{
+    const struct user *its = NULL;
+
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    if (session->extras) its = session->extras->user;
+    lock_release(&extras_lock, EXTRAS_RANK);
+    return its == user;
 }
 
 struct session_queue session_queue(const struct session *session)
@@ -181,11 +214,11 @@ void session_reset(struct session *session)
 {
     stop_listening(session, false);
     transaction_end(session);
-    atomic_store_explicit(&session->resp, 2, memory_order_relaxed);
     atomic_store_explicit(&session->db, 0, memory_order_relaxed);
     session_unset(session, SESSION_AUTHENTICATED | SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT |
-                               SESSION_NO_EVICT | SESSION_NO_TOUCH);
-    if (no_password_is_asked()) session_set(session, SESSION_AUTHENTICATED);
+                               SESSION_NO_EVICT | SESSION_NO_TOUCH | SESSION_RESTRICTED | SESSION_RESP3);
+    session_set_user(session, NULL);
+    session_set(session, atomic_load(&newcomers));
     session_set_text(session, SESSION_NAME, (struct bytes){0});
     session_set_text(session, SESSION_USER, (struct bytes){0});
 }

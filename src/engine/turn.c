@@ -95,7 +95,7 @@ static void open_feed(struct turn *turn, struct feed *feed)
     turn->open = feed;
     turn->stopped = false;
     reply_open(&turn->reply, turn->area_at, (size_t)(turn->area_end - turn->area_at), feed->outbox,
-               feed->session->resp);
+               (uint8_t)session_resp(feed->session));
 }
 
 /* ---- execution ---- */

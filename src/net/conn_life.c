@@ -68,8 +68,9 @@ static void conn_open(struct worker *worker, int fd, bool unix_socket)
     if (!unix_socket) set_keepalive(fd);
     event_assign(&conn->event, worker->base, fd, EV_READ | EV_PERSIST, conn_on_event, conn);
 
-    worker->door->opened(conn);
+    /* Who goes through all connections meets it ready, or has done its work before it got ready. */
     lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
+    worker->door->opened(conn);
     conn->next = worker->conns;
     if (conn->next) conn->next->prev = conn;
     worker->conns = conn;

@@ -101,7 +101,7 @@ static void hand_to(struct handout *handout, struct session *session)
         handout->number < session->extras->subscriber->since) {
         return;
     }
-    piece = piece_for(handout, session->resp);
+    piece = piece_for(handout, (uint8_t)session_resp(session));
     /* A message that is left out would never be missed by whoever relies on it: rather no connection. */
     if (unlikely(!piece) || !push(session, piece, bytes_of(piece->bytes, piece->len)) ||
         (piece->message && !push(session, piece, message_tail(piece->message)))) {

@@ -113,7 +113,7 @@ enum gate_answer gate_subscriber(struct call *call)
 {
     const struct command_row *row = call->command->row;
 
-    if (likely(!(session_flags(call->session) & SESSION_LISTENS)) || call->session->resp != 2) return GATE_PASS;
+    if (likely(!(session_flags(call->session) & SESSION_LISTENS)) || session_resp(call->session) != 2) return GATE_PASS;
     /* SUBSCRIBE and its kin may not be scripted; PUBLISH may. */
     if (row->flags & COMMAND_PUBSUB && row->flags & COMMAND_NOSCRIPT) return GATE_PASS;
     if (!strcmp(row->name, "ping") || !strcmp(row->name, "quit") || !strcmp(row->name, "reset")) return GATE_PASS;

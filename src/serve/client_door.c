@@ -77,8 +77,7 @@ static void refuse_strangers(struct conn *conn)
 static void door_opened(struct conn *conn)
 {
     session_init(session_of(conn));
-    if (!conn_is_local(conn) && option_int(&engine_options.protected_mode) &&
-        *option_text(&engine_options.requirepass) == '\0') {
+    if (!conn_is_local(conn) && option_int(&engine_options.protected_mode) && session_is_open()) {
         refuse_strangers(conn);
     }
 }

@@ -182,7 +182,6 @@ static int begin(void **state)
     for (unsigned i = 0; i < CLIENTS; i++) {
         memset(&clients[i], 0, sizeof clients[i]);
         clients[i].id = i + 1;
-        clients[i].resp = 2;
         clients[i].last = 1;
         resumed[i] = 0;
     }
@@ -222,7 +221,7 @@ static const char *said(void)
 
 static const char *answer_to(struct session *session)
 {
-    reply_open(&reply, window, sizeof window, &overflow, session->resp);
+    reply_open(&reply, window, sizeof window, &overflow, (uint8_t)session_resp(session));
     assert_non_null(session->waiter);
     assert_true(blocking_has_ended(session));
     blocking_answer(session, &reply);
@@ -237,7 +236,7 @@ static void wait_as(struct session *session, const struct wait_kind *kind, const
     struct call call = {.session = session, .reply = &reply, .keyspace = keyspace, .keys = keys};
     char copy[256], *rest = NULL;
 
-    reply_open(&reply, window, sizeof window, &overflow, session->resp);
+    reply_open(&reply, window, sizeof window, &overflow, (uint8_t)session_resp(session));
     strcpy(copy, names);
     for (char *name = strtok_r(copy, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
         /* Kept in `copy`: the waiter makes its own. */
@@ -572,7 +571,6 @@ static void lines_are_found_among_many_and_gone_with_their_last(void **state)
 
     (void)state;
     for (unsigned i = 0; i < count; i++) {
-        crowd[i].resp = 2;
         snprintf(name, sizeof name, "many:%u", i);
         wait_as(&crowd[i], &for_heaps, name, 1, i % 2 ? INT64_MAX : 0, 0);
     }

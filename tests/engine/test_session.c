@@ -5,12 +5,11 @@
 #include <cmocka.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
-#include "coatcheck/engine/options.h"
 #include "coatcheck/engine/session.h"
 
-static void ask_for(const char *password)
+static void ask_for_passwords(bool yes)
 {
-    atomic_store(&engine_options.requirepass.at, password);
+    session_newcomers(yes ? 0 : SESSION_AUTHENTICATED);
 }
 
 static void ids_count_up_and_never_come_again(void **state)
@@ -33,17 +32,17 @@ static void who_came_without_a_password_stays_trusted_when_one_is_asked_for(void
 
     (void)state;
     session_init(&before);
-    ask_for("secret");
+    ask_for_passwords(true);
     session_init(&after);
     assert_true(session_is_trusted(&before));
     assert_false(session_is_trusted(&after));
     session_reset(&before);
     assert_false(session_is_trusted(&before));
-    ask_for("");
+    ask_for_passwords(false);
     assert_true(session_is_trusted(&after));
-    ask_for("secret");
+    ask_for_passwords(true);
     assert_false(session_is_trusted(&after));
-    ask_for("");
+    ask_for_passwords(false);
     session_fini(&before);
     session_fini(&after);
 }
@@ -54,14 +53,14 @@ static void reset_brings_back_what_a_new_one_has_but_its_library(void **state)
 
     (void)state;
     session_init(&session);
-    session.resp = 3;
+    session_set(&session, SESSION_RESP3);
     session.db = 7;
     session_set(&session,
                 SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT | SESSION_NO_EVICT | SESSION_NO_TOUCH);
     assert_true(session_set_text(&session, SESSION_NAME, BYTES("me")));
     assert_true(session_set_text(&session, SESSION_LIBRARY_NAME, BYTES("lib")));
     session_reset(&session);
-    assert_int_equal(session.resp, 2);
+    assert_int_equal(session_resp(&session), 2);
     assert_int_equal(session_db(&session), 0);
     assert_int_equal(session_flags(&session), SESSION_AUTHENTICATED);
     assert_int_equal(session_own_text(&session, SESSION_NAME).len, 0);

@@ -2,15 +2,21 @@
  * tests/talk. */
 #include <pthread.h>
 #include "commands/client.h"
+#include "coatcheck/acl/user.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/slowlog.h"
 #include "coatcheck/observe/latency.h"
 
 static int setup(void **state)
 {
+    bool ready;
+
     if (client_setup(state) != 0) return -1;
     slowlog_setup();
-    return 0;
+    session_host = NULL; /* there are no other sessions yet that users could have */
+    ready = users_setup(&(struct text){0});
+    session_host = &host;
+    return ready ? 0 : -1;
 }
 
 static void log_from(int64_t us)

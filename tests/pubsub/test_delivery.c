@@ -91,7 +91,7 @@ static void join(int session, enum channel_kind kind, const char *name)
     struct outbox outbox = {0};
     struct call call = {.session = &sessions[session], .reply = &reply};
 
-    reply_open(&reply, window, sizeof window, &outbox, sessions[session].resp);
+    reply_open(&reply, window, sizeof window, &outbox, (uint8_t)session_resp(&sessions[session]));
     assert_true(subscriber_begin(&sessions[session]));
     delivery_catch_up(&call);
     text_add(&heard[session], reply_in_window(&reply));
@@ -128,7 +128,7 @@ static void messages_of_one_channel_go_out_as_one_piece(void **state)
     (void)state;
     join(0, CHANNEL_PLAIN, "x");
     join(1, CHANNEL_PLAIN, "x");
-    sessions[1].resp = 3;
+    session_set(&sessions[1], SESSION_RESP3);
     publish("x", "1", 2);
     publish("x", "2", 2);
     publish("y", "n", 0);

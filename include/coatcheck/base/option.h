@@ -74,6 +74,10 @@ struct option_hooks {
     /* Writes what CONFIG GET answers, when that is not the text as given: client-output-buffer-limit
      * answers all classes even when only one was set. */
     void (*print)(struct text *into);
+
+    /* For an option that other commands change too, and that `print` therefore tells: does what is given, as a file has
+     * it, say what holds now? CONFIG REWRITE leaves it standing then. */
+    bool (*holds)(struct bytes given);
 };
 
 struct option_set {

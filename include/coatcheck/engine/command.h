@@ -85,6 +85,9 @@ struct command_key_spec {
     const char *notes;
 };
 
+/* Which of a command's words are channels. */
+enum command_channels { CHANNELS_NONE, CHANNEL_FIRST, CHANNELS_ALL, CHANNEL_PATTERNS /* all, and they are patterns */ };
+
 struct command_row {
     const char *name;
     void (*run)(struct call *call);
@@ -107,6 +110,8 @@ struct command_row {
     uint16_t (*find_access)(const struct args *args, unsigned k);
     const char *key_notes;
 
+    uint8_t channels; /* enum command_channels */
+
     const char *since, *cost, *syntax, *summary;
     const char *tips;        /* as COMMAND prints them, split by blanks: "nondeterministic_output", or NULL */
     const char *history;     /* "7.0.0: Added the `NX` option.\n…", or NULL */
@@ -123,6 +128,9 @@ struct command_family {
 };
 #define COMMAND_FAMILY(group_, rows_)                                                              \
     {.group = group_, .rows = rows_, .count = sizeof(rows_) / sizeof((rows_)[0])}
+
+/* No more can be registered. */
+#define COMMANDS_MAX 1024
 
 /* A row as it was registered: with a number for statistics and the names that it goes by. */
 struct command {
@@ -166,5 +174,14 @@ static inline bool command_arity_fits(const struct command_row *row, unsigned wo
 
 /* Places of the keys among the words: how many, or -1. `places` has room for args->n. */
 int command_keys_of(const struct command_row *row, const struct args *args, unsigned *places);
+
+/* What becomes of key `k` of those, which is word `place`: enum key_access. */
+unsigned command_key_access(const struct command_row *row, const struct args *args, unsigned k, unsigned place);
+
+/* Can there be keys among its words? */
+bool command_has_keys(const struct command_row *row);
+
+/* The row's specs one by one, also where the row tells them by three numbers; false: there is no such one. */
+bool command_key_spec_at(const struct command_row *row, unsigned index, struct command_key_spec *spec);
 
 #endif

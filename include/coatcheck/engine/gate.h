@@ -30,6 +30,10 @@ extern _Atomic unsigned gate_reasons;
 void gate_raise(enum gate_reason reason);
 void gate_lower(enum gate_reason reason);
 
+/* Asked again, of sessions with SESSION_RESTRICTED, when EXEC comes to a command. False: it has been answered. NULL:
+ * nobody asks. At start. */
+extern bool (*gate_within)(struct call *call);
+
 /* The gates that engine/ brings. */
 enum gate_answer gate_auth(struct call *call);
 enum gate_answer gate_pause(struct call *call);

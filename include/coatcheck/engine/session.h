@@ -16,6 +16,7 @@ struct half;
 struct mail;
 struct subscriber;
 struct transaction;
+struct user;
 struct waiter;
 
 enum session_flags {
@@ -34,12 +35,14 @@ enum session_flags {
     SESSION_MULTI = 4096,
     SESSION_SPOILED = 8192, /* a command of the transaction could not be queued: EXEC aborts */
     SESSION_TOUCHED = 16384, /* a key that it watches was changed, by whoever sets this: EXEC does nothing */
-    SESSION_LISTENS = 32768  /* to a channel or a pattern */
+    SESSION_LISTENS = 32768,  /* to a channel or a pattern */
+    SESSION_RESTRICTED = 65536, /* its user may not do everything; set by whoever changes the user's rules */
+    SESSION_RESP3 = 131072
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
     (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT | SESSION_MONITOR |          \
-     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED | SESSION_LISTENS)
+     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED | SESSION_LISTENS | SESSION_RESTRICTED)
 
 /* Its replies are dropped. */
 #define SESSION_MUTED (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT)
@@ -50,7 +53,8 @@ enum session_flags {
 /* What most sessions never set; made when first needed, kept until the session ends.
  * Texts are replaced under the extras lock: session_set_text(). */
 struct session_extras {
-    char *name, *library_name, *library_version, *user; /* owned, or NULL */
+    char *name, *library_name, *library_version, *user_name; /* owned, or NULL */
+    struct user *user; /* a reference, dropped by session_drop_user(); NULL: the default one */
 
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
@@ -68,9 +72,8 @@ struct session {
     struct session_extras *extras;        /* or NULL; other threads: session_add_text() */
     struct waiter *waiter;                /* while SESSION_BLOCKED; others: who has claimed it */
     _Atomic uint32_t created_s, active_s; /* since the server's start; any thread may look */
+    _Atomic uint32_t flags; /* the owner's, but for KILLED, CLOSING, TOUCHED, RESTRICTED; any thread may look */
     _Atomic uint16_t last;  /* command's number + 1; 0: none, or an unknown one; any thread */
-    _Atomic uint16_t flags; /* the owner's, but for KILLED, CLOSING and TOUCHED; any thread may look */
-    _Atomic uint8_t resp;   /* 2 or 3 */
     _Atomic uint8_t db;
     _Atomic uint8_t wait; /* who ends its wait claims it: blocking.c; any thread */
 };
@@ -89,11 +92,16 @@ static inline unsigned session_flags(const struct session *session)
 /* Returns the flags as they were. */
 static inline unsigned session_set(struct session *session, unsigned flags)
 {
-    return atomic_fetch_or_explicit(&session->flags, (uint16_t)flags, memory_order_relaxed);
+    return atomic_fetch_or_explicit(&session->flags, flags, memory_order_relaxed);
 }
 static inline void session_unset(struct session *session, unsigned flags)
 {
-    atomic_fetch_and_explicit(&session->flags, (uint16_t)~flags, memory_order_relaxed);
+    atomic_fetch_and_explicit(&session->flags, ~flags, memory_order_relaxed);
+}
+/* The protocol that it speaks: 2 or 3. */
+static inline unsigned session_resp(const struct session *session)
+{
+    return session_flags(session) & SESSION_RESP3 ? 3 : 2;
 }
 static inline unsigned session_db(const struct session *session)
 {
@@ -124,6 +132,20 @@ struct session_queue session_queue(const struct session *session);
 
 /* Any thread, while the session cannot go away: how many of each it has. */
 void session_read_subscriptions(const struct session *session, uint32_t counts[SESSION_SUBSCRIPTIONS]);
+
+/* Flags of sessions that begin from now on, of AUTHENTICATED (no password is asked) and RESTRICTED. */
+void session_newcomers(unsigned flags);
+
+/* May everyone in who comes, without a password? */
+bool session_is_open(void);
+
+/* The owner: whose session it is. Takes the reference, and drops the one that it had. NULL is the default user.
+ * False: no memory, and nothing is changed. */
+bool session_set_user(struct session *session, struct user *user);
+extern void (*session_drop_user)(struct user *user);
+
+/* Is it this user's? NULL is the default one. Any thread, while the session cannot go away. */
+bool session_is_of(const struct session *session, const struct user *user);
 
 /* As it was when it connected (RESET); what it told of its library stays. */
 void session_reset(struct session *session);
