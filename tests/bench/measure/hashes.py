@@ -1,13 +1,11 @@
-"""Hashes: processor time per operation on one of a hundred thousand fields and on many of ten, and bytes per field."""
+"""Hashes: processor time per operation on one of a hundred thousand fields and on many of ten and twenty, and bytes per field."""
 
-from . import tools
-from .memory import settle
+from . import tools, weight
 from .report import figure, median, ratio, say, turns
-from .zset_memory import FIELDS, Filled
 
 FIELD = "field:{k:10}"               # 16 bytes, as a small hash's are
 AT_ONCE = 20                        # fields in one HSET while a hash is filled
-LARGE, SMALL, SMALL_HASHES = 100_000, 10, 20_000
+LARGE, SMALL, TWENTY, SMALL_HASHES = 100_000, 10, 20, 20_000
 PIPELINE = 16
 VALUE, VALUE_SIZE = "{v}", 16        # text that belongs to the key or field drawn last
 
@@ -19,9 +17,13 @@ OPERATIONS = [
     ("small", "HGET", ["HGET small:{k:10} field:%010d" % n for n in range(SMALL)], None),
     ("small", "HINCRBY", ["HINCRBY counts:{k:10} field:%010d {r:1-9}" % n for n in range(SMALL)], "integer"),
     ("small", "HGETALL", "HGETALL small:{k:10}", "items:%d" % (2 * SMALL)),
+    ("twenty", "HGETALL", "HGETALL twenty:{k:10}", "items:%d" % (2 * TWENTY)),
+    ("twenty", "HMGET of all 20", "HMGET twenty:{k:10}" + "".join(" field:%010d" % n for n in range(TWENTY)), "items:%d" % TWENTY),
+    ("large", "HMGET of 20", "HMGET large" + (" " + FIELD) * TWENTY, "items:%d" % TWENTY),
 ]
 PARTS = {"large": "one hash of %s fields" % format(LARGE, ","),
-         "small": "%s hashes of %d fields" % (format(SMALL_HASHES, ","), SMALL)}
+         "small": "%s hashes of %d fields" % (format(SMALL_HASHES, ","), SMALL),
+         "twenty": "%s hashes of %d fields" % (format(SMALL_HASHES, ","), TWENTY)}
 
 
 def fill_large(server, key, value, fields):
@@ -41,6 +43,8 @@ def fill(server, part):
     if part == "large":
         fill_large(server, "large", VALUE, LARGE)
         fill_large(server, "counters", "{r:100000-900000}", LARGE)
+    elif part == "twenty":
+        fill_many(server, "twenty", VALUE, SMALL_HASHES, TWENTY)
     else:
         fill_many(server, "small", VALUE, SMALL_HASHES, SMALL)
         fill_many(server, "counts", "{r:100000-900000}", SMALL_HASHES, SMALL)
@@ -75,45 +79,29 @@ def speed(running, settings, report, part):
                 "Fields of 16 bytes, values of 16 bytes or counters." % turns(settings.rounds))
 
 
-WEIGHTS = {"hashes of 10, with key and its entry": ("small", 10, 20_000, VALUE),
-           "hashes of 10 counters": ("counts", 10, 20_000, "{r:100000-900000}"),
-           "hashes of 100, with key and its entry": ("mid", 100, 2_000, VALUE),
-           "one hash of 100,000": ("large", LARGE, 1, VALUE)}
+FIELD_SIZE = 16
 
 
-def weigh(running_of, report):
-    names, rows = [], []
-    for title, (name, fields, hashes, value) in WEIGHTS.items():
-        say("hashes: %s are weighed" % title)
-        found = []
-        with running_of(1) as running:
-            names = [server.name for server in running]
-            for server in running:
-                filled = Filled(server)
-                if hashes == 1:
-                    fill_large(server, name, value, fields)
-                else:
-                    fill_many(server, name, value, hashes, fields)
-                settle([filled])
-                found.append(filled.each(fields * hashes))
-        row = [title]
-        for field, _ in FIELDS[:2]:
-            row += [figure(each[field]) for each in found] + ([ratio(found[0][field], found[1][field])] if len(found) > 1 else [])
-        rows.append(row)
-        report.keep("hashes", {"case": title, "bytes": dict(zip(names, found))})
-    columns = ["hashes"]
-    for _, field in FIELDS[:2]:
-        columns += ["%s, %s" % (name, field) for name in names] + (["%s / %s" % tuple(names[:2])] if len(names) > 1 else [])
-    report.heading("Hashes: bytes per field")
-    report.table(columns, rows)
-    report.text("What each server holds more than when it was empty, per field: what it has taken from its allocator, and its "
-                "used_memory. Fields of 16 bytes, values of 16 bytes, counters of six digits.")
+def weighed(title, name, fields, hashes, value, payload):
+    """Payload: a field and its value, and its share of its key."""
+    if hashes == 1:
+        return weight.Load(title, fields, payload, lambda server: fill_large(server, name, value, fields))
+    return weight.Load(title, fields * hashes, payload + len(name + ":0123456789") / fields,
+                       lambda server: fill_many(server, name, value, hashes, fields))
+
+
+COUNTER, COUNTER_SIZE = "{r:100000-900000}", 6
+WEIGHTS = (weighed("of 10", "small", 10, 20_000, VALUE, FIELD_SIZE + VALUE_SIZE),
+           weighed("of 10 counters", "counts", 10, 20_000, COUNTER, FIELD_SIZE + COUNTER_SIZE),
+           weighed("of 100", "mid", 100, 2_000, VALUE, FIELD_SIZE + VALUE_SIZE),
+           weighed("one of 100,000", "large", LARGE, 1, VALUE, FIELD_SIZE + VALUE_SIZE),
+           weighed("one of 100,000 counters", "counters", LARGE, 1, COUNTER, FIELD_SIZE + COUNTER_SIZE))
 
 
 def run(running_of, settings, report):
     for part in settings.parts or [*PARTS, "weight"]:
         if part == "weight":
-            weigh(running_of, report)
+            weight.show(running_of, report, "hashes", "Hashes: bytes per field of 16 bytes with its value of 16, or a counter of 6", WEIGHTS)
             continue
         if part not in PARTS:
             continue

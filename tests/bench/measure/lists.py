@@ -7,11 +7,9 @@ long list are drawn evenly.
 import itertools
 import os
 
-from . import tools
-from .memory import settle
-from .report import figure, ratio, say, turns
+from . import tools, weight
+from .report import say, turns
 from .zset import Operation, show
-from .zset_memory import FIELDS, Filled
 
 ELEMENT = "element:{k:8}"           # 16 bytes
 AT_ONCE = 20                        # elements in one RPUSH while a list is filled
@@ -86,32 +84,16 @@ def rounds(running, operations, keys, settings):
     return table
 
 
-def show_memory(running_of, settings, report, elements):
-    rows = []
-    for part, name, fill, count in (("long", "one list", fill_long, elements),
-                                    ("short", "lists of 10, with key and its entry", fill_short, elements // SHORT_ELEMENTS)):
-        if settings.parts and part not in settings.parts:
-            continue
-        with running_of(1) as running:
-            filled = [Filled(server) for server in running]
-            for one in filled:
-                fill(one.server, count)
-            settle(filled)
-            found = [one.each(elements) for one in filled]
-            names = [server.name for server in running]
-        for server, each in zip(names, found):
-            report.keep("lists_memory", {"server": server, "case": name, "elements": elements, **each})
-        row = [name, format(elements, ",")]
-        for field, _ in FIELDS:
-            row += [figure(each[field]) for each in found] + ([ratio(found[0][field], found[1][field])] if len(found) > 1 else [])
-        rows.append(row)
-    if not rows:
-        return
-    columns = ["lists", "elements"]
-    for _, field in FIELDS:
-        columns += ["%s, %s" % (name, field) for name in names] + (["%s / %s" % tuple(names[:2])] if len(names) > 1 else [])
-    report.heading("Lists: bytes per element of 16 bytes")
-    report.table(columns, rows)
+ELEMENT_SIZE = 16
+
+
+def weighed(settings, elements):
+    """Payload: an element, and its share of its key."""
+    short = elements // SHORT_ELEMENTS
+    loads = {"long": weight.Load("one of %s" % format(elements, ","), elements, ELEMENT_SIZE, lambda server: fill_long(server, elements)),
+             "short": weight.Load("of 10", elements, ELEMENT_SIZE + len("short:0123456789") / SHORT_ELEMENTS,
+                                  lambda server: fill_short(server, short))}
+    return [load for part, load in loads.items() if not settings.parts or part in settings.parts]
 
 
 def run(running_of, settings, report):
@@ -134,4 +116,6 @@ def run(running_of, settings, report):
         show(report, table)
         report.text("Processor time of the server (user and system) per operation; medians of %s, in which the servers took "
                     "turns. Elements of 16 bytes." % turns(settings.rounds))
-    show_memory(running_of, settings, report, elements)
+    loads = weighed(settings, elements)
+    if loads and not words:
+        weight.show(running_of, report, "lists", "Lists: bytes per element of 16 bytes", loads)

@@ -1,9 +1,7 @@
 """Sets: processor time per operation on one of a million members and on many small ones, and bytes per member."""
 
-from . import tools
-from .memory import settle
+from . import tools, weight
 from .report import figure, median, ratio, say, turns
-from .zset_memory import FIELDS, Filled
 
 MEMBER = "member:{k:9}"             # 16 bytes
 AT_ONCE = 20                        # members in one SADD while a set is filled
@@ -98,45 +96,23 @@ def speed(running, settings, report, part, members):
                 "Members of 16 bytes." % turns(settings.rounds))
 
 
-WEIGHTS = {"sets of 10, with key and its entry": ("small", 20_000, 10),
-           "sets of 100, with key and its entry": ("middle", 2_000, 100),
-           "one set": ("large", 1, 0)}
+MEMBER_SIZE = 16
 
 
-def weigh(running_of, report, members):
-    names, rows = [], []
-    for title, (name, sets, each_of) in WEIGHTS.items():
-        say("sets: %s weighed" % title)
-        found = []
-        with running_of(1) as running:
-            names = [server.name for server in running]
-            for server in running:
-                filled = Filled(server)
-                if sets == 1:
-                    fill_large(server, members)
-                else:
-                    fill_many(server, name, sets, each_of)
-                settle([filled])
-                found.append(filled.each(members if sets == 1 else sets * each_of))
-        row = [title if sets > 1 else "one set of %s" % format(members, ",")]
-        for field, _ in FIELDS[:2]:
-            row += [figure(each[field]) for each in found] + ([ratio(found[0][field], found[1][field])] if len(found) > 1 else [])
-        rows.append(row)
-        report.keep("sets", {"case": title, "bytes": dict(zip(names, found))})
-    columns = ["sets"]
-    for _, field in FIELDS[:2]:
-        columns += ["%s, %s" % (name, field) for name in names] + (["%s / %s" % tuple(names[:2])] if len(names) > 1 else [])
-    report.heading("Sets: bytes per member of 16 bytes")
-    report.table(columns, rows)
-    report.text("What each server holds more than when it was empty, per member: what it has taken from its allocator, and its "
-                "used_memory.")
+def weighed(members):
+    """Payload: a member, and its share of its key."""
+    def many(name, sets, each):
+        return weight.Load("of %d" % each, sets * each, MEMBER_SIZE + len(name + ":0123456789") / each,
+                           lambda server: fill_many(server, name, sets, each))
+    return (many("small", SMALL_SETS, SMALL), many("middle", MIDDLE_SETS, MIDDLE),
+            weight.Load("one of %s" % format(members, ","), members, MEMBER_SIZE, lambda server: fill_large(server, members)))
 
 
 def run(running_of, settings, report):
     members = QUICK_LARGE if settings.quick else settings.members or LARGE
     for part in settings.parts or [*PARTS, "weight"]:
         if part == "weight":
-            weigh(running_of, report, members)
+            weight.show(running_of, report, "sets", "Sets: bytes per member of 16 bytes", weighed(members))
             continue
         if part not in PARTS:
             continue
