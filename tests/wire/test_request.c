@@ -245,6 +245,33 @@ static void any_cut_gives_the_same_words(void **state)
     }
 }
 
+/* Short lengths are read in another way than long ones. */
+static void a_word_of_any_length_is_whole_or_to_come(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= 120; len++) {
+        struct text input = {0};
+        struct one one;
+
+        text_addf(&input, "*2\r\n$%zu\r\n", len);
+        for (size_t i = 0; i < len; i++) text_add_char(&input, (char)('0' + i % 10));
+        text_add(&input, BYTES("\r\n$1\r\nx\r\n"));
+        for (size_t have = 0; have <= input.len; have++) {
+            read_one(&one, bytes_of(input.at, have), &known);
+            assert_int_equal(one.state, have < input.len ? REQUEST_MORE : REQUEST_READY);
+            done(&one);
+        }
+        read_one(&one, text_bytes(&input), &known);
+        assert_int_equal(one.request.n, 2);
+        assert_int_equal(one.request.args[0].len, len);
+        for (size_t i = 0; i < len; i++) assert_int_equal(one.request.args[0].at[i], '0' + (int)(i % 10));
+        assert_int_equal(one.request.args[1].len, 1);
+        assert_int_equal(one.request.at, input.len);
+        done(&one);
+        text_fini(&input);
+    }
+}
+
 static void no_memory_is_said_and_loses_nothing(void **state)
 {
     struct text input = {0};
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_line_without_end_is_refused_at_64_kb),
         cmocka_unit_test(a_count_alone_allocates_nothing),
         cmocka_unit_test(any_cut_gives_the_same_words),
+        cmocka_unit_test(a_word_of_any_length_is_whole_or_to_come),
         cmocka_unit_test(no_memory_is_said_and_loses_nothing),
     };
 
