@@ -231,6 +231,33 @@ static void write_item(struct packwalk *walk, const struct packitem *item)
     }
 }
 
+/* One element to an end of a deque that has the room there, as queues put it; nothing else moves. */
+static inline bool push(struct packed *block, unsigned at, const struct packitem *item)
+{
+    size_t front = front_of(block), back = back_of(block), width = item->len;
+    uint8_t *code;
+    char *data;
+
+    if (block->shape != PACKED_DEQUE || item->code >= MIDDLE_FROM) return false;
+    if (at == block->count) {
+        if (front + back + packed_size(block) + width + 1 > room_of(block->room)) return false;
+        if (at == PACKED_COUNT_MAX) return false;
+        data = data_of(block) + block->bytes;
+        code = codes_of(block) - 1 - at;
+    } else {
+        if (at > 0 || front < width || back == 0) return false;
+        if (block->count == PACKED_COUNT_MAX) return false;
+        set_ends(block, front - width, back - 1);
+        data = data_of(block);
+        code = codes_of(block) - 1;
+    }
+    *code = item->code;
+    if (width > 0) memcpy(data, item->at ? item->at : item->number, width);
+    block->bytes += (uint32_t)width;
+    block->count++;
+    return true;
+}
+
 enum status packed_insert(struct packed **block, unsigned at, const struct packitem *items,
                           unsigned count)
 {
@@ -239,6 +266,7 @@ enum status packed_insert(struct packed **block, unsigned at, const struct packi
     enum status status;
 
     must_debug(at <= (*block)->count);
+    if (count == 1 && push(*block, at, items)) return OK;
     if (count > PACKED_COUNT_MAX) return TOO_BIG;
     for (unsigned i = 0; i < count; i++) change.width += packitem_size(&items[i]) - 1;
     status = make(block, &change, &hole);
@@ -276,13 +304,32 @@ static void tidy(struct packed **blockp)
     (void)rebuild(blockp, &none);
 }
 
+/* The element at an end of a deque, as queues take it. */
+static inline bool pop(struct packed *block, unsigned at)
+{
+    size_t front = front_of(block), back = back_of(block), width;
+    uint8_t code;
+
+    if (block->shape != PACKED_DEQUE || (at > 0 && at + 1 < block->count)) return false;
+    code = codes_of(block)[-1 - (int)at];
+    if (code >= MIDDLE_FROM) return false;
+    width = code < NUMBER_FROM ? code : code - (NUMBER_FROM - 1u);
+    if (at == 0) {
+        if (front + width > UINT16_MAX || back == UINT16_MAX) return false;
+        set_ends(block, front + width, back + 1);
+    }
+    block->bytes -= (uint32_t)width;
+    block->count--;
+    return true;
+}
+
 void packed_cut(struct packed **block, unsigned from, unsigned to)
 {
     struct change change = {.from = from, .to = to};
     struct packwalk hole;
 
     must_debug(from <= to && to <= (*block)->count);
-    must(make(block, &change, &hole) == OK);
+    if (to != from + 1 || !pop(*block, from)) must(make(block, &change, &hole) == OK);
     tidy(block);
 }
 

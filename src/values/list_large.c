@@ -387,11 +387,14 @@ static void drop_node(struct list_large *large, struct list_place *place)
 /* A small one in the middle and the next one become one, if there is memory and room for that. */
 static void merge_small(struct list_large *large, struct list_place *place)
 {
-    struct node_limit limit = node_limit();
-    struct countpath next = place->path;
+    struct node_limit limit;
+    struct countpath next;
     struct packed *block = node_block(place->node), *other, *both;
 
-    if (likely(place->part != LIST_MIDDLE || packed_size(block) > limit.bytes / SMALL_PART)) return;
+    if (likely(place->part != LIST_MIDDLE)) return;
+    limit = node_limit();
+    if (likely(packed_size(block) > limit.bytes / SMALL_PART)) return;
+    next = place->path;
     if (!countpath_forth(&next) || node_is_alone(countpath_thing(&next))) return;
     other = node_block(countpath_thing(&next));
     if (packed_size(block) + packed_size(other) > limit.bytes - limit.bytes / SMALL_PART) return;
