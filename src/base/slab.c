@@ -10,6 +10,7 @@
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/prefetch.h"
 #include "slab_internal.h"
 
 #define FINE_CLASSES (SLAB_FINE_MOST / 8)
@@ -264,7 +265,7 @@ static void take_returned(struct slab_owner *owner)
     while (block) {
         struct free_block *next = block->next;
 
-        if (next) __builtin_prefetch(slab_of(next));
+        if (next) prefetch(slab_of(next));
         put_back(owner, slab_of(block), block);
         block = next;
     }

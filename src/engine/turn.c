@@ -189,13 +189,25 @@ static void run_call(struct turn *turn, struct call *call)
 /* What is looked for in containers lies behind several pointers: each round follows one more of them for all. */
 static void prefetch_elements(struct turn *turn, unsigned count)
 {
-    for (unsigned step = 0; step < PREFETCH_STEPS; step++) {
-        for (unsigned i = 0; i < count; i++) {
-            const struct call *call = &turn->calls[i];
+    uint64_t memos[TURN_BATCH];
+    uint8_t left[TURN_BATCH];
+    unsigned n_left = 0;
 
-            if (!call->keys_hashed || call->command->row->element == 0) continue;
-            if (call->command->row->element >= call->args.n) continue;
-            key_prefetch_element(&call->first_key, call->args.of[call->command->row->element], step);
+    for (unsigned i = 0; i < count; i++) {
+        const struct call *call = &turn->calls[i];
+
+        if (!call->keys_hashed || call->command->row->element == 0) continue;
+        if (call->command->row->element < call->args.n) left[n_left++] = (uint8_t)i;
+    }
+    for (unsigned step = 0; step < PREFETCH_STEPS && n_left > 0; step++) {
+        unsigned n = n_left;
+
+        n_left = 0;
+        for (unsigned i = 0; i < n; i++) {
+            const struct call *call = &turn->calls[left[i]];
+            struct bytes element = call->args.of[call->command->row->element];
+
+            if (key_prefetch_element(&call->first_key, element, step, &memos[left[i]])) left[n_left++] = left[i];
         }
     }
 }

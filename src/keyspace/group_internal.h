@@ -15,6 +15,7 @@
 #include <emmintrin.h>
 #endif
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/prefetch.h"
 
 #define GROUP_SLOTS 7
 #define POINTER_BITS 48
@@ -50,15 +51,6 @@ static inline uint64_t slot_make(struct entry *entry, uint16_t tag)
 static inline uint16_t slot_tag(uint64_t slot)
 {
     return (uint16_t)(slot >> POINTER_BITS);
-}
-
-/* Asks the processor to fetch a line. The empty asm has an effect, as far as gcc can tell: without
- * it a function that does nothing but prefetch counts as pure, and its calls are left out (seen
- * with gcc 12). */
-static inline void prefetch(const void *at)
-{
-    __builtin_prefetch(at);
-    __asm__ volatile("" : : "r"(at));
 }
 
 /* Entries begin at any multiple of eight: most reach into a second line, which is asked for along with the first. */

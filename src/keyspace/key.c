@@ -55,11 +55,12 @@ void key_prefetch_entry(const struct key *key)
 }
 
 /* The first entry with the key's tag will do: whose it is makes no difference to a hint. */
-void key_prefetch_element(const struct key *key, struct bytes element, unsigned step)
+bool key_prefetch_element(const struct key *key, struct bytes element, unsigned step, uint64_t *memo)
 {
     struct table *table;
+    bool more = false;
 
-    if (!shard_try_lock(key->shard)) return;
+    if (!shard_try_lock(key->shard)) return false;
     table = shard_table(key->shard, key->db);
     if (table && table->groups) {
         struct walk walk = table_walk(table, key->hash, key->name);
@@ -70,10 +71,11 @@ void key_prefetch_element(const struct key *key, struct bytes element, unsigned 
         if (entry && (entry->head & HEAD_TYPE) != VALUE_STRING) {
             const struct value_kind *kind = value_kind_of(entry_type(entry));
 
-            if (kind->prefetch) kind->prefetch(entry_container(entry), element, step);
+            if (kind->prefetch) more = kind->prefetch(entry_container(entry), element, step, memo);
         }
     }
     shard_unlock(key->shard);
+    return more;
 }
 
 /* --- finding --- */

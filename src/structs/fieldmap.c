@@ -127,13 +127,6 @@ bool fieldmap_find(const struct fieldmap *map, uint64_t hash, struct bytes name,
     }
 }
 
-/* Without the asm a function that only fetches ahead has no effect, and gcc leaves calls of it out. */
-static inline void prefetch(const void *at)
-{
-    __builtin_prefetch(at);
-    __asm__ volatile("" : : "r"(at));
-}
-
 void fieldmap_prefetch_group(const struct fieldmap *map, uint64_t hash)
 {
     struct segment segment = segment_at(map, entry_for(map, position_of(hash)));

@@ -7,6 +7,7 @@
 #endif
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/structs/fieldmap.h"
 
 #define SLOTS 7
@@ -94,7 +95,7 @@ static inline uint64_t *group_first_slot(struct fieldgroup *group, uint32_t slot
 
 static inline void group_prefetch_fields(const struct fieldgroup *group)
 {
-    for (unsigned i = 0; i < SLOTS; i++) __builtin_prefetch(field_at(group->slots[i]));
+    for (unsigned i = 0; i < SLOTS; i++) prefetch(field_at(group->slots[i]));
 }
 
 /* --- the directory --- */

@@ -6,6 +6,7 @@
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/prefetch.h"
 
 #define UNIT MEMBERBLOCK_UNIT
 #define FAR MEMBERBLOCK_FAR
@@ -210,6 +211,26 @@ static bool is_at(const struct memberblock *block, unsigned at, struct bytes mem
     return there.len == member.len && data_equal(there.at, member.at, member.len);
 }
 
+/* The first member of this word, or some number from the count on. */
+static unsigned first_like(const struct memberblock *block, uint16_t wanted)
+{
+    unsigned at = 0;
+
+#ifdef __SSE2__
+    __m128i all = _mm_set1_epi16((short)wanted);
+
+    for (; at < block->count; at += 8) {
+        __m128i equal = _mm_cmpeq_epi16(words_at(memberblock_end(block), at), all);
+        uint32_t found = (uint32_t)_mm_movemask_epi8(equal);
+
+        if (unlikely(found)) return at + ((unsigned)__builtin_clz(found) - 16) / 2;
+    }
+#else
+    while (at < block->count && memberblock_word(block, at) != wanted) at++;
+#endif
+    return at;
+}
+
 bool memberblock_find(const struct memberblock *block, uint64_t hash, struct bytes member,
                       struct memberwalk *walk)
 {
@@ -237,6 +258,19 @@ bool memberblock_find(const struct memberblock *block, uint64_t hash, struct byt
     }
 #endif
     return false;
+}
+
+/* The first that may be it will do for a hint. */
+void memberblock_prefetch_member(const struct memberblock *block, uint64_t hash,
+                                 struct bytes member)
+{
+    unsigned at = first_like(block, word_of(hash, member.len));
+    const char *data;
+
+    if (at >= block->count) return;
+    data = data_of(block) + width_before(block, at);
+    prefetch(data);
+    if (member.len > 0) prefetch(data + member.len - 1);
 }
 
 /* --- changes --- */

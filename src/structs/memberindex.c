@@ -139,11 +139,6 @@ static void segment_insert(struct segment segment, uint32_t hash, uint32_t leaf)
     leaf_write(group, (unsigned)__builtin_ctz(free), leaf);
 }
 
-static inline void prefetch(const void *at)
-{
-    __builtin_prefetch(at);
-}
-
 void memberindex_prefetch(const struct memberindex *index, uint32_t hash)
 {
     struct segment segment = segment_at(index, entry_for(index, hash));

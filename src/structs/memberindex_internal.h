@@ -5,6 +5,7 @@
 #include <string.h>
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/structs/memberindex.h"
 
 #define SLOTS 9

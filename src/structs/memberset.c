@@ -91,6 +91,16 @@ bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes mem
     return memberblock_find(block_at(set, spot->entry), hash, member, &spot->walk);
 }
 
+void memberset_prefetch_entry(const struct memberset *set, uint64_t hash)
+{
+    prefetch(&set->directory[entry_for(set, position_of(hash))]);
+}
+
+void memberset_prefetch_member(const struct memberset *set, uint64_t hash, struct bytes member)
+{
+    memberblock_prefetch_member(block_at(set, entry_for(set, position_of(hash))), hash, member);
+}
+
 void memberset_prefetch(const struct memberset *set, uint64_t hash)
 {
     prefetch_entry(set, entry_for(set, position_of(hash)));

@@ -1,6 +1,7 @@
 #include "hash_internal.h"
 
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/values/kind.h"
 
@@ -338,22 +339,27 @@ static size_t kind_used_bytes(const void *container)
 /* How long a packed block is would have to be read from it first: some lines of it, whether they are its own or not. */
 #define LINES_AHEAD 6
 
-static void kind_prefetch(const void *container, struct bytes element, unsigned step)
+static bool kind_prefetch(const void *container, struct bytes element, unsigned step, uint64_t *memo)
 {
     const struct hash *hash = container;
 
     if (step == 0) {
-        __builtin_prefetch(hash);
-        __asm__ volatile("" : : "r"(hash));
-    } else if (!hash_is_large(hash)) {
+        prefetch(hash);
+        return true;
+    }
+    if (!hash_is_large(hash)) {
         const char *pairs = (const char *)hash_pairs_of(hash);
 
-        for (size_t i = 0; step == 1 && i < LINES_AHEAD; i++) __builtin_prefetch(pairs + 64 * i);
-    } else if (step == 1) {
-        fieldmap_prefetch_group(&hash_large_of(hash)->map, hash_bytes(element));
-    } else {
-        fieldmap_prefetch_field(&hash_large_of(hash)->map, hash_bytes(element));
+        for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(pairs + 64 * i);
+        return false;
     }
+    if (step == 1) {
+        *memo = hash_bytes(element);
+        fieldmap_prefetch_group(&hash_large_of(hash)->map, *memo);
+        return true;
+    }
+    fieldmap_prefetch_field(&hash_large_of(hash)->map, *memo);
+    return false;
 }
 
 static int64_t kind_soonest_ms(const void *container)

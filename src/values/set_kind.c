@@ -1,8 +1,10 @@
 /* set_kind: all members of a set, one by one and page by page, and a set as a kind of value. */
 #include "set_internal.h"
 
+#include "coatcheck/base/hash.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/values/kind.h"
 
 void set_walk_begin(struct set_walk *walk, const struct set *set)
@@ -125,6 +127,35 @@ static size_t kind_used_bytes(const void *container)
     return set_block_of(set) ? used + memberblock_used_bytes(set_block_of(set)) : used;
 }
 
+/* How long a block is would have to be read from it first: some lines of it, whether they are its own or not. */
+#define LINES_AHEAD 4
+
+static bool kind_prefetch(const void *container, struct bytes element, unsigned step, uint64_t *memo)
+{
+    const struct set *set = container;
+    const struct memberset *large = set_large_of(set);
+
+    if (step == 0) {
+        prefetch(set);
+        return true;
+    }
+    if (!set_is_large(set)) {
+        const char *block = (const char *)(set->root & ~(uintptr_t)ROOT_INTSET);
+
+        for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(block + 64 * i);
+        return false;
+    }
+    if (step == 1) {
+        *memo = hash_bytes(element);
+        memberset_prefetch_entry(large, *memo);
+    } else if (step == 2) {
+        memberset_prefetch(large, *memo);
+    } else {
+        memberset_prefetch_member(large, *memo, element);
+    }
+    return step < 3;
+}
+
 static const struct value_kind kind = {
     .name = "set",
     .free_some = kind_free_some,
@@ -132,6 +163,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .prefetch = kind_prefetch,
 };
 
 void set_kind_setup(void)

@@ -31,8 +31,8 @@ void key_prefetch_group(const struct key *key);
 void key_prefetch_entry(const struct key *key);
 
 /* And then, where the key holds a container, what a search for one of its elements will read, in PREFETCH_STEPS
- * steps, some commands apart (values/kind.h). */
-void key_prefetch_element(const struct key *key, struct bytes element, unsigned step);
+ * steps, some commands apart, with one memo for all (values/kind.h). False: no further step is of use. */
+bool key_prefetch_element(const struct key *key, struct bytes element, unsigned step, uint64_t *memo);
 
 /* Where a key was found or would go; good until the shard is left, or this key is changed by other means
  * than this spot. */

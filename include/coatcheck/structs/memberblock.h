@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "coatcheck/base/bytes.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/base/status.h"
 
 struct memberblock {
@@ -121,11 +122,15 @@ static inline void memberblock_prefetch(const struct memberblock *block, unsigne
 {
     const char *end = (const char *)block + (size_t)room * MEMBERBLOCK_UNIT;
 
-    __builtin_prefetch(block);
+    prefetch(block);
     for (unsigned back = 64; back <= 256 && back < (size_t)room * MEMBERBLOCK_UNIT; back += 64) {
-        __builtin_prefetch(end - back);
+        prefetch(end - back);
     }
 }
+
+/* The same for a member, if it is there: its bytes. */
+void memberblock_prefetch_member(const struct memberblock *block, uint64_t hash,
+                                 struct bytes member);
 
 /* ---- changes ---- */
 

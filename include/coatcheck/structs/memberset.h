@@ -48,8 +48,11 @@ struct memberspot {
 bool memberset_find(const struct memberset *set, uint64_t hash, struct bytes member,
                     struct memberspot *spot);
 
-/* A hint to the processor. */
+/* Hints to the processor: where the directory says which block it is, then that block's words, then the member. Each
+ * reads what the one before has fetched. */
+void memberset_prefetch_entry(const struct memberset *set, uint64_t hash);
 void memberset_prefetch(const struct memberset *set, uint64_t hash);
+void memberset_prefetch_member(const struct memberset *set, uint64_t hash, struct bytes member);
 
 /* Adds a member that is not there. NO_MEMORY: nothing has changed that anyone would see. */
 enum status memberset_add(struct memberset *set, uint64_t hash, struct bytes member);

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "coatcheck/base/bytes.h"
+#include "coatcheck/base/prefetch.h"
 #include "coatcheck/base/status.h"
 
 struct scoreblock;
@@ -69,7 +70,7 @@ int scoreblock_find(const struct scoreblock *block, struct bytes member, uint8_t
  * costs as much as all together. */
 static inline void scoreblock_prefetch(const struct scoreblock *block)
 {
-    for (unsigned i = 0; i < 14; i++) __builtin_prefetch((const char *)block + 64 * (size_t)i);
+    for (unsigned i = 0; i < 14; i++) prefetch((const char *)block + 64 * (size_t)i);
 }
 
 /* The next one from `at` on with this tag, -1: none. Leaves only. */

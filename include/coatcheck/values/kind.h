@@ -33,8 +33,10 @@ struct value_kind {
     size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
 
     /* Has the processor fetch what a search for the element will read, or is NULL: step 0 the container's head, each
-     * further step, below PREFETCH_STEPS, what the one before has fetched the way to. */
-    void (*prefetch)(const void *container, struct bytes element, unsigned step);
+     * further step, below PREFETCH_STEPS, what the one before has fetched the way to. *memo is the kind's own from step
+     * to step; no more than a number, since another container may be in its place by then. False: there is no further
+     * step. */
+    bool (*prefetch)(const void *container, struct bytes element, unsigned step, uint64_t *memo);
 
     /* Of kinds whose elements may have deadlines of their own; NULL for the others.
      * Never later than the first of them; NEVER: there is none. */
@@ -48,7 +50,7 @@ struct value_kind {
     const char *remove_command; /* which does the same to a copy of the data: "HDEL" */
 };
 
-#define PREFETCH_STEPS 3
+#define PREFETCH_STEPS 4
 
 /* Filled by each family's value at start; NULL for types that are not there. */
 void value_kind_add(enum value_type type, const struct value_kind *kind);
