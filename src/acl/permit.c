@@ -1,5 +1,7 @@
 /* permit: rules held against a command and its words. */
 #include "coatcheck/acl/rules.h"
+
+#include <string.h>
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/structs/glob.h"
@@ -30,6 +32,14 @@ static bool allows_command(const struct selector *selector, const struct command
     return false;
 }
 
+static inline bool fits(const struct pattern *pattern, struct bytes text)
+{
+    if (likely(pattern->plain_prefix)) {
+        return text.len >= pattern->len - 1 && memcmp(text.at, pattern->at, pattern->len - 1) == 0;
+    }
+    return glob_match(bytes_of(pattern->at, pattern->len), text);
+}
+
 static bool reaches_key(const struct patterns *keys, struct bytes key, unsigned access)
 {
     unsigned needed = (access & KEY_ACCESS ? PATTERN_READ : 0u) |
@@ -39,7 +49,7 @@ static bool reaches_key(const struct patterns *keys, struct bytes key, unsigned 
         const struct pattern *pattern = &keys->of[i];
 
         if ((pattern->access & needed) != needed) continue;
-        if (glob_match(bytes_of(pattern->at, pattern->len), key)) return true;
+        if (fits(pattern, key)) return true;
     }
     return false;
 }
@@ -47,11 +57,18 @@ static bool reaches_key(const struct patterns *keys, struct bytes key, unsigned 
 static enum permit permit_keys(const struct selector *selector, const struct command *command,
                                const struct args *args, unsigned *places, unsigned *place)
 {
-    int count = command_keys_of(command->row, args, places);
+    const struct command_row *row = command->row;
+    unsigned access;
+    int count;
 
+    if (likely(row->keys.first == 1 && row->keys.last == 1 && !row->find_keys && !row->key_specs) && args->n > 1) {
+        access = row->find_access ? row->find_access(args, 0) : row->access;
+        *place = 1;
+        return access & KEY_NOT_KEY || reaches_key(&selector->keys, args->of[1], access) ? PERMITTED : NO_KEY;
+    }
+    count = command_keys_of(row, args, places);
     for (int k = 0; k < count; k++) {
-        unsigned access = command_key_access(command->row, args, (unsigned)k, places[k]);
-
+        access = command_key_access(row, args, (unsigned)k, places[k]);
         if (access & KEY_NOT_KEY || reaches_key(&selector->keys, args->of[places[k]], access)) continue;
         *place = places[k];
         return NO_KEY;
@@ -65,7 +82,7 @@ static bool reaches_channel(const struct patterns *channels, struct bytes channe
         struct bytes pattern = bytes_of(channels->of[i].at, channels->of[i].len);
 
         /* What a pattern will match nobody knows yet: only the very same one is allowed. */
-        if (is_pattern ? bytes_equal(pattern, channel) : glob_match(pattern, channel)) return true;
+        if (is_pattern ? bytes_equal(pattern, channel) : fits(&channels->of[i], channel)) return true;
     }
     return false;
 }

@@ -46,6 +46,15 @@ static bool room_for_one(void **of, unsigned count, unsigned *room, size_t each,
     return true;
 }
 
+/* "key:*" and the like, which most patterns are. */
+static bool is_plain_prefix(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("*?[\\", text.at[i])) return text.at[i] == '*' && i > 0 && i + 1 == text.len;
+    }
+    return false;
+}
+
 static void add_pattern(struct rules *rules, struct patterns *patterns, unsigned access, struct bytes text)
 {
     char *copy;
@@ -65,7 +74,8 @@ static void add_pattern(struct rules *rules, struct patterns *patterns, unsigned
         return;
     }
     memcpy(copy, text.at, text.len);
-    patterns->of[patterns->count++] = (struct pattern){.access = access, .at = copy, .len = text.len};
+    patterns->of[patterns->count++] = (struct pattern){
+        .access = access, .plain_prefix = is_plain_prefix(text), .at = copy, .len = text.len};
 }
 
 static struct selector *add_selector(struct rules *rules)

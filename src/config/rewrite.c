@@ -178,11 +178,11 @@ bool config_rewrite(struct text *why)
         text_addf(why, "The server is running without a config file");
         return false;
     }
-    lock_take(&rewrite_lock, RANK_OPTIONS, 0);
+    lock_take(&rewrite_lock, RANK_REWRITE, 0);
     good = rewrite_begin(&rewrite) && rewrite_file(&rewrite, config_path());
     reason = errno;
     rewrite_end(&rewrite);
-    lock_release(&rewrite_lock, RANK_OPTIONS);
+    lock_release(&rewrite_lock, RANK_REWRITE);
     if (!good) text_addf(why, "Rewriting config file: %s", strerror(reason));
     return good;
 }

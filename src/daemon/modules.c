@@ -182,6 +182,7 @@ static bool commands_setup(struct text *why)
     slowlog_setup();
     gates_set(all_gates);
     gate_within = gate_acl_within;
+    gate_restricted = gate_acl;
     denial_describe = client_describe;
     return true;
 }

@@ -244,6 +244,12 @@ static inline bool needs_gates(const struct call *call)
            (unlikely(flags & SESSION_MULTI) && (row_flags & COMMAND_NO_MULTI || memory_asks()));
 }
 
+static enum gate_answer ask_gates(struct call *call)
+{
+    if (needs_gates(call)) return gates_ask(call);
+    return gate_restricted ? gate_restricted(call) : GATE_PASS;
+}
+
 bool dispatch_is_slow(const struct command *command, uint64_t took)
 {
     return unlikely(took >= atomic_load_explicit(&watch_slow_ticks, memory_order_relaxed)) && watch_hooks.slow &&
@@ -311,8 +317,8 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
         refused(call, errors_before, before);
         return DISPATCHED;
     }
-    if (unlikely(needs_gates(call))) {
-        enum gate_answer answer = gates_ask(call);
+    if (unlikely(needs_gates(call) || session_flags(call->session) & SESSION_RESTRICTED)) {
+        enum gate_answer answer = ask_gates(call);
 
         if (answer == GATE_WAIT) return DISPATCH_WAITS;
         if (answer == GATE_REFUSED) {

@@ -4,6 +4,7 @@
 
 _Atomic unsigned gate_reasons;
 bool (*gate_within)(struct call *call);
+enum gate_answer (*gate_restricted)(struct call *call);
 
 static const struct gate no_gates[] = {{0}};
 static const struct gate *gates = no_gates;

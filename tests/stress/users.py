@@ -227,6 +227,7 @@ def kept_in_the_configuration(command, folder):
         expect(boss.ask("ACL", "DELUSER", "bob")[1] == 1, "DELUSER")
         expect(boss.ask("CONFIG", "REWRITE")[1] == b"OK", "REWRITE")
         before = [item[1] for item in boss.ask("ACL", "LIST")[1]]
+        expect(b"carl on nopass" in boss.ask("CONFIG", "GET", "user")[1][1][1], "CONFIG GET user")
         boss.close()
     with common.servers.Server("%s %s %s" % (words[0], path, words[1])) as server:
         boss = common.connect(server)

@@ -20,8 +20,9 @@ enum rules_flags {
 enum pattern_access { PATTERN_READ = 1, PATTERN_WRITE = 2 };
 
 struct pattern {
-    unsigned access; /* of keys */
-    char *at;        /* owned */
+    unsigned access;   /* of keys */
+    bool plain_prefix; /* no more than a beginning: text without a special letter, and a star behind it */
+    char *at;          /* owned */
     size_t len;
 };
 

@@ -12,6 +12,7 @@
 enum lock_rank {
     RANK_SHARD = 1, /* several at once, in rising order of their index */
     RANK_RECLAIM,
+    RANK_REWRITE,
     RANK_USERS,
     RANK_SESSIONS,
     RANK_JOURNAL,

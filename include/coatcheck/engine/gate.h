@@ -34,6 +34,10 @@ void gate_lower(enum gate_reason reason);
  * nobody asks. At start. */
 extern bool (*gate_within)(struct call *call);
 
+/* The one gate that is asked of a session with SESSION_RESTRICTED when there is no reason to ask the others; it is among
+ * those as well. NULL: none. At start. */
+extern enum gate_answer (*gate_restricted)(struct call *call);
+
 /* The gates that engine/ brings. */
 enum gate_answer gate_auth(struct call *call);
 enum gate_answer gate_pause(struct call *call);

@@ -42,7 +42,7 @@ enum session_flags {
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
     (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT | SESSION_MONITOR |          \
-     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED | SESSION_LISTENS | SESSION_RESTRICTED)
+     SESSION_CLOSING | SESSION_POSTPONED | SESSION_BLOCKED | SESSION_LISTENS)
 
 /* Its replies are dropped. */
 #define SESSION_MUTED (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT)
