@@ -1,4 +1,4 @@
-"""Client libraries that Debian packages: hiredis from C, python3-redis."""
+"""Client libraries that Debian packages: hiredis from C, python3-redis, and what Python's web frameworks make of it."""
 
 import subprocess
 import sys
@@ -20,22 +20,28 @@ def hiredis(check):
     expect(r"^all is well$", said, "the C client")
 
 
-def python(check, name, *words):
-    """Debian's module is seen by Debian's interpreter alone, which need not be the one we run in."""
+PYTHON_PACKAGES = {"redis": "python3-redis", "django_redis": "python3-django-redis", "flask_caching": "python3-flask-caching"}
+
+
+def python(check, name, *words, module="redis"):
+    """Debian's modules are seen by Debian's interpreter alone, which need not be the one we run in."""
     for interpreter in ("/usr/bin/python3", sys.executable):
         try:
-            found = subprocess.run([interpreter, "-c", "import redis"], capture_output=True, timeout=20)
+            found = subprocess.run([interpreter, "-c", "import " + module], capture_output=True, timeout=20)
         except OSError:
             continue
         if found.returncode == 0:
             said = run([interpreter, "-B", HERE / name, check.port, *words], timeout_s=60)
             expect(r"^all is well$", said, name)
             return
-    raise Failed("the Python module redis is not installed (Debian: python3-redis)")
+    raise Failed("the Python module %s is not installed (Debian: %s)" % (module, PYTHON_PACKAGES[module]))
 
 
 CLIENTS = {
     "hiredis": hiredis,
     "python3-redis": lambda check: python(check, "python_client.py", check.socket),
+    "python3-structures": lambda check: python(check, "python_structures.py"),
+    "django-redis": lambda check: python(check, "django_app.py", module="django_redis"),
+    "flask-caching": lambda check: python(check, "flask_app.py", module="flask_caching"),
     "python3-leaderboard": lambda check: python(check, "leaderboard.py"),
 }

@@ -1,4 +1,5 @@
-"""Node clients, from npm: redis, ioredis, and an Express application whose sessions live in the server.
+"""Node clients, from npm: redis, ioredis, keyv and cache-manager, and an Express application whose sessions live in the
+server. bee-queue is not among them: it works by scripts.
 
 Versions and checksums stand in node/package-lock.json; they are installed below build/, and again only
 when that file or node itself has changed.
@@ -40,5 +41,7 @@ CLIENTS = {
     "node-redis": lambda check: script(check, "redis.js", 30),
     "ioredis": lambda check: script(check, "ioredis.js", 30),
     "ioredis-leaderboard": lambda check: script(check, "leaderboard.js", 60),
+    "ioredis-timeline": lambda check: script(check, "timeline.js", 40),
+    "keyv": lambda check: script(check, "keyv.js", 30),
     "express-session": lambda check: script(check, "express.js", 40),
 }
