@@ -37,8 +37,18 @@ def python(check, name, *words, module="redis"):
     raise Failed("the Python module %s is not installed (Debian: %s)" % (module, PYTHON_PACKAGES[module]))
 
 
+def recipes(check):
+    """Each starts with what the one before it has left."""
+    programs = sorted((HERE.parents[1] / "docs" / "recipes").glob("*.py"))
+    for one in programs:
+        python(check, one)
+    if len(programs) < 6:
+        raise Failed("of the recipes only %s are there" % ", ".join(one.name for one in programs))
+
+
 CLIENTS = {
     "hiredis": hiredis,
+    "recipes": recipes,
     "python3-redis": lambda check: python(check, "python_client.py", check.socket),
     "python3-structures": lambda check: python(check, "python_structures.py"),
     "django-redis": lambda check: python(check, "django_app.py", module="django_redis"),
