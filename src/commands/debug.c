@@ -73,7 +73,7 @@ struct entry *debug_enter(struct call *call, unsigned i, struct key *key)
 
     key_init(key, call->keyspace, session_db(call->session), call_arg(call, i));
     debug_shard_enter(key->shard);
-    entry = key_read_quietly(key);
+    entry = key_peek(key);
     if (entry) return entry;
     debug_shard_leave(key->shard);
     reply_error(call->reply, ERR_NO_SUCH_KEY);

@@ -164,7 +164,7 @@ void debug_digest_value(struct call *call)
 
         key_init(&key, call->keyspace, session_db(call->session), call_arg(call, i));
         debug_shard_enter(key.shard);
-        entry = key_read_quietly(&key);
+        entry = key_peek(&key);
         if (entry) digest = digest_of(entry, 0);
         debug_shard_leave(key.shard);
         digest_print(&digest, text);

@@ -41,6 +41,15 @@ void effect_set(const struct key *key, const char *event, struct bytes value, in
     if (expires) publish(key, "expire", NULL, 0);
 }
 
+void effect_passed_by(const struct key *key, bool was_there)
+{
+    key_touched(key);
+    if (likely(!change_anyone_listens)) return;
+    publish(key, "set", (struct bytes[]){BYTES("DEL"), key->name}, was_there ? 2 : 0);
+    publish(key, "expire", NULL, 0);
+    publish(key, "expired", NULL, 0);
+}
+
 void effect_deadline(const struct key *key, int64_t deadline_ms)
 {
     char digits[NUMBER_MAX_TEXT];

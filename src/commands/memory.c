@@ -25,7 +25,7 @@ static void cmd_memory_usage(struct call *call)
             return;
         }
     }
-    entry = key_read_quietly(&call->keys[0]);
+    entry = key_peek(&call->keys[0]);
     if (entry) {
         reply_int(call->reply, (int64_t)entry_used_bytes(entry));
     } else {

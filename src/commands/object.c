@@ -8,7 +8,7 @@
 /* The value of word 2, which is not used by asking. NULL: answered. */
 static struct entry *look(struct call *call)
 {
-    struct entry *entry = key_read_quietly(&call->keys[0]);
+    struct entry *entry = key_peek(&call->keys[0]);
 
     if (!entry) reply_null(call->reply);
     return entry;

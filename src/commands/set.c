@@ -186,7 +186,8 @@ static void cmd_smove(struct call *call)
     struct bytes member = call_arg(call, 3);
     struct spot source, target;
     struct set *set, *other;
-    bool added = true;
+    bool added = true, is_new;
+    enum status status;
 
     if (!call_find_set(call, 0, &source, &set)) return;
     if (!set) {
@@ -199,11 +200,14 @@ static void cmd_smove(struct call *call)
         return;
     }
     /* First what memory may fail for. */
-    if (!call_ok(call, other ? set_add(other, member, &added) : move_to_new(to, &target, member)))
-        return;
+    change_hold_new();
+    status = other ? set_add(other, member, &added) : move_to_new(to, &target, member);
+    is_new = change_release_new();
+    if (!call_ok(call, status)) return;
     set_remove(set, member);
     call_changed(call, from, "srem");
     set_drop_if_empty(from, &source);
+    if (unlikely(is_new)) change_publish_more(to->db, to->name, "new");
     if (added) effect_more(to, "sadd");
     reply_int(call->reply, 1);
 }

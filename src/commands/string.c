@@ -29,6 +29,16 @@ static void remove_key(struct call *call, struct spot *spot)
     effect_deleted(&call->keys[0]);
 }
 
+/* It was there for a moment, whatever was there before. */
+static void pass_by(const struct key *key, struct spot *spot)
+{
+    bool was_there = spot->entry != NULL;
+
+    if (was_there) key_remove(key, spot, REMOVED_BY_CLIENT);
+    if (!was_there && unlikely(change_anyone_asks_more)) change_publish_more(key->db, key->name, "new");
+    effect_passed_by(key, was_there);
+}
+
 /* With a deadline that is over already the key is gone the moment it is set. */
 static enum status put_value(struct call *call, struct spot *spot, struct bytes value, int64_t deadline_ms)
 {
@@ -36,8 +46,7 @@ static enum status put_value(struct call *call, struct spot *spot, struct bytes 
     enum status status;
 
     if (unlikely(deadline_is_over(deadline_ms))) {
-        if (spot->entry) remove_key(call, spot);
-        key_touched(key); /* also one that was absent before, and is again: it was there for a moment */
+        pass_by(key, spot);
         return OK;
     }
     status = call_put_string(call, key, spot, value, deadline_ms);

@@ -1,4 +1,5 @@
 /* string_many: strings at many keys, at one instant. */
+#include "coatcheck/base/mem.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/keyspace/many.h"
@@ -27,10 +28,28 @@ static bool has_pairs(struct call *call)
 
 static bool put_pairs(struct call *call)
 {
-    if (!call_ok(call, keys_put_strings(call->keys, call->key_count, &call->args.of[2], 2))) return false;
-    call_changed(call, &call->keys[0], "set");
-    for (unsigned k = 1; k < call->key_count; k++) effect_more(&call->keys[k], "set");
-    return true;
+    bool *was_absent = NULL;
+    enum status status = OK;
+
+    if (unlikely(change_anyone_asks_more)) {
+        was_absent = mem_alloc(call->key_count);
+        if (!was_absent) status = NO_MEMORY;
+    }
+    if (status == OK) {
+        status = keys_put_strings(call->keys, call->key_count, &call->args.of[2], 2, was_absent);
+    }
+    for (unsigned k = 0; status == OK && k < call->key_count; k++) {
+        const struct key *key = &call->keys[k];
+
+        if (was_absent && was_absent[k]) change_publish_more(key->db, key->name, "new");
+        if (k == 0) {
+            call_changed(call, key, "set");
+        } else {
+            effect_more(key, "set");
+        }
+    }
+    mem_free(was_absent);
+    return call_ok(call, status);
 }
 
 static void cmd_mset(struct call *call)

@@ -163,7 +163,6 @@ static const struct foreign_row rows[] = {
     REFUSED("gopher-enabled", "no", "Gopher is not spoken")
 
     /* what clients may use */
-    REFUSED("notify-keyspace-events", "", "no keyspace notices are sent: one would wait in vain")
     REFUSED("loadmodule", NULL, NO_MODULES)
     HARMLESS("enable-module-command", "no", NO_MODULES)
     HARMLESS("enable-protected-configs", "no", "protected options are set at start only")

@@ -36,6 +36,7 @@
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/footprint.h"
 #include "coatcheck/persist/rdb.h"
+#include "coatcheck/pubsub/notice.h"
 #include "coatcheck/serve/client_door.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
@@ -210,6 +211,13 @@ static bool keyspace_setup(struct text *why)
     return false;
 }
 
+static bool notices_setup(struct text *why)
+{
+    (void)why;
+    notice_setup();
+    return true;
+}
+
 static void keyspace_teardown(void)
 {
 #ifdef COATCHECK_SANITIZED
@@ -349,6 +357,7 @@ const struct module modules[] = {
     {"users", users_setup, users_teardown},
     {"values", values_setup, NULL},
     {"keyspace", keyspace_setup, keyspace_teardown},
+    {"notices", notices_setup, NULL},
     {"loop", loop_setup, loop_teardown},
     {"descriptors", descriptors_setup, NULL},
     {"workers", workers_setup, NULL},

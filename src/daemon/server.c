@@ -29,6 +29,7 @@
 #include "coatcheck/net/listener.h"
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/pubsub/delivery.h"
+#include "coatcheck/pubsub/notice.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
@@ -51,6 +52,8 @@ void server_declare(void)
     config_add(&list_option_set);
     config_add(&set_option_set);
     config_add(&zset_option_set);
+    notice_declare();
+    config_add(&pubsub_option_set);
     config_add(&hyperloglog_option_set);
     stats_declare();
     observe_add(&net_metric_set);

@@ -80,28 +80,31 @@ bool key_prefetch_element(const struct key *key, struct bytes element, unsigned 
 
 /* --- finding --- */
 
-static struct entry *key_look(const struct key *key, bool quiet)
+/* A reader has looked for it in vain. */
+enum look { LOOK_AND_USE, LOOK_QUIETLY, LOOK_ASIDE };
+
+static struct entry *missed(const struct key *key, enum look how)
+{
+    METRIC_ADD(keyspace, keyspace_misses, 1);
+    if (unlikely(change_anyone_asks_more) && how != LOOK_ASIDE) change_publish_more(key->db, key->name, "keymiss");
+    return NULL;
+}
+
+static inline struct entry *key_look(const struct key *key, enum look how)
 {
     struct table *table = shard_table(key->shard, key->db);
     struct spot spot;
 
-    if (!table_find(table, key->hash, key->name, &spot)) {
-        METRIC_ADD(keyspace, keyspace_misses, 1);
-        return NULL;
-    }
+    if (!table_find(table, key->hash, key->name, &spot)) return missed(key, how);
     if (unlikely(entry_has_deadline(spot.entry)) && entry_is_over(spot.entry, clock_now_ms())) {
-        METRIC_ADD(keyspace, keyspace_misses, 1);
-        if (atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed)) return NULL;
+        if (atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed)) return missed(key, how);
         METRIC_ADD(keyspace, expired_lazy, 1);
         expire_entry(key->shard, key->db, table, key->hash, &spot);
-        return NULL;
+        return missed(key, how);
     }
-    if (within_is_gone(key, &spot)) {
-        METRIC_ADD(keyspace, keyspace_misses, 1);
-        return NULL;
-    }
+    if (within_is_gone(key, &spot)) return missed(key, how);
     METRIC_ADD(keyspace, keyspace_hits, 1);
-    if (!quiet) {
+    if (how == LOOK_AND_USE) {
         spot_touch(&spot);
         spot_use(&spot);
     }
@@ -110,12 +113,17 @@ static struct entry *key_look(const struct key *key, bool quiet)
 
 struct entry *key_read(const struct key *key)
 {
-    return key_look(key, false);
+    return key_look(key, LOOK_AND_USE);
 }
 
 struct entry *key_read_quietly(const struct key *key)
 {
-    return key_look(key, true);
+    return key_look(key, LOOK_QUIETLY);
+}
+
+struct entry *key_peek(const struct key *key)
+{
+    return key_look(key, LOOK_ASIDE);
 }
 
 struct entry *key_find(const struct key *key, struct spot *spot)

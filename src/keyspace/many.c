@@ -188,7 +188,7 @@ static enum status put_all(const struct key *keys, unsigned count, const struct 
 }
 
 enum status keys_put_strings(const struct key *keys, unsigned count, const struct bytes *values,
-                             unsigned stride)
+                             unsigned stride, bool *was_absent)
 {
     struct put few[FEW], *puts = few;
     enum status status;
@@ -196,6 +196,7 @@ enum status keys_put_strings(const struct key *keys, unsigned count, const struc
     if (count > FEW) puts = mem_alloc(count * sizeof *puts);
     if (!puts) return NO_MEMORY;
     status = put_all(keys, count, values, stride, puts);
+    for (unsigned k = 0; was_absent && status == OK && k < count; k++) was_absent[k] = !puts[k].old && !puts[k].made;
     if (puts != few) mem_free(puts);
     return status;
 }

@@ -75,6 +75,7 @@ static enum status spot_put(const struct key *key, struct spot *spot, struct ent
         if (spot_lay_anew(key, spot, table, plan, value, block_size) != OK) return NO_MEMORY;
         if (old) chores_add_entry(key->shard, old);
     }
+    if (!old && unlikely(change_anyone_asks_more)) change_publish_more(key->db, key->name, "new");
     spot_touch(spot);
     if (unlikely(had || plan->deadline_ms != NEVER)) {
         note_deadline(key, table, spot, had, plan->deadline_ms);
@@ -377,10 +378,13 @@ static enum status put_same_value(const struct key *to, const struct entry *from
                               .value_len = parts.value_len,
                               .deadline_ms = entry_deadline_ms(from)};
     struct spot target;
+    bool replaces;
 
     if (entry_form(from) == ENTRY_FAR) value = bytes_of(&far, sizeof far);
-    key_find(to, &target);
+    replaces = key_find(to, &target) != NULL;
     if (spot_put(to, &target, &plan, value, 0) != OK) return NO_MEMORY;
+    /* What was there counts as deleted first. */
+    if (replaces && unlikely(change_anyone_asks_more)) change_publish_more(to->db, to->name, "new");
     if (plan.type != VALUE_STRING) {
         key_note_elements(to, &target);
         await_came(to);

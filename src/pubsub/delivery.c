@@ -5,6 +5,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/transaction.h"
+#include "coatcheck/pubsub/notice.h"
 #include "coatcheck/pubsub/subscriber.h"
 #include "delivery_internal.h"
 
@@ -328,7 +329,7 @@ enum gate_answer gate_delivery(struct call *call)
         return GATE_PASS;
     }
     flags = transaction_flags(call);
-    if (!(flags & COMMAND_WRITE && change_anyone_listens) && !(flags & COMMAND_PUBSUB && flags & COMMAND_FAST)) {
+    if (!(flags & COMMAND_WRITE && notice_is_on()) && !(flags & COMMAND_PUBSUB && flags & COMMAND_FAST)) {
         return GATE_PASS;
     }
     if (waiters.count == waiters.room) {

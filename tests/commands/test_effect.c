@@ -64,8 +64,8 @@ static void set_is_told_without_its_conditions_and_with_an_absolute_deadline(voi
     assert_told("SET k w XX GET", "0 k set = SET k w\n");
     assert_told("SET k x IFEQ w EX 10", "0 k set = SET k x PXAT 2000000010000\n0 k expire\n");
     assert_told("SET k y KEEPTTL", "0 k set = SET k y KEEPTTL\n");
-    assert_told("SET k z PXAT 5", "0 k del = DEL k\n");
-    assert_told("SET k z PXAT 5", "");
+    assert_told("SET k z PXAT 5", "0 k set = DEL k\n0 k expire\n0 k expired\n");
+    assert_told("SET k z PXAT 5", "0 k set\n0 k expire\n0 k expired\n");
     assert_told("SETEX k 1 v", "0 k set = SET k v PXAT 2000000001000\n0 k expire\n");
     assert_told("PSETEX k 1 v", "0 k set = SET k v PXAT 2000000000001\n0 k expire\n");
     assert_told("SETNX k v", "");

@@ -39,7 +39,6 @@ static void what_an_operator_relies_on_is_refused(void **state)
                      {"cluster-enabled", "yes"},
                      {"tls-port", "6380"},
                      {"loadmodule", "/usr/lib/search.so"},
-                     {"notify-keyspace-events", "Ex"},
                      {"shutdown-on-sigterm", "save"}};
 
     (void)state;
@@ -59,7 +58,6 @@ static void what_happens_anyhow_may_be_asked_for(void **state)
                 {"replicaof", "no one"},
                 {"cluster-enabled", "no"},
                 {"tls-port", "0"},
-                {"notify-keyspace-events", ""},
                 {"supervised", "auto"},
                 {"supervised", "systemd"},
                 {"shutdown-on-sigint", "nosave now"},

@@ -99,7 +99,7 @@ static void put_many(struct keyspace *keyspace, uint64_t *dice, unsigned count, 
     }
     shards_enter(keys, count);
     mem_fail_after(fail);
-    status = keys_put_strings(keys, count, values, 2);
+    status = keys_put_strings(keys, count, values, 2, NULL);
     mem_fail_after(0);
     shards_leave(keys, count);
     assert_true(status == OK || (fail > 0 && status == NO_MEMORY));
@@ -149,7 +149,7 @@ static void new_keys_are_taken_back_when_a_table_cannot_grow(void **state)
         }
         shards_enter(keys, MOST);
         mem_fail_after(1 + round % 110);
-        if (keys_put_strings(keys, MOST, values, 1) == OK) {
+        if (keys_put_strings(keys, MOST, values, 1, NULL) == OK) {
             before += MOST;
         } else {
             refused++;

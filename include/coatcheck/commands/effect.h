@@ -16,6 +16,9 @@ void effect_deleted(const struct key *key);
 /* As SET key value and, by the deadline, PXAT or KEEPTTL; a deadline is another event, "expire". */
 void effect_set(const struct key *key, const char *event, struct bytes value, int64_t deadline_ms);
 
+/* "set", "expire" and "expired" at once: a string with a deadline that is over. As DEL when the key was there. */
+void effect_passed_by(const struct key *key, bool was_there);
+
 /* "expire", as PEXPIREAT; "persist", as PERSIST, for NEVER. */
 void effect_deadline(const struct key *key, int64_t deadline_ms);
 

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""The events of keys, one by one, beside redis-server's: the same random commands are said to both servers, and after
+each the events that it made have to be the same, in the same order, in both of their channels.
+
+  tests/stress/notices.py [--server COMMAND] [--seconds 10] [--seed N] [--family NAME ...] [--classes KEAnm]
+
+The commands are those of tests/compare. A difference is printed with all that was said before it about the same keys.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+
+import common
+from common import connect, servers, wire
+
+sys.path.insert(0, str(common.HOME / "tests"))
+from compare import differences  # noqa: E402,F401  (the package has to be there)
+from compare.engine import speech  # noqa: E402
+from compare.engine.draw import Draw  # noqa: E402
+
+FAMILIES = ["strings", "keys", "hashes", "lists", "sets", "zsets", "hyperloglog"]
+BATCH = 100
+PATTERN = b"__key*"
+
+# What redis-server answers otherwise is not its events' doing: commands that it does not have, or that draw.
+WITHOUT = {"ZAROUND", "DELIFEQ"}
+
+
+class Side:
+    """One server: who talks, who listens."""
+
+    def __init__(self, server, classes):
+        self.server = server
+        self.talker, self.listener = connect(server), connect(server)
+        boss = connect(server)
+        kind, said = boss.ask("CONFIG", "SET", "notify-keyspace-events", classes)
+        common.expect(kind == "status", "CONFIG SET: %r", said)
+        boss.close()
+        self.listener.ask("PSUBSCRIBE", PATTERN)
+        self.listener.ask("SUBSCRIBE", "sync")
+
+    def say(self, batch):
+        """The replies to the batch, and the events that each of its commands made."""
+        self.talker.send(b"".join(wire.encode(words) + wire.encode([b"PUBLISH", b"sync", b""]) for words in batch))
+        replies, events = [], []
+        for _ in batch:
+            replies.append(self.talker.reply())
+            kind, said = self.talker.reply()
+            common.expect(kind == "int" or said == b"QUEUED", "PUBLISH: %r", said)
+        for _ in batch:
+            events.append(self.until_sync())
+        return replies, events
+
+    def until_sync(self):
+        events = []
+        while True:
+            _, message = self.listener.reply()
+            words = [word for _, word in message]
+            if words[0] == b"message":
+                return events
+            events.append((words[2], words[3]))
+
+
+def families(names):
+    found = []
+    for name in names:
+        try:
+            found.append(importlib.import_module("compare." + name))
+        except ModuleNotFoundError:
+            if name not in FAMILIES:
+                raise
+    return found
+
+
+def known_to(sides):
+    names = []
+    for side in sides:
+        _, rows = common.ask(side.server, "COMMAND", "LIST")
+        names.append({word.decode().upper() for _, word in rows})
+    return lambda name: all(name.upper() in known for known in names)
+
+
+def about(keys, log):
+    return [words for words in log if keys & set(words[1:])] or log[-20:]
+
+
+def show(words):
+    return " ".join(word.decode("latin-1") if word.isalnum() else repr(word)[1:] for word in words)
+
+
+def same(words, left, right, i):
+    if left[0][i][0] == "error" and left[0][i][1].startswith(b"INVALIDOBJ"):
+        return True             # what was counted before it was found to be broken stays, and is told here
+    one, two = [[event for event in side[1][i] if not is_expired(event)] for side in (left, right)]
+    return one == two
+
+
+def is_expired(event):
+    """When redis-server finds out depends on its own clock."""
+    channel, payload = event
+    return channel.endswith(b"__:expired") if channel.startswith(b"__keyevent") else payload == b"expired"
+
+
+def compare(sides, options):
+    dice = Draw(options.seed, 1, [1, 2])
+    known = known_to(sides)
+    rows, sequences = speech.rows_for(families(options.family or FAMILIES), known, dice, WITHOUT)
+    rows = [r for r in rows if known(r.name.decode().split()[0])]
+    talk, log, count, made, seen = speech.Speech(dice, rows, sequences), [], 0, 0, set()
+    end = time.monotonic() + options.seconds
+    while time.monotonic() < end:
+        if count % (BATCH * 50) == 0:
+            log = [[b"FLUSHALL"], [b"SELECT", b"1"]]
+            dice.db = 1
+            for side in sides:
+                side.say(log)
+        batch = []
+        while len(batch) < BATCH:
+            batch += [list(words) for words in talk.next()]
+        left, right = [side.say(batch) for side in sides]
+        for i, words in enumerate(batch):
+            log.append(words)
+            made += len(right[1][i])
+            seen.update(payload if channel.startswith(b"__keyspace") else b"" for channel, payload in right[1][i])
+            if same(words, left, right, i):
+                continue
+            print("said:", show(words))
+            print("   redis-server  %r  events %r" % (left[0][i], left[1][i]))
+            print("   coatcheckd    %r  events %r" % (right[0][i], right[1][i]))
+            print("before it:")
+            for before in about(set(words[1:]), log[:-1])[-12:]:
+                print("   ", show(before)[:300])
+            return False
+        count += len(batch)
+    seen.discard(b"")
+    print("%d commands, %d messages, %d different events: %s" % (count, made, len(seen),
+          " ".join(sorted(event.decode() for event in seen))))
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common.add_server_argument(parser)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--family", action="append", metavar="NAME")
+    parser.add_argument("--classes", default="KEAnm")
+    options = parser.parse_args()
+    with servers.Server(servers.REDIS) as left, servers.Server(options.server) as right:
+        fine = compare([Side(left, options.classes), Side(right, options.classes)], options)
+    if not fine:
+        print("seed %d" % options.seed)
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    servers.stop_on_signals()
+    sys.exit(main())
