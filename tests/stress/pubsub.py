@@ -1,0 +1,457 @@
+#!/usr/bin/env python3
+"""Messages under load: everything comes once, in order, neither too early nor too late, and a client that does not
+read harms nobody but itself.
+
+  tests/stress/pubsub.py [--server COMMAND] [--seconds 6] [--listeners 200] [--seed N] [--sanitized] [NAME ...]
+
+order   Publishers on connections of their own pipeline messages to a few channels. Listeners come and go, join and
+        leave channels and overlapping patterns. For every subscription the messages of each publisher are those that
+        were published while it stood: none that were answered before it was asked for, none missing between its
+        answer and its end, each once, in their order. The numbers that PUBLISH answered add up to what was heard, but for
+        those that come or go at the very moment.
+leave   The same, with listeners whose connections break in the middle.
+slow    A listener that never reads is closed by its limit; its neighbours get everything; the memory comes back.
+storm   Publishers that are faster than delivery, one worker of which sleeps, wait for it: what waits stays bounded,
+        nothing is lost, and PUBLISH has told the truth.
+idle    Bytes for each subscription of listeners that do nothing, to channels of all and to channels of their own.
+"""
+
+import argparse
+import fnmatch
+import re
+import select
+import socket
+import sys
+import time
+
+import common
+from common import Failed, connect, dice, expect, servers, wire
+
+CHANNELS = [b"ch:%d" % i for i in range(6)] + [b"other"]
+PATTERNS = [b"ch:*", b"ch:[0-2]", b"*", b"?h:1", b"oth*"]
+BYTES_MOST = 100        # for a subscription
+
+
+def matches(pattern, channel):
+    return fnmatch.fnmatchcase(channel.decode(), pattern.decode())
+
+
+class Stream:
+    """A connection that is read as bytes come. No text here has a line break in it, so lines are tokens."""
+
+    def __init__(self, server):
+        self.socket = wire.open_socket(server.tcp)
+        self.socket.setblocking(False)
+        self.unsent, self.rest, self.closed = b"", b"", False
+        self.tokens, self.at = [], 0
+
+    def fileno(self):
+        return self.socket.fileno()
+
+    def say(self, data):
+        self.unsent += data
+        self.push()
+
+    def push(self):
+        while self.unsent:
+            try:
+                self.unsent = self.unsent[self.socket.send(self.unsent):]
+            except BlockingIOError:
+                return
+            except OSError:
+                self.closed, self.unsent = True, b""
+
+    def pull(self):
+        try:
+            data = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = True
+            return
+        lines = (self.rest + data).split(b"\r\n")
+        self.rest = lines.pop()
+        self.tokens = self.tokens[self.at:] + lines
+        self.at = 0
+
+    def next(self):
+        """One reply: an integer, a text, or a list of texts and integers. None: not there yet."""
+        tokens, at = self.tokens, self.at
+        if at >= len(tokens):
+            return None
+        head = tokens[at]
+        if head[:1] not in b"*>":
+            self.at += 1
+            return int(head[1:]) if head[:1] == b":" else head
+        words, at = [], at + 1
+        for _ in range(int(head[1:])):
+            if at >= len(tokens):
+                return None
+            if tokens[at] in (b"$-1", b"_"):
+                words.append(None)
+                at += 1
+            elif tokens[at][:1] == b"$":
+                if at + 1 >= len(tokens):
+                    return None
+                words.append(tokens[at + 1])
+                at += 2
+            else:
+                words.append(int(tokens[at][1:]))
+                at += 1
+        self.at = at
+        return words
+
+    def close(self):
+        self.closed = True
+        self.socket.close()
+
+
+class Publisher:
+    """Message n is "<name>.<n>"; what was sent and what was answered is known at every moment."""
+
+    def __init__(self, server, name):
+        self.stream, self.name = Stream(server), name
+        self.channels, self.answered, self.told = [], 0, 0
+
+    def publish(self, random, count):
+        data = []
+        for _ in range(count):
+            channel = random.choice(CHANNELS)
+            data.append(b"PUBLISH %s %d.%d\r\n" % (channel, self.name, len(self.channels)))
+            self.channels.append(channel)
+        self.stream.say(b"".join(data))
+
+    def read(self):
+        while (count := self.stream.next()) is not None:
+            expect(isinstance(count, int), "PUBLISH was answered by %r", count)
+            self.answered += 1
+            self.told += count
+
+
+class Subscription:
+    """One stretch of time during which a listener listened to a channel or by a pattern."""
+
+    def __init__(self, name, is_pattern, publishers):
+        self.name, self.is_pattern = name, is_pattern
+        self.not_before = [p.answered for p in publishers]  # those were over when it was asked for
+        self.from_ = None               # from these on nothing may be missing: sent after it was answered
+        self.until = None               # up to these nothing may be missing: answered before its end was asked for
+        self.last = [-1] * len(publishers)
+        self.first = [None] * len(publishers)
+
+    def fits(self, channel):
+        return matches(self.name, channel) if self.is_pattern else self.name == channel
+
+    def hear(self, publisher, n, channel, publishers):
+        expect(self.fits(channel), "%r heard %r", self.name, channel)
+        expect(publishers[publisher].channels[n] == channel, "message %d.%d in a foreign channel", publisher, n)
+        expect(n >= self.not_before[publisher], "%r heard %d.%d, published before it listened", self.name, publisher, n)
+        expect(n > self.last[publisher], "%r heard %d.%d after %d", self.name, publisher, n, self.last[publisher])
+        begin = self.last[publisher] + 1 if self.first[publisher] is not None else None
+        if begin is None:
+            begin = self.from_[publisher] if self.from_ else n
+            self.first[publisher] = n
+        for missed in range(begin, n):
+            expect(not self.fits(publishers[publisher].channels[missed]), "%r missed %d.%d", self.name, publisher, missed)
+        self.last[publisher] = n
+
+    def end(self, publishers, until):
+        for p, publisher in enumerate(publishers):
+            begin = self.last[p] + 1 if self.first[p] is not None else self.from_[p]
+            for missed in range(begin, until[p]):
+                expect(not self.fits(publisher.channels[missed]), "%r missed %d.%d at its end", self.name, p, missed)
+
+
+class Listener:
+    def __init__(self, server, publishers, resp3):
+        self.stream, self.publishers, self.resp3 = Stream(server), publishers, resp3
+        self.subscriptions = {}         # (name, is_pattern) -> Subscription, as answered
+        self.joining, self.leaving = {}, {}
+        self.heard, self.pongs = 0, 0
+        if resp3:
+            self.stream.say(b"HELLO 3\r\n")
+            while b"*0" not in self.stream.tokens:      # the list of modules ends its answer
+                select.select([self.stream], [], [], 5)
+                self.stream.pull()
+                expect(not self.stream.closed, "closed by HELLO")
+            self.stream.tokens, self.stream.at = [], 0
+
+    def change(self, random):
+        """Joins or leaves something, if the last change has been answered."""
+        if self.joining or self.leaving or self.stream.closed:
+            return
+        if self.resp3 and random.random() < 0.3:
+            self.stream.say(b"PING\r\n")
+        if self.subscriptions and random.random() < 0.45:
+            name, is_pattern = random.choice(list(self.subscriptions))
+            self.leaving[name, is_pattern] = [p.answered for p in self.publishers]
+            self.stream.say((b"PUNSUBSCRIBE " if is_pattern else b"UNSUBSCRIBE ") + name + b"\r\n")
+            return
+        is_pattern = random.random() < 0.4
+        name = random.choice(PATTERNS if is_pattern else CHANNELS)
+        if (name, is_pattern) not in self.subscriptions:
+            self.joining[name, is_pattern] = Subscription(name, is_pattern, self.publishers)
+        self.stream.say((b"PSUBSCRIBE " if is_pattern else b"SUBSCRIBE ") + name + b"\r\n")
+
+    def leave_all(self):
+        for key in self.subscriptions:
+            self.leaving.setdefault(key, [p.answered for p in self.publishers])
+        self.stream.say(b"UNSUBSCRIBE\r\nPUNSUBSCRIBE\r\n")
+
+    def read(self):
+        while (news := self.stream.next()) is not None:
+            if not isinstance(news, list):
+                expect(news == b"+PONG", "a listener heard %r", news)
+                self.pongs += 1
+                continue
+            kind = news[0]
+            if kind == b"message":
+                self.hear((news[1], False), news[1], news[2])
+            elif kind == b"pmessage":
+                self.hear((news[1], True), news[2], news[3])
+            elif kind in (b"subscribe", b"psubscribe"):
+                key = (news[1], kind == b"psubscribe")
+                if key in self.joining:
+                    subscription = self.subscriptions[key] = self.joining.pop(key)
+                    subscription.from_ = [len(p.channels) for p in self.publishers]
+            elif kind in (b"unsubscribe", b"punsubscribe"):
+                key = (news[1], kind == b"punsubscribe")
+                if key in self.subscriptions:
+                    self.subscriptions.pop(key).end(self.publishers, self.leaving.pop(key))
+            else:
+                raise Failed("a listener heard %r" % news)
+
+    def hear(self, key, channel, payload):
+        expect(key in self.subscriptions, "%r heard %r in %r without listening", key, payload, channel)
+        publisher, n = map(int, payload.split(b"."))
+        self.subscriptions[key].hear(publisher, n, channel, self.publishers)
+        self.heard += 1
+
+
+def pump(streams, wait_s):
+    """Moves bytes wherever they can move; returns whether any did."""
+    readable, writable, _ = select.select([s for s in streams if not s.closed],
+                                          [s for s in streams if s.unsent and not s.closed], [], wait_s)
+    for stream in writable:
+        stream.push()
+    for stream in readable:
+        stream.pull()
+    return bool(readable or writable)
+
+
+def figure(boss, section, name):
+    _, text = boss.ask("INFO", section)
+    return int(re.search(rb"\r\n%s:(-?\d+)" % name.encode(), b"\r\n" + text).group(1))
+
+
+def expect_nothing_left(boss):
+    limit = time.monotonic() + 10
+    names = ["pubsub_clients", "pubsub_subscriptions", "pubsub_channels", "pubsub_patterns", "messages_waiting"]
+    while left := {name: n for name in names if (n := figure(boss, "stats", name))}:
+        expect(time.monotonic() < limit, "left over: %r", left)
+        time.sleep(0.05)
+
+
+def run(server, random, options, breaks):
+    publishers = [Publisher(server, i) for i in range(4)]
+    listeners = [Listener(server, publishers, random.random() < 0.3) for _ in range(options.listeners)]
+    boss, heard_before, broken = connect(server), 0, 0
+    end = time.monotonic() + options.seconds
+    while time.monotonic() < end:
+        for publisher in publishers:
+            if len(publisher.channels) - publisher.answered < 40 and random.random() < 0.5:
+                publisher.publish(random, random.randrange(1, 12))
+        for listener in random.sample(listeners, max(1, len(listeners) // 20)):
+            listener.change(random)
+        if breaks and random.random() < 0.2:
+            i = random.randrange(len(listeners))
+            heard_before += listeners[i].heard
+            listeners[i].stream.close()
+            broken += 1
+            listeners[i] = Listener(server, publishers, random.random() < 0.3)
+        step(publishers, listeners, 0.002)
+    settle(publishers, listeners)
+    told = sum(p.told for p in publishers)
+    heard = heard_before + sum(l.heard for l in listeners)
+    # Who joins or leaves at the very moment may hear without having been counted, and the other way round.
+    expect(breaks or abs(told - heard) <= max(50, told // 100), "PUBLISH told of %d receivers, and %d heard", told, heard)
+    expect(heard > 0, "nobody heard anything")
+    for one in publishers + listeners:
+        one.stream.close()
+    expect_nothing_left(boss)
+    return "%d messages, %d deliveries, %d listeners went" % (sum(p.answered for p in publishers), heard, broken)
+
+
+def step(publishers, listeners, wait_s):
+    moved = pump([p.stream for p in publishers] + [l.stream for l in listeners], wait_s)
+    for publisher in publishers:
+        expect(not publisher.stream.closed, "a publisher was closed")
+        publisher.read()
+    for listener in listeners:
+        expect(not listener.stream.closed, "a listener was closed")
+        listener.read()
+    return moved
+
+
+def settle(publishers, listeners):
+    """Everything answered; then all leave, and what was published has been heard."""
+    limit = time.monotonic() + 30
+    while any(p.answered < len(p.channels) for p in publishers) or any(l.joining or l.leaving for l in listeners):
+        step(publishers, listeners, 0.05)
+        expect(time.monotonic() < limit, "no answer for thirty seconds")
+    for listener in listeners:
+        listener.leave_all()
+    while any(l.subscriptions for l in listeners):
+        step(publishers, listeners, 0.05)
+        expect(time.monotonic() < limit, "UNSUBSCRIBE is not answered")
+
+
+def order(server, random, options):
+    return run(server, random, options, False)
+
+
+def leave(server, random, options):
+    return run(server, random, options, True)
+
+
+def slow(server, random, options):
+    boss, size, count = connect(server), 4000, 3000
+    boss.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 4194304 0 0")
+    before = figure(boss, "memory", "used_memory")
+    publisher, listeners = Stream(server), [Stream(server) for _ in range(20)]
+    stuck = [Stream(server) for _ in range(3)]
+    for one in listeners + stuck:
+        one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        one.say(b"SUBSCRIBE flood\r\n")
+    while figure(boss, "stats", "pubsub_clients") < 23:
+        time.sleep(0.01)
+    sent = answered = 0
+    got = [0] * len(listeners)
+    limit = time.monotonic() + (60 if options.sanitized else 20)
+    while answered < count or min(got) < count:
+        expect(time.monotonic() < limit, "%d of %d answered, %r heard", answered, count, got)
+        while sent < count and sent - min(got) < 200:
+            publisher.say(b"PUBLISH flood %06d%s\r\n" % (sent, b"x" * size))
+            sent += 1
+        pump([publisher] + listeners, 0.01)
+        while publisher.next() is not None:
+            answered += 1
+        for i, listener in enumerate(listeners):
+            expect(not listener.closed, "a neighbour of those that do not read was closed")
+            while (news := listener.next()) is not None:
+                if news[0] == b"message":
+                    expect(int(news[2][:6]) == got[i], "message %d came in the place of %d", int(news[2][:6]), got[i])
+                    got[i] += 1
+    closed = figure(boss, "stats", "client_output_buffer_limit_disconnections")
+    expect(closed == len(stuck), "%d clients were closed, and not %d", closed, len(stuck))
+    expect(figure(boss, "stats", "pubsub_clients") == len(listeners), "who was closed still listens")
+    for one in listeners + stuck + [publisher]:
+        one.close()
+    expect_nothing_left(boss)
+    if not options.sanitized:
+        time.sleep(0.3)
+        held = figure(boss, "memory", "used_memory") - before
+        expect(held < 3_000_000, "%d bytes are still held", held)
+    return "%d messages of %d bytes to %d listeners, %d closed" % (count, size, len(listeners), closed)
+
+
+def storm(server, random, options):
+    count, crowd, size = 400, 20, 50_000
+    boss, sleeper = connect(server), Stream(server)
+    sleeper.say(b"HELLO 3\r\nSUBSCRIBE sleep\r\n")
+    listeners, publishers = [Stream(server) for _ in range(crowd)], [Stream(server) for _ in range(4)]
+    for listener in listeners:
+        listener.say(b"SUBSCRIBE a b\r\n")
+    while figure(boss, "stats", "pubsub_subscriptions") < 2 * crowd + 1:
+        time.sleep(0.01)
+    sleeper.say(b"DEBUG SLEEP 1\r\n")
+    for i, publisher in enumerate(publishers):
+        publisher.say(b"".join(wire.encode([b"PUBLISH", b"ab"[n % 2:n % 2 + 1], b"%d.%d.%s" % (i, n, b"x" * size)])
+                               for n in range(count // 4)))
+    next_, limit = [[0] * 4 for _ in listeners], time.monotonic() + 60
+    done = 0
+    while done < crowd:
+        expect(time.monotonic() < limit, "%d of %d listeners have everything", done, crowd)
+        pump(publishers + listeners, 0.02)
+        expect(not any(publisher.closed for publisher in publishers), "a publisher was closed")
+        for i, listener in enumerate(listeners):
+            expect(not listener.closed, "a listener was closed")
+            while (news := listener.next()) is not None:
+                if news[0] != b"message":
+                    continue
+                publisher, n = map(int, news[2].split(b".")[:2])
+                expect(next_[i][publisher] == n, "%d.%d came in the place of %d", publisher, n, next_[i][publisher])
+                next_[i][publisher] += 1
+                done += next_[i] == [count // 4] * 4
+    told = 0
+    for publisher in publishers:
+        while (n := publisher.next()) is not None:
+            told += n
+    while told < count * crowd:
+        expect(time.monotonic() < limit, "PUBLISH told of %d receivers, and %d were there", told, count * crowd)
+        pump(publishers, 0.05)
+        for publisher in publishers:
+            while (n := publisher.next()) is not None:
+                told += n
+    waits = figure(boss, "stats", "publish_waits")
+    for one in listeners + publishers + [sleeper]:
+        one.close()
+    expect_nothing_left(boss)
+    expect(waits > 0, "no publisher had to wait")
+    return "%d messages of %d bytes to each of %d, %d waits of publishers" % (count, size, crowd, waits)
+
+
+def idle(server, random, options):
+    boss, crowd, each, told = connect(server), 300 if options.sanitized else 2000, 10, []
+    for kind in "shared", "own":
+        listeners = [connect(server) for _ in range(crowd)]
+        time.sleep(0.4)
+        before = figure(boss, "memory", "used_memory")
+        for i, listener in enumerate(listeners):
+            names = [b"channel:%d:%012d" % (n, i if kind == "own" else 0) for n in range(each)]
+            listener.send(wire.encode([b"SUBSCRIBE"] + names))
+            for _ in names:
+                listener.reply()
+        time.sleep(0.4)
+        bytes_ = (figure(boss, "memory", "used_memory") - before) / (crowd * each)
+        told.append("%.0f %s" % (bytes_, kind))
+        expect(options.sanitized or bytes_ < BYTES_MOST, "%.0f bytes a subscription to %s channels", bytes_, kind)
+        for listener in listeners:
+            listener.close()
+        expect_nothing_left(boss)
+    return "bytes a subscription: " + ", ".join(told)
+
+
+CASES = {"order": order, "leave": leave, "slow": slow, "storm": storm, "idle": idle}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common.add_server_argument(parser)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--listeners", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--sanitized", action="store_true", help="more time, no bounds on memory")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of: " + ", ".join(CASES))
+    options, failed = parser.parse_args(), 0
+    for name in options.names or CASES:
+        begun, wrong, told = time.monotonic(), None, ""
+        with servers.Server(options.server + " --enable-debug-command local") as server:
+            try:
+                told = CASES[name](server, dice(options.seed), options)
+            except (Failed, wire.Closed, wire.Silent, wire.ProtocolError, OSError) as met:
+                wrong = met
+            if not server.alive():
+                wrong = Failed("the server has ended:\n" + server.said())
+        print("%-4s %-6s %5.1f s  %s" % ("FAIL" if wrong else "ok", name, time.monotonic() - begun, told), flush=True)
+        if wrong:
+            failed += 1
+            print("     %s: %s (seed %d)" % (type(wrong).__name__, wrong, options.seed), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    servers.stop_on_signals()
+    sys.exit(main())
