@@ -141,6 +141,16 @@ enum permit rules_permit(const struct rules *rules, const struct command *comman
     return refusal;
 }
 
+bool rules_permit_listening(const struct rules *rules, struct bytes name, bool is_pattern)
+{
+    for (unsigned i = 0; i < rules->count; i++) {
+        const struct patterns *channels = &rules->selectors[i].channels;
+
+        if (channels->all || reaches_channel(channels, name, is_pattern)) return true;
+    }
+    return false;
+}
+
 bool rules_permit_reading_all(const struct rules *rules, const struct command *command)
 {
     for (unsigned i = 0; i < rules->count; i++) {

@@ -4,6 +4,7 @@
 #include "acl_internal.h"
 #include "client_internal.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/pubsub/subscriber.h"
 
 /* "<before>'<name>'<after>" of any length. */
 static void refuse_name(struct call *call, const char *before, struct bytes name, const char *after)
@@ -31,12 +32,37 @@ static void refuse_text(struct call *call, const struct text *why)
     text_fini(&text);
 }
 
+/* ---- who listens to what it may not any more */
+
+static bool may_listen(enum channel_kind kind, struct bytes name, void *context)
+{
+    return rules_permit_listening(context, name, kind == CHANNEL_PATTERN);
+}
+
+static void close_if_beyond(struct session *session, void *context)
+{
+    const struct rules *rules = user_rules(session_user(session));
+
+    (void)context;
+    if (!(session_flags(session) & SESSION_LISTENS) || subscriber_every(session, may_listen, (void *)rules)) return;
+    session_host->close_after_reply(session);
+}
+
+static void close_those_beyond(struct bytes text)
+{
+    (void)text;
+    session_host->each_own(close_if_beyond, NULL);
+}
+
+/* ---- changes */
+
 void cmd_acl_setuser(struct call *call)
 {
     struct text why = {0};
 
     switch (users_set(call_arg(call, 2), call->args.of + 3, call_argc(call) - 3, &why)) {
     case USERS_CHANGED:
+        sessions_post_all(close_those_beyond, (struct bytes){0});
         reply_ok(call->reply);
         break;
     case USERS_REFUSED:
@@ -213,6 +239,7 @@ void cmd_acl_load(struct call *call)
 
     if (!has_file(call)) return;
     if (users_load(close_sessions_of, call, &why)) {
+        sessions_post_all(close_those_beyond, (struct bytes){0});
         reply_ok(call->reply);
     } else {
         text_addf(&why, ". No change to the users was made.");

@@ -102,6 +102,22 @@ void subscriber_leave_all(struct session *session, enum channel_kind kind,
     rest(session);
 }
 
+bool subscriber_every(const struct session *session,
+                      bool (*holds)(enum channel_kind kind, struct bytes name, void *context), void *context)
+{
+    struct subscriber *subscriber = subscriber_of(session);
+
+    for (unsigned kind = 0; subscriber && kind < CHANNEL_KINDS; kind++) {
+        struct channel *channel;
+        uint32_t at = 0;
+
+        while ((channel = pointerset_next(&subscriber->channels[kind], &at))) {
+            if (!holds((enum channel_kind)kind, channel_name(channel), context)) return false;
+        }
+    }
+    return true;
+}
+
 void subscriber_end(struct session *session)
 {
     for (enum channel_kind kind = CHANNEL_PLAIN; kind < CHANNEL_KINDS; kind++) {

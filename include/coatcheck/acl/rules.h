@@ -88,6 +88,9 @@ enum permit { PERMITTED, NO_COMMAND, NO_KEY, NO_CHANNEL };
 enum permit rules_permit(const struct rules *rules, const struct command *command, const struct args *args,
                          unsigned *place);
 
+/* May somebody listen to this channel, or to all that fit this pattern? */
+bool rules_permit_listening(const struct rules *rules, struct bytes name, bool is_pattern);
+
 /* May a key of any name be read? For patterns that name keys, as SORT's BY and GET. */
 bool rules_permit_reading_all(const struct rules *rules, const struct command *command);
 

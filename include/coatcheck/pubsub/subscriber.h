@@ -23,6 +23,10 @@ bool subscriber_leave(struct session *session, enum channel_kind kind, struct by
 void subscriber_leave_all(struct session *session, enum channel_kind kind,
                           void (*told)(struct bytes name, uint32_t left, void *context), void *context);
 
+/* Is this true of everything that it listens to? Of nothing everything is. */
+bool subscriber_every(const struct session *session,
+                      bool (*holds)(enum channel_kind kind, struct bytes name, void *context), void *context);
+
 /* Leaves everything and gives back what was kept for it: RESET, the end of the session. */
 void subscriber_end(struct session *session);
 
