@@ -1,13 +1,17 @@
 #include "coatcheck/acl/journal.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include "coatcheck/acl/options.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/lock.h"
+#include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 
 /* Those so near to each other are one. */
 #define SAME_MS 60000
+/* So much of a name that nobody has is worth a line of the log. */
+#define SHOWN_NAME 64
 
 struct noted {
     struct noted *next;
@@ -85,6 +89,28 @@ static void forget_beyond(size_t most)
     }
 }
 
+/* One line a second at most: whoever guesses must not fill the log. */
+static void log_login(struct session *session, struct bytes user)
+{
+    static _Atomic int64_t said_s;
+    static _Atomic unsigned unsaid;
+    int64_t now_s = clock_steady_us() / 1000000;
+    struct session_facts facts;
+    struct text name = {0};
+    bool more;
+
+    if (atomic_exchange(&said_s, now_s) == now_s) {
+        atomic_fetch_add(&unsaid, 1);
+        return;
+    }
+    more = atomic_exchange(&unsaid, 0) > 0;
+    session_host->facts(session, &facts);
+    text_add_quoted(&name, bytes_of(user.at, user.len < SHOWN_NAME ? user.len : SHOWN_NAME));
+    log_warning("login refused: user %.*s from %s%s", (int)name.len, text_bytes(&name).at, facts.peer,
+                more ? ", and others since the last such line" : "");
+    text_fini(&name);
+}
+
 void denial_add(struct session *session, enum permit reason, enum denial_context context, struct bytes object,
                 struct bytes user)
 {
@@ -92,6 +118,7 @@ void denial_add(struct session *session, enum permit reason, enum denial_context
     int64_t now_ms = clock_wall_us() / 1000;
     struct noted *noted;
 
+    if (reason == DENIED_LOGIN) log_login(session, user);
     if (denial_describe) denial_describe(session, &client);
     lock_take(&lock, RANK_OPTIONS, 0);
     noted = take_same(reason, context, object, user, now_ms);
