@@ -43,7 +43,7 @@ ROWS = [
     row(6, "RESTORE", key, milliseconds, payload, OPTIONS, timed=True),
     row(6, "RESTORE", key, unix_milliseconds, payload, AT, timed=True, whole=True),
     row(2, "RESTORE", key, one_of("-1", "x", "", "1.5"), payload, OPTIONS, timed=True),
-    row(1, "DUMP", "nosuch"),
+    row(3, "DUMP", key),
     row(1, "DUMP", key, one_of("x", ""), whole=True),
     row(8, "TYPE", key),
     row(6, "PEXPIRETIME", key),

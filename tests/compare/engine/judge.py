@@ -69,6 +69,11 @@ def same_kind(left, right, _):
     return left[:1] == right[:1]
 
 
+def there_or_not(left, right, _):
+    """Both a string, or neither."""
+    return (left[:3] == b"$-1") == (right[:3] == b"$-1") and left[:1] == right[:1]
+
+
 def same_shape(left, right, _):
     """For what is drawn by chance: as many items of the same kinds."""
     def shape(reply):
@@ -100,7 +105,7 @@ RULES = {
     "OBJECT IDLETIME": close_by(SECONDS_APART),
     "KEYS": any_order,
     "CONFIG GET": pairs_in_any_order,
-    "TIME": same_kind,
+    "TIME": same_kind, "DUMP": there_or_not,
     "HELLO": hello,
     "CLIENT ID": same_kind,
     "CLIENT INFO": same_kind,
