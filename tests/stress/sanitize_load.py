@@ -19,6 +19,7 @@ import sys
 import time
 
 import common
+import rdb
 from common import ask, connect, servers, wire
 
 PATIENCE_S = 60.0
@@ -28,7 +29,7 @@ PROCESSES = 4
 # Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
 # s a key whose value w is always short: LCS takes time by the product of two lengths; z a sorted set, m a member of it;
 # b a sorted set that grows large, since little takes all of it away; * forty scores and members;
-# h a hash, a few of which grow large, with fields m; x a set, likewise, with members m.
+# d a dump, one in ten damaged; h a hash, a few of which grow large, with fields m; x a set, likewise, with members m.
 SENSIBLE = """
 SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
 PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
@@ -64,7 +65,8 @@ SMISMEMBER x m n v|SCARD x|SMEMBERS x|SMOVE x x m|SPOP x|SPOP x n|SPOP x 5|SRAND
 SINTERCARD 2 x x LIMIT n|SINTERSTORE x x x|SUNIONSTORE x x x|SDIFFSTORE x x x|SSCAN x 0 COUNT n|SSCAN x n|ZUNION 2 x z|ZINTERSTORE z 2 x x
 ZDIFF 2 z x|COPY x x REPLACE|RENAME x x|UNLINK x|DEL x|PEXPIRE x t|MEMORY USAGE x|OBJECT ENCODING x|DEBUG OBJECT x|DEBUG DIGEST-VALUE x
 OBJECT ENCODING h|DEBUG OBJECT h|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|SETBIT k n 1|BITCOUNT k|XADD k * v v|XRANGE k - +
-PUBLISH v v|FLUSHDB ASYNC|FLUSHALL
+PUBLISH v v|FLUSHDB ASYNC|FLUSHALL|DUMP k|DUMP h|DUMP x|DUMP z|DUMP b|RESTORE k 0 d REPLACE|RESTORE k t d|RESTORE h n d REPLACE
+RESTORE x 0 d REPLACE FREQ n|RESTORE z 0 d REPLACE IDLETIME n|RESTORE z t d REPLACE
 """
 RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
 
@@ -72,7 +74,7 @@ RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
 NEVER = {"SHUTDOWN", "DEBUG", "MONITOR", "SYNC", "PSYNC", "REPLICAOF", "SLAVEOF", "FAILOVER", "SUBSCRIBE",
          "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE", "CLIENT", "WAIT",
          "CONFIG", "QUIT", "REPLCONF", "ACL", "MODULE", "CLUSTER", "BGREWRITEAOF", "BGSAVE", "SAVE", "AUTH",
-         "RESTORE", "RESTORE-ASKING", "MIGRATE", "HELLO", "LCS", "PFSELFTEST", "PFDEBUG"}
+         "RESTORE-ASKING", "MIGRATE", "HELLO", "LCS", "PFSELFTEST", "PFDEBUG"}
 WAITING = {"BZPOPMIN", "BZPOPMAX", "BZMPOP"}      # sensible only with a short patience
 REPORTS = re.compile(r"ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w*Sanitizer")
 
@@ -84,6 +86,12 @@ class Dice:
         self.dice = common.dice(seed)
         self.sensible = [shape.split() for shape in SENSIBLE.replace("\n", "|").split("|") if shape]
         self.sensible = [words for words in self.sensible if words[0] in listed or words[0] in WAITING]
+        members = [b"member:%d" % at for at in range(30)] + [b"%d" % at for at in range(30)]
+        forms = [*rdb.list_forms(self.dice, members), *rdb.set_forms(self.dice, members), *rdb.set_forms(self.dice, members[30:]),
+                 *rdb.zset_forms(self.dice, {member: at * 0.5 for at, member in enumerate(members)}),
+                 *rdb.hash_forms(self.dice, dict.fromkeys(members, b"value")),
+                 *rdb.new_hash_forms(self.dice, dict.fromkeys(members, b"value"), {members[3]: 1 << 45, members[4]: 1 << 42})]
+        self.dumps = [rdb.dump(value, 12) for _, value in forms]
         self.listed = sorted(name for name in listed if name not in NEVER)
 
     def value(self):
@@ -103,6 +111,9 @@ class Dice:
             return self.value()
         if letter == "n":
             return b"%d" % dice.choice((0, 1, -1, 3, 10, 100, -100, dice.randrange(1000)))
+        if letter == "d":
+            dump = dice.choice(self.dumps)
+            return dump if dice.random() < 0.9 else dump[:dice.randrange(len(dump))] + dice.randbytes(3)
         if letter == "t":
             return b"%d" % dice.randrange(1, 60)
         if letter == "g":
