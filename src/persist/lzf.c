@@ -1,5 +1,6 @@
 #include "coatcheck/persist/lzf.h"
 
+#include <endian.h>
 #include <string.h>
 #include "coatcheck/base/must.h"
 
@@ -76,6 +77,13 @@ static size_t match_length(const uint8_t *before, const uint8_t *at, const uint8
 {
     size_t most = (size_t)(end - at) < MATCH_MOST ? (size_t)(end - at) : MATCH_MOST, len = MATCH_LEAST;
 
+    for (; len + 8 <= most; len += 8) {
+        uint64_t a, b;
+
+        memcpy(&a, before + len, sizeof a);
+        memcpy(&b, at + len, sizeof b);
+        if (a != b) return len + (size_t)__builtin_ctzll(le64toh(a ^ b)) / 8;
+    }
     while (len < most && before[len] == at[len]) len++;
     return len;
 }
@@ -134,7 +142,7 @@ struct unpacker {
     char *start, *at, *end;
 };
 
-static bool take(struct unpacker *unpacker, uint8_t *byte)
+static inline bool take(struct unpacker *unpacker, uint8_t *byte)
 {
     if (unpacker->packed == 0) return false;
     unpacker->packed--;
@@ -145,7 +153,12 @@ static bool copy_literals(struct unpacker *unpacker, size_t len)
 {
     if (unpacker->packed < len || (size_t)(unpacker->end - unpacker->at) < len) return false;
     unpacker->packed -= len;
-    if (!source_read(unpacker->source, unpacker->at, len)) return false;
+    if (likely((size_t)(unpacker->source->end - unpacker->source->at) >= len)) {
+        memcpy(unpacker->at, unpacker->source->at, len);
+        unpacker->source->at += len;
+    } else if (!source_read(unpacker->source, unpacker->at, len)) {
+        return false;
+    }
     unpacker->at += len;
     return true;
 }

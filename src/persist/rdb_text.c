@@ -51,7 +51,11 @@ static bool write_as_number(struct sink *sink, struct bytes text)
 
 #define PACKED_FROM 21       /* bytes; shorter ones have nothing to repeat */
 #define PACKED_SAVES 4       /* bytes at least, or it is not worth it */
-#define PACKED_AT_ONCE 65536 /* what is packed into a buffer; longer ones twice: measured first, then written */
+
+/* A text is packed into a buffer: on the stack, or a larger one. What is longer still is packed twice: measured first,
+ * then written. */
+#define BUFFER_SMALL 65536
+#define BUFFER_LARGE (1024 * 1024)
 
 static void put_piece(void *context, struct bytes piece)
 {
@@ -60,7 +64,7 @@ static void put_piece(void *context, struct bytes piece)
 
 struct buffer {
     size_t len;
-    char at[PACKED_AT_ONCE];
+    char *at;
 };
 
 static void keep_piece(void *context, struct bytes piece)
@@ -78,24 +82,42 @@ static void write_packed_head(struct sink *sink, size_t packed, size_t len)
     rdb_write_length(sink, len);
 }
 
-/* Kept apart so that the buffer is on the stack only while it is needed. */
-static __attribute__((noinline)) bool write_packed(struct sink *sink, struct bytes text)
+static bool write_packed_once(struct sink *sink, struct bytes text, struct buffer *buffer)
 {
-    struct buffer buffer;
-    size_t most = text.len - PACKED_SAVES;
-
-    buffer.len = 0;
-    if (text.len <= PACKED_AT_ONCE) {
-        if (lzf_pack(text, most, keep_piece, &buffer) == 0) return false;
-        write_packed_head(sink, buffer.len, text.len);
-        sink_put(sink, bytes_of(buffer.at, buffer.len));
-        return true;
-    }
-    most = lzf_pack(text, most, NULL, NULL);
-    if (most == 0) return false;
-    write_packed_head(sink, most, text.len);
-    lzf_pack(text, most, put_piece, sink);
+    if (lzf_pack(text, text.len - PACKED_SAVES, keep_piece, buffer) == 0) return false;
+    write_packed_head(sink, buffer->len, text.len);
+    sink_put(sink, bytes_of(buffer->at, buffer->len));
     return true;
+}
+
+/* Kept apart so that the room is on the stack only while it is needed. */
+static __attribute__((noinline)) bool write_packed_small(struct sink *sink, struct bytes text)
+{
+    char room[BUFFER_SMALL];
+
+    return write_packed_once(sink, text, &(struct buffer){.at = room});
+}
+
+static bool write_packed_twice(struct sink *sink, struct bytes text)
+{
+    size_t packed = lzf_pack(text, text.len - PACKED_SAVES, NULL, NULL);
+
+    if (packed == 0) return false;
+    write_packed_head(sink, packed, text.len);
+    lzf_pack(text, packed, put_piece, sink);
+    return true;
+}
+
+static bool write_packed(struct sink *sink, struct bytes text)
+{
+    struct buffer buffer = {.len = 0};
+    bool written;
+
+    if (text.len <= BUFFER_SMALL) return write_packed_small(sink, text);
+    if (text.len <= BUFFER_LARGE) buffer.at = mem_alloc(text.len);
+    written = buffer.at ? write_packed_once(sink, text, &buffer) : write_packed_twice(sink, text);
+    mem_free(buffer.at);
+    return written;
 }
 
 void rdb_write_text(struct sink *sink, struct bytes text)

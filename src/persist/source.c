@@ -47,13 +47,6 @@ bool source_read(struct source *source, void *into, size_t len)
     return true;
 }
 
-bool source_read_byte(struct source *source, uint8_t *byte)
-{
-    if (!source_need(source, 1)) return false;
-    *byte = *source->at++;
-    return true;
-}
-
 bool source_read_le64(struct source *source, uint64_t *number)
 {
     if (!source_read(source, number, sizeof *number)) return false;

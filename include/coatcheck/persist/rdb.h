@@ -10,8 +10,8 @@
  *
  *   SET k hi, DUMP k:   00 02 6869 | 0a00 | eight bytes of check sum
  *
- * Writing needs no more memory than some 100 KB, however large the value is; reading no more than the value itself,
- * one of its texts, and one string in which redis-server packs several. */
+ * Writing needs no more memory than a megabyte, mostly no more than 100 KB, however large the value is; reading no more
+ * than the value itself, one of its texts, and one string in which redis-server packs several. */
 #ifndef COATCHECK_PERSIST_RDB_H
 #define COATCHECK_PERSIST_RDB_H
 

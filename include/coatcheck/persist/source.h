@@ -48,7 +48,12 @@ static inline bool source_need(struct source *source, size_t need)
 
 /* False: the source has failed. */
 bool source_read(struct source *source, void *into, size_t len);
-bool source_read_byte(struct source *source, uint8_t *byte);
+static inline bool source_read_byte(struct source *source, uint8_t *byte)
+{
+    if (!source_need(source, 1)) return false;
+    *byte = *source->at++;
+    return true;
+}
 bool source_read_le64(struct source *source, uint64_t *number);
 
 #endif
