@@ -460,18 +460,26 @@ static void tidy_idle(void)
     }
 }
 
-bool slab_tidy(uint64_t until_ticks)
+static bool tidy(int64_t keep_ms, uint64_t until_ticks)
 {
     if (mine) owner_tidy(mine);
     tidy_idle();
-    return pool_clean(KEEP_MS, until_ticks);
+    return pool_clean(keep_ms, until_ticks);
+}
+
+bool slab_tidy(uint64_t until_ticks)
+{
+    return tidy(KEEP_MS, until_ticks);
+}
+
+bool slab_press(uint64_t until_ticks)
+{
+    return tidy(0, until_ticks);
 }
 
 void slab_purge(void)
 {
-    if (mine) owner_tidy(mine);
-    tidy_idle();
-    pool_clean(0, UINT64_MAX);
+    tidy(0, UINT64_MAX);
 }
 
 bool slab_wants_moves(void)
@@ -493,6 +501,16 @@ bool slab_is_sparse(const void *block)
     }
 #endif
     return atomic_load_explicit(&all_sparse, memory_order_relaxed);
+}
+
+bool slab_is_own(const void *block)
+{
+#ifdef SLAB_BLOCKS_APART
+    (void)block;
+    return true;
+#else
+    return slab_of(block)->owner == mine;
+#endif
 }
 
 void slab_pretend_sparse(bool all)

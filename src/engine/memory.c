@@ -2,6 +2,7 @@
 
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/slab.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/transaction.h"
 #include "coatcheck/observe/footprint.h"
@@ -27,6 +28,14 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 
 #define SLICE_US 50
 
+/* Between the first line, where pages begin to be short, and the last, what a worker moves together in each of its
+ * rounds grows to this: who writes waits for it. */
+#define PRESS_LEAST_US 200
+#define PRESS_MOST_US 5000
+
+/* Meanwhile the allocator's unused pages go back so often; else they do by themselves, within a second. */
+#define PURGE_PAUSE_US 20000
+
 /* Whoever is behind takes the next slice so soon: a quarter of a core. */
 #define SLICE_PAUSE_US 1000
 #define SLICE_FAR_US 250
@@ -40,6 +49,9 @@ static struct {
     _Atomic size_t mean_key;
 
     _Atomic int64_t evicted_since; /* bytes, since the target was last set */
+    _Atomic int64_t press_us;      /* a worker's time in each round for moving entries together; 0: no need */
+
+    _Atomic int64_t purged_at_us;
 
     _Atomic int64_t exceeded_since_us; /* 0: it is not */
     _Atomic int64_t exceeded_total_us;
@@ -106,10 +118,33 @@ static void allow(int64_t left)
 #define PERCENT_BESIDES 5
 #define BYTES_BESIDES (24 << 20)
 
+/* Those of the sessions that were below the old limit look again. */
+static void forget_allowance(struct bytes text)
+{
+    (void)text;
+    memory_allowance = INT64_MIN;
+}
+
+/* Gaps between small values are no loss as long as there are pages; when there are few left, they have to be closed
+ * as fast as others open, or the limit would only hold by evicting what could have stayed. */
+static void set_pressure(int64_t left, int64_t margin, int64_t gaps)
+{
+    int64_t press_us = 0, need = gaps - margin / 3;
+
+    if (left < 2 * margin && need > 0 && memory_policy() != EVICT_NONE) {
+        if (need < margin - left) need = margin - left;
+        if (need > margin / 2) need = margin / 2;
+        press_us = PRESS_LEAST_US + (PRESS_MOST_US - PRESS_LEAST_US) * need / (margin / 2);
+    }
+    /* Those that sleep have slabs, too. */
+    if (atomic_exchange_explicit(&the.press_us, press_us, memory_order_relaxed) == 0 && press_us > 0)
+        sessions_post_all(forget_allowance, BYTES(""));
+}
+
 static void aim(size_t resident)
 {
     int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)resident;
-    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (8 << 20);
+    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (10 << 20);
     int64_t target = limit - (rss - held - besides + margin);
 
 #ifdef COATCHECK_SANITIZED
@@ -118,6 +153,7 @@ static void aim(size_t resident)
     if (target > limit || memory_policy() == EVICT_NONE) target = limit;
     if (target < limit / 2) target = limit / 2;
     atomic_store_explicit(&the.target, target, memory_order_relaxed);
+    set_pressure(limit + besides - rss, margin, rss - held - BYTES_BESIDES / 2);
 }
 
 /* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. So after so
@@ -244,6 +280,23 @@ static void look(int64_t now_us)
         mem_purge();
 }
 
+/* Moves entries together while pages are short. True: there is more to move. */
+static bool press(unsigned worker, int64_t now_us)
+{
+    int64_t press_us = atomic_load_explicit(&the.press_us, memory_order_relaxed);
+    int64_t purged_at_us = atomic_load_explicit(&the.purged_at_us, memory_order_relaxed);
+
+    if (likely(press_us == 0)) return false;
+    METRIC_ADD(memory, compact_slices, 1);
+    keyspace_compact(the.keyspace, worker, clock_ticks() + clock_us_to_ticks((uint64_t)press_us));
+    if (now_us - purged_at_us >= PURGE_PAUSE_US &&
+        atomic_compare_exchange_strong(&the.purged_at_us, &purged_at_us, now_us)) {
+        mem_purge();
+    }
+    aim(mem_resident());
+    return slab_wants_moves();
+}
+
 int64_t memory_look_after(unsigned worker, int64_t now_us)
 {
     int64_t over, wait_us;
@@ -254,6 +307,7 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     if (likely(!atomic_load_explicit(&memory_is_bounded, memory_order_relaxed))) return INT64_MAX;
     if (worker == 0) look(now_us);
     wait_us = worker == 0 ? FOOTPRINT_FRESH_US : INT64_MAX;
+    if (press(worker, now_us)) wait_us = SLICE_PAUSE_US;
     if (likely(!memory_asks())) return wait_us;
     over = memory_over();
     if (over <= 0) {
@@ -293,13 +347,6 @@ int64_t memory_clients_limit(void)
     int64_t limit = option_int(&engine_options.maxmemory_clients);
 
     return limit >= 0 ? limit : memory_limit() / 100 * -limit;
-}
-
-/* Those of the sessions that were below the old limit look again. */
-static void forget_allowance(struct bytes text)
-{
-    (void)text;
-    memory_allowance = INT64_MIN;
 }
 
 static void options_changed(void)

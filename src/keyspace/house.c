@@ -37,20 +37,6 @@ static void note_leanness(struct shard *shard, unsigned db, struct table *table)
     }
 }
 
-/* All databases of a shard; false: the lane knows where to go on. */
-static bool compact_shard(struct keyspace *keyspace, struct lane *own, struct shard *shard,
-                          uint64_t until_ticks)
-{
-    for (; own->compact_db < keyspace->rules.databases; own->compact_db++) {
-        struct table *table = shard_table(shard, own->compact_db);
-
-        if (!table || !__atomic_load_n(&table->groups, __ATOMIC_RELAXED)) continue;
-        if (!compact_some(shard, own->compact_db, &own->compact_at, until_ticks)) return false;
-    }
-    own->compact_db = 0;
-    return true;
-}
-
 static bool visit_shard(struct keyspace *keyspace, struct shard *shard, uint64_t until_ticks)
 {
     bool arrived = true;
@@ -88,14 +74,13 @@ static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes,
     while (own->round_next < wanted && own->round_next < mine) {
         struct shard *shard = &keyspace->shards[own->round_next * lanes + lane];
 
-        if (own->compact_at == 0 && own->compact_db == 0 && !visit_shard(keyspace, shard, until_ticks)) {
+        if (own->compact.at == 0 && own->compact.db == 0 && !visit_shard(keyspace, shard, until_ticks)) {
             return false;
         }
-        if (unlikely(slab_wants_moves()) && !compact_shard(keyspace, own, shard, until_ticks)) {
+        if (unlikely(slab_wants_moves()) && !compact_shard(keyspace, shard, &own->compact, COMPACT_ALL, until_ticks)) {
             return false;
         }
-        own->compact_db = 0;
-        own->compact_at = 0;
+        own->compact = (struct compact_place){0};
         own->round_next++;
         if (clock_ticks() >= until_ticks) return own->round_next >= wanted;
     }

@@ -9,13 +9,22 @@
 #define SHARDS_MAX 4096
 #define LANES_MAX 256
 
+/* Where moving goes on in a shard that it has not finished; all zero: at its beginning. */
+struct compact_place {
+    unsigned db;
+    uint64_t at;
+};
+
+enum compact_whose { COMPACT_ALL, COMPACT_OWN /* of this thread's slabs */ };
+
 /* Each lane's place in its chores; of the one thread that keeps the lane. */
 struct lane {
     unsigned sweep_next; /* the shard to go on with, counted among the lane's own */
     unsigned round_next;
     int64_t round_ms; /* when the present round of all shards began */
-    unsigned compact_db; /* where it goes on in the shard that it has not finished */
-    uint64_t compact_at;
+    struct compact_place compact;
+    unsigned press_next; /* the shard that keyspace_compact() is at */
+    struct compact_place press;
 } __attribute__((aligned(64)));
 
 /* What hung from a FAR entry that is gone; it stands in the entry's block. */
@@ -97,8 +106,10 @@ bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks);
 
 /* --- compact.c --- */
 
-/* Moves entries of a table that lie in sparse slabs, from group *at on. False: there was more to do than time. */
-bool compact_some(struct shard *shard, unsigned db, uint64_t *at, uint64_t until_ticks);
+/* Moves entries of a shard that lie in sparse slabs, from `place` on, and begins it again at the end. False: there
+ * was more to do than time. */
+bool compact_shard(struct keyspace *keyspace, struct shard *shard, struct compact_place *place,
+                   enum compact_whose whose, uint64_t until_ticks);
 
 /* --- expire.c --- */
 

@@ -1,10 +1,11 @@
 /* hitratio: what each way to choose what goes would miss, trace by trace, simulated.
  *
  *     hitratio [--bytes] [--overhead N] [--capacity N] [--requests N] [--trace NAME] [--policy NAME] [--candidates]
+ *              [--scale N] [--warm N]
  *
  * Prints misses per hundred requests; with --bytes the capacity is bytes (values and --overhead for each key) and a
- * last column tells the bytes missed per hundred asked for. Nothing is left out: all caches begin empty. The file
- * `table` beside this one makes a table of the lines. */
+ * last column tells the bytes missed per hundred asked for. All caches begin empty; with --warm N the
+ * first N requests are not counted. The file `table` beside this one makes a table of the lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct choice {
     bool bytes, candidates;
     uint32_t overhead;
     uint64_t capacity;
-    size_t requests;
+    size_t requests, warm;
     const char *trace, *policy;
 };
 
@@ -64,9 +65,9 @@ static bool request(struct cache *cache, uint32_t *over, uint32_t key)
 }
 
 static struct score play(const struct trace *trace, const struct policy *policy, const uint32_t *costs,
-                         uint64_t capacity)
+                         const struct choice *choice)
 {
-    struct cache cache = {.trace = trace, .costs = costs, .capacity = capacity, .policy = policy};
+    struct cache cache = {.trace = trace, .costs = costs, .capacity = choice->capacity, .policy = policy};
     uint32_t *over = calloc(trace->key_count, sizeof *over);
     uint64_t misses = 0, missed = 0, asked = 0;
 
@@ -76,6 +77,7 @@ static struct score play(const struct trace *trace, const struct policy *policy,
         uint32_t key = trace->keys[i];
 
         cache.now = (uint32_t)i;
+        if (i == choice->warm) misses = missed = asked = 0;
         asked += trace->sizes[key];
         if (request(&cache, over, key)) continue;
         misses++;
@@ -84,13 +86,13 @@ static struct score play(const struct trace *trace, const struct policy *policy,
     policy->close(cache.state);
     free(cache.held);
     free(over);
-    return (struct score){(double)misses / (double)trace->requests, (double)missed / (double)asked};
+    return (struct score){(double)misses / (double)(trace->requests - choice->warm), (double)missed / (double)asked};
 }
 
 static void play_row(const struct trace *trace, const struct policy *policy, const uint32_t *costs,
                      const struct choice *choice)
 {
-    struct score score = play(trace, policy, costs, choice->capacity);
+    struct score score = play(trace, policy, costs, choice);
 
     printf("%s\t%s\t%.3f\t%.3f\n", trace->name, policy->name, 100 * score.misses, 100 * score.bytes);
     fflush(stdout);
@@ -138,6 +140,8 @@ static struct choice read_words(int argc, char **argv)
             if (strcmp(word, "--requests") == 0) choice.requests = strtoull(value, NULL, 10);
             if (strcmp(word, "--trace") == 0) choice.trace = value;
             if (strcmp(word, "--policy") == 0) choice.policy = value;
+            if (strcmp(word, "--scale") == 0) trace_scale = (unsigned)strtoul(value, NULL, 10);
+            if (strcmp(word, "--warm") == 0) choice.warm = strtoull(value, NULL, 10);
             i++;
         }
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The limit of memory while everything is done to break it: more keys than fit, sizes that shift from 100 B to 10 KB
-and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read, a mass
-of keys that fall due at once, a limit that is lowered; RSS is looked at all the while.
+and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read and
+requests that they do not end, under the limit alone and under maxmemory-clients, a mass of keys that fall due at once
+(their memory has to be back within seconds), a limit that is lowered; RSS is looked at all the while.
 
     tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--sanitized]
 
@@ -84,7 +85,8 @@ class Watch(threading.Thread):
             used = int(re.search(rb"used_memory:(\d+)", info).group(1))
             self.most_used = max(self.most_used, used)
             if not self.args.sanitized and rss > self.allowed():
-                self.over.append("RSS %.1f MB" % (rss / MB))
+                self.over.append("RSS %.1f MB, %s" % (rss / MB, " ".join(
+                    line for line in info.decode().split("\r\n") if line.startswith("allocator_") and "frag" not in line)))
             if not self.args.sanitized and used > self.allowed():
                 self.over.append("used_memory %.1f MB" % (used / MB))
             time.sleep(0.05)
@@ -112,6 +114,10 @@ def at_once(port, count, work):
         thread.join()
     if wrong:
         raise SystemExit("wrong: %r" % wrong[:3])
+
+
+def evicted(port, field=b"evicted_keys"):
+    return int(re.search(field + rb":(\d+)", Client(port).ask("INFO", "stats")).group(1))
 
 
 def more_keys_than_fit(port, args):
@@ -143,29 +149,66 @@ def growing_values(port, args):
 
 def growing_sorted_sets(port, args):
     def work(client, number):
-        dice = random.Random(number)
-        return client.ask_many([request("ZADD", "board:%d" % dice.randrange(200), dice.random(),
-                                        "member:%d" % dice.randrange(10 ** 9))
-                                for _ in range(args.scale * args.limit * 500)])
+        dice, wrong = random.Random(number), []
+        for _ in range(args.scale * args.limit * 3 // 4):
+            wrong += client.ask_many([request("ZADD", "board:%d" % dice.randrange(2000),
+                                              *(word for _ in range(20) for word in
+                                                (dice.random(), "member:%d" % dice.randrange(10 ** 9))))
+                                      for _ in range(500)])
+        return wrong
+    before = evicted(port)
     at_once(port, 4, work)
+    if evicted(port) == before and not args.sanitized:
+        raise SystemExit("growing_sorted_sets: never came to the limit")
 
 
-def deaf_clients(port, args):
-    asker = Client(port)
-    asker.ask_many([request("SET", "page:%d" % i, b"p" * 10000) for i in range(100)])
+def crowd(port, args, asker, send):
+    """A thousand clients that send what `send(number)` says and read nothing; keys are set meanwhile."""
     clients = []
     for number in range(1000 if not args.sanitized else 100):
         client = socket.create_connection(("127.0.0.1", port))
         client.setblocking(False)
         try:
-            client.send(b"".join(request("GET", "page:%d" % (i % 100)) for i in range(200)))
-        except BlockingIOError:
-            pass
+            client.send(send(number))
+        except OSError:
+            pass  # it does not take more, or has closed us
         clients.append(client)
         if number % 50 == 0:
             asker.ask_many([request("SET", "beside:%d" % (number * 100 + i), b"b" * 1000) for i in range(100)])
-    time.sleep(1)
+    time.sleep(0.5)
     asker.ask_many([request("SET", "beside:%d" % i, b"b" * 1000) for i in range(10000)])
+    return clients
+
+
+def deaf_clients(port, args):
+    """Replies of 2 MB for each, none of which is read."""
+    asker = Client(port)
+    asker.ask_many([request("SET", "page:%d" % i, b"p" * 10000) for i in range(100)])
+    pages = b"".join(request("GET", "page:%d" % (i % 100)) for i in range(200))
+    for client in crowd(port, args, asker, lambda number: pages):
+        client.close()
+
+
+def unending_requests(port, args):
+    """A transaction of 10 KB and half a request of 30 KB in each; then maxmemory-clients is set."""
+    asker = Client(port)
+    half = (request("MULTI") + request("SET", "queued", b"q" * 1000) * 10 + b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n" +
+            b"$30000\r\n" + b"h" * 20000)
+    asker.ask("CLIENT", "NO-EVICT", "on")
+    clients = crowd(port, args, asker, lambda number: half)
+    before = evicted(port, b"evicted_clients")
+    most = args.limit * MB // 20
+    asker.ask("CONFIG", "SET", "maxmemory-clients", most)
+    for _ in range(100):
+        held = int(re.search(rb"mem_clients_normal:(\d+)", asker.ask("INFO", "memory")).group(1))
+        if held <= most:
+            break
+        time.sleep(0.05)
+    else:
+        raise SystemExit("unending_requests: clients hold %d bytes, maxmemory-clients is %d" % (held, most))
+    if evicted(port, b"evicted_clients") == before:
+        raise SystemExit("unending_requests: nobody was closed for maxmemory-clients")
+    asker.ask("CONFIG", "SET", "maxmemory-clients", 0)
     for client in clients:
         client.close()
 
@@ -174,12 +217,22 @@ def mass_expiry(port, args):
     def work(client, number):
         return client.ask_many([request("SET", "brief:%d:%d" % (number, i), b"e" * 100, "PX", 1500)
                                 for i in range(args.scale * args.limit * 500)])
+    Client(port).ask("FLUSHALL")
     at_once(port, 4, work)
-    time.sleep(2)
+    started = time.monotonic()
+    while True:
+        info = Client(port).ask("INFO", "memory")
+        used, rss = (int(re.search(field + rb":(\d+)", info).group(1)) for field in (b"used_memory", b"used_memory_rss"))
+        if rss < args.limit * MB // 4 + 24 * MB or args.sanitized:
+            break
+        if time.monotonic() - started > 8:
+            raise SystemExit("mass_expiry: 8 s later RSS is %.1f MB, used_memory %.1f MB" % (rss / MB, used / MB))
+        time.sleep(0.05)
     more_keys_than_fit(port, args)
 
 
-PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients, mass_expiry]
+PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients,
+          unending_requests, mass_expiry]
 
 
 def lower_the_limit(port, watch, args):

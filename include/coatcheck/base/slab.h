@@ -56,10 +56,16 @@ void slab_pages_free(void *pages, size_t bytes);
  * `until_ticks` (clock_ticks()). True: nothing is left to do for now. */
 bool slab_tidy(uint64_t until_ticks);
 
+/* As slab_tidy, and keeps the pages of no empty slab for who comes next. */
+bool slab_press(uint64_t until_ticks);
+
 /* Is much lost in slabs that are far from full? Then whoever can move his blocks should: take a new block for
  * each that slab_is_sparse(), and free the old one. */
 bool slab_wants_moves(void);
 bool slab_is_sparse(const void *block);
+
+/* Is it of a slab of this thread? Then its room is free as soon as it is freed; another's waits for its thread. */
+bool slab_is_own(const void *block);
 
 /* All empty slabs go back to the kernel, now. */
 void slab_purge(void);

@@ -52,6 +52,7 @@ int64_t memory_exceeded_total_ms(void);
 #define MEMORY_METRICS(ROW)                                                                        \
     ROW(oom_refusals, COUNTER, "commands refused because memory was above its limit")              \
     ROW(evict_slices, COUNTER, "slices of eviction besides commands")                              \
+    ROW(compact_slices, COUNTER, "slices of moving small values together because pages were short")\
     ROW(evict_us, COUNTER, "microseconds spent in eviction")                                       \
     ROW(evicted_clients, COUNTER, "clients closed because all of them held more than maxmemory-clients")
 METRIC_STRUCT(memory, MEMORY_METRICS);
