@@ -3,8 +3,7 @@
  *   probation 0   frequency 0 … 3: uses since the hand last passed, less one for each time that it did
  *   probation 1   a newcomer: bit 0 of frequency says that it was used, bit 1 that the quick hand has passed it
  *
- * And a ghost a shard: the tags of keys that were evicted as newcomers, each at the place that its position gives
- * it, where the next one of that place takes its turn. */
+ * And a ghost a shard (ghost.c): the marks of newcomers that were evicted, and of keys in use whose time was over. */
 #ifndef COATCHECK_EVICT_INTERNAL_H
 #define COATCHECK_EVICT_INTERNAL_H
 
@@ -97,6 +96,19 @@ static inline uint32_t table_newcomers(const struct table *table)
     if (table->old) newcomers += array_foot(table->old, table->old_count)->newcomers;
     return newcomers;
 }
+
+/* --- ghost.c; all but ghost_refit() of whoever has entered --- */
+
+/* Has it gone a while ago? Then it is forgotten. */
+bool ghost_knows(struct shard *shard, uint64_t hash);
+void ghost_note(struct shard *shard, uint64_t hash);
+
+/* The time of a key is over that is still in its slot. One that was in use comes back as no newcomer. */
+void ghost_mourn(struct shard *shard, const struct spot *spot, uint64_t hash);
+bool ghost_fits(struct shard *shard);
+
+/* Another ghost for the shard, with what the present one knows. Outside. */
+void ghost_refit(struct shard *shard);
 
 /* Of a keyspace that goes. */
 void evict_forget(struct keyspace *keyspace);

@@ -189,6 +189,7 @@ void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t
 {
     struct entry *entry = spot->entry;
 
+    if (reason == REMOVED_EXPIRED && unlikely(shard->ghost != NULL)) ghost_mourn(shard, spot, hash);
     spot_take_out(table, hash, spot);
     if (unlikely(reason != REMOVED_BY_CLIENT)) {
         struct key key = {.name = entry_key(entry), .hash = hash, .shard = shard, .db = db};

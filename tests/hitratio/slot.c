@@ -26,6 +26,8 @@ struct slot_rules {
     unsigned ghost;           /* fingerprints, in hundredths of the keys held */
     unsigned weight;          /* of size, in hundredths: the power of (size / mean size) by which a key is judged */
     bool mains_too;           /* the ghost is told of victims that were no newcomers as well */
+    bool mourns;              /* the ghost is told of settled keys whose time is over */
+    bool doubts;              /* a use counts with a chance of one in two from frequency 1 on, one in four from 2 */
     bool harsh;               /* a key whose size outweighs its frequency goes at once */
 };
 
@@ -110,6 +112,7 @@ static void slot_hit(struct cache *cache, uint32_t key)
 {
     struct slot_cache *slot = cache->state;
 
+    if (slot->rules->doubts && dice_next(&slot->seed) % (1u << slot->frequency[key])) return;
     if (slot->frequency[key] < (slot->is_new[key] ? 1 : FREQUENCY_MOST)) slot->frequency[key]++;
 }
 
@@ -173,7 +176,7 @@ static void slot_came(struct cache *cache, uint32_t key)
     part->newcomers++;
 }
 
-static void slot_went(struct cache *cache, uint32_t key)
+static void slot_remove(struct cache *cache, uint32_t key)
 {
     struct slot_cache *slot = cache->state;
     struct part *part = &slot->parts[part_of(key)];
@@ -183,6 +186,15 @@ static void slot_went(struct cache *cache, uint32_t key)
     slot->slots[slot->slot_of[key]] = NO_KEY;
     slot->live--;
     part->live--;
+}
+
+/* Its time is over. */
+static void slot_went(struct cache *cache, uint32_t key)
+{
+    struct slot_cache *slot = cache->state;
+
+    if (slot->rules->mourns && (!slot->is_new[key] || slot->frequency[key] > 0)) ghost_note(slot, key);
+    slot_remove(cache, key);
 }
 
 /* How often this key is judged when one of the mean size is judged once. */
@@ -254,7 +266,7 @@ static uint32_t slot_victim(struct cache *cache, uint32_t coming)
     if (slot->parts[other].live > slot->parts[one].live) one = other;
     while (slot->parts[one].live == 0) one = (one + 1) % SHARDS;
     while ((key = slot_look(cache, slot, one)) == NO_KEY) {}
-    slot_went(cache, key);
+    slot_remove(cache, key);
     return key;
 }
 
@@ -262,17 +274,23 @@ static uint32_t slot_victim(struct cache *cache, uint32_t coming)
     {.name = name_, .rules = &(const struct slot_rules){__VA_ARGS__}, .open = slot_open, .close = slot_close, \
      .hit = slot_hit, .came = slot_came, .victim = slot_victim, .went = slot_went}
 
-/* The first is what src/keyspace/evict.c does. */
+/* The first is what src/keyspace/ does. */
 const struct policy slot_policies[] = {
-    ROW("coatcheck", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100),
-    ROW("no weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100),
-    ROW("root weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 50),
-    ROW("harsh weights", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100, .harsh = true),
-    ROW("1 %", .manners = {{10, 0, 0}}, .ghost = 100),
-    ROW("10 %", .manners = {{100, 0, 0}}, .ghost = 100),
-    ROW("20 %", .manners = {{200, 1, 1}}, .ghost = 100),
-    ROW("no ghost", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 0),
-    ROW("half a ghost", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 50),
-    ROW("ghost of all", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .mains_too = true),
+    ROW("coatcheck", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("no mourning", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100),
+    ROW("stays at 0", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("enters at 1", .manners = {{10, 1, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("doubts", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true, .doubts = true),
+    ROW("no weights", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .mourns = true),
+    ROW("root weights", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 50, .mourns = true),
+    ROW("harsh weights", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true, .harsh = true),
+    ROW("1 %", .manners = {{10, 0, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("2 %", .manners = {{20, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("20 %", .manners = {{200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("30 %", .manners = {{10, 0, 1}, {300, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("no ghost", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 0, .weight = 100),
+    ROW("half a ghost", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 50, .weight = 100, .mourns = true),
+    ROW("two ghosts", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 200, .weight = 100, .mourns = true),
+    ROW("ghost of all", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true, .mains_too = true),
     {.name = NULL},
 };

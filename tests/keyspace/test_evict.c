@@ -228,6 +228,30 @@ static void keys_past_their_deadline_count_as_expired(void **state)
     keyspace_free(&keyspace);
 }
 
+static void a_key_in_use_whose_time_was_over_comes_back_as_no_newcomer(void **state)
+{
+    struct keyspace *keyspace = new_keyspace(1, 1);
+    unsigned settled = 0;
+
+    (void)state;
+    clock_set_ms(clock_now_ms());
+    evict_remember(keyspace, true);
+    put_many(keyspace, 1000, 2000, NEVER);
+    evict_down_to(keyspace, EVICT_ALL_LRU, 900);
+    put_many(keyspace, 0, 200, clock_now_ms() + 10);
+    use(keyspace, 0, 100);
+    clock_set_ms(clock_now_ms() + 20);
+    for (unsigned i = 0; i < 200; i++) assert_false(is_there(keyspace, i));
+    use(keyspace, 0, 200); /* a read finds it past its deadline, and it goes */
+    put_many(keyspace, 0, 200, NEVER);
+    for (unsigned i = 0; i < 100; i++) settled += frequency(keyspace, i) == 1;
+    assert_in_range(settled, 80, 100);
+    for (unsigned i = 100; i < 200; i++) assert_int_equal(frequency(keyspace, i), 0);
+    clock_release();
+    keyspace_check(keyspace);
+    keyspace_free(&keyspace);
+}
+
 static void what_is_known_of_a_key_moves_with_it_when_the_table_grows(void **state)
 {
     struct keyspace *keyspace = new_keyspace(1, 1);
@@ -389,6 +413,7 @@ int main(void)
         cmocka_unit_test(volatile_ttl_takes_the_nearest_deadlines_first),
         cmocka_unit_test(random_takes_anybody),
         cmocka_unit_test(keys_past_their_deadline_count_as_expired),
+        cmocka_unit_test(a_key_in_use_whose_time_was_over_comes_back_as_no_newcomer),
         cmocka_unit_test(what_is_known_of_a_key_moves_with_it_when_the_table_grows),
         cmocka_unit_test(all_databases_are_evicted_from),
         cmocka_unit_test(as_much_is_freed_as_was_wanted),

@@ -57,7 +57,7 @@ int key_frequency(const struct key *key);
     ROW(evicted_keys, COUNTER, "keys dropped because memory was short")                            \
     ROW(evicted_bytes, COUNTER, "bytes that those keys and their values took")                     \
     ROW(evicted_newcomers, COUNTER, "those of evicted_keys that were not used since they came")    \
-    ROW(evict_returns, COUNTER, "keys that came back soon after they were evicted")                \
+    ROW(evict_returns, COUNTER, "keys that came back soon after they were evicted, or in use when their time was over")                \
     ROW(evict_groups, COUNTER, "groups of the table that were looked into for keys to evict")
 METRIC_STRUCT(evict, EVICT_METRICS);
 

@@ -1,0 +1,249 @@
+/* hold: the hands that go along the slots of one shard and judge who is there. */
+#include "hold_internal.h"
+
+#include "coatcheck/base/random.h"
+#include "within_internal.h"
+
+/* Sizes count in 1024ths of the mean, up to eight times as much. */
+#define WEIGHT_ONE 1024u
+#define WEIGHT_MOST (8 * WEIGHT_ONE)
+#define WEIGHT_LEAST (WEIGHT_ONE / 32) /* or a hand could walk on for long and find nobody */
+
+/* Means are at least this, and what is larger than that is as heavy as can be: so no product overflows. */
+#define MEAN_LEAST 16
+#define SIZE_AT_MOST ((uint64_t)1 << 25)
+
+void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newcomer)
+{
+    uint64_t hash = hash_bytes(entry_key(spot->entry));
+
+    hold->freed += bytes;
+    hold->victims++;
+    if (entry_is_over(spot->entry, hold->now_ms)) {
+        expire_entry(hold->shard, hold->db, hold->table, hash, spot);
+        return;
+    }
+    METRIC_ADD(evict, evicted_keys, 1);
+    METRIC_ADD(evict, evicted_bytes, (int64_t)bytes);
+    if (is_newcomer) {
+        METRIC_ADD(evict, evicted_newcomers, 1);
+        ghost_note(hold->shard, hash);
+    }
+    spot_remove(hold->shard, hold->db, hold->table, hash, spot, REMOVED_EVICTED);
+}
+
+/* How often a key of this size is judged when one of the mean size is judged once: so that it has to be used so
+ * much more to stay, or may be used so much less. */
+static unsigned times_judged(const struct hold *hold, size_t bytes)
+{
+    uint64_t weight = bytes + sizeof(struct group) / GROUP_SLOTS;
+
+    if (hold->weight_a_byte == 0) return 1;
+    weight = weight < SIZE_AT_MOST ? weight * hold->weight_a_byte >> 32 : WEIGHT_MOST;
+    if (weight > WEIGHT_MOST) weight = WEIGHT_MOST;
+    if (weight < WEIGHT_LEAST) weight = WEIGHT_LEAST;
+    return (unsigned)((weight + random_next(hold->dice) % WEIGHT_ONE) / WEIGHT_ONE);
+}
+
+uint64_t weight_a_byte(size_t mean)
+{
+    if (mean == 0) return 0;
+    return ((uint64_t)WEIGHT_ONE << 32) / (mean > MEAN_LEAST ? mean : MEAN_LEAST);
+}
+
+/* Shall it go? Takes note that the hand was here. */
+static bool judge_newcomer(struct hold *hold, struct group *groups, uint32_t count, struct group *group,
+                           unsigned number, unsigned times)
+{
+    unsigned frequency = slot_frequency(group, number);
+
+    if (frequency & NEWCOMER_USED) {
+        slot_unset_newcomer(groups, count, group, number);
+        slot_set_frequency(group, number, hold->manner->stays);
+        return false;
+    }
+    if (frequency & NEWCOMER_SEEN || times > 1) return true;
+    slot_set_frequency(group, number, NEWCOMER_SEEN);
+    return false;
+}
+
+static bool judge_settled(struct group *group, unsigned number, unsigned times)
+{
+    unsigned frequency = slot_frequency(group, number);
+
+    if (frequency == 0) return true;
+    slot_set_frequency(group, number, frequency > times ? frequency - times : 0);
+    return false;
+}
+
+static struct stand stand_at(const struct table *table, uint32_t position)
+{
+    struct stand stand = {.groups = table->groups, .count = table->count};
+    uint64_t after;
+
+    if (table->old) {
+        uint32_t home = place_home((uint64_t)position << 20, table->old_count);
+
+        if (home >= table->moved) {
+            stand.groups = table->old;
+            stand.count = table->old_count;
+        }
+    }
+    stand.at = place_home((uint64_t)position << 20, stand.count);
+    after = (((uint64_t)stand.at + 1) << 32) / stand.count + 1;
+    stand.next = after < UINT32_MAX ? (uint32_t)after : UINT32_MAX;
+    return stand;
+}
+
+/* Judges one slot. True: its key has gone. */
+static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned number, bool quick)
+{
+    struct group *group = &stand->groups[stand->at];
+    struct spot spot = {
+        .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
+    unsigned times;
+    size_t bytes;
+
+    if (!spot.entry || slot_is_newcomer(group, number) != quick) return false;
+    if (hold->volatile_only && !entry_has_deadline(spot.entry)) return false;
+    bytes = entry_used_bytes(spot.entry);
+    if (!entry_is_over(spot.entry, hold->now_ms)) {
+        times = times_judged(hold, bytes);
+        if (times == 0) return false;
+        if (quick ? !judge_newcomer(hold, stand->groups, stand->count, group, number, times)
+                  : !judge_settled(group, number, times)) {
+            return false;
+        }
+    }
+    hold_evict(hold, &spot, bytes, quick);
+    return true;
+}
+
+/* Under a volatile policy, who has no deadline stays: a newcomer that can't go is none. */
+static void settle_lasting(struct hold *hold, const struct stand *stand)
+{
+    struct group *group = &stand->groups[stand->at];
+
+    for (unsigned i = 0; group->probation && i < GROUP_SLOTS; i++) {
+        if (!slot_is_newcomer(group, i) || entry_has_deadline(slot_entry(group->slots[i]))) continue;
+        slot_unset_newcomer(stand->groups, stand->count, group, i);
+        slot_set_frequency(group, i, hold->manner->stays);
+    }
+}
+
+/* One key at most goes from a group before the hand goes on: were whole groups emptied one after the other, the
+ * table would be bare behind the hand and overfull before it, with long chains. So the main hand goes along the
+ * table seven times, for one slot of each group at a time, and the quick one leaves its second find for the next
+ * round. */
+static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
+{
+    hold->groups++;
+    if (hold->volatile_only && quick) settle_lasting(hold, stand);
+    if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
+    if (!quick) {
+        hold_slot(hold, stand, hold->shard->hand_slot, false);
+        return;
+    }
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        if (hold_slot(hold, stand, i, true)) return;
+    }
+}
+
+/* The groups that a hand comes to soon, and the entries that it comes to before. */
+#define GROUPS_AHEAD 16
+#define ENTRIES_AHEAD 8
+
+static void stand_prefetch(const struct stand *stand, unsigned slot, bool quick)
+{
+    const struct group *group = &stand->groups[stand->at];
+
+    if (stand->at + GROUPS_AHEAD < stand->count) prefetch(group + GROUPS_AHEAD);
+    if (stand->at + ENTRIES_AHEAD >= stand->count) return;
+    group += ENTRIES_AHEAD;
+    if (!quick) {
+        if (!slot_is_newcomer(group, slot)) prefetch(slot_entry(group->slots[slot]));
+        return;
+    }
+    for (unsigned i = 0; group->probation && i < GROUP_SLOTS; i++) {
+        if (slot_is_newcomer(group, i)) prefetch(slot_entry(group->slots[i]));
+    }
+}
+
+bool hold_choose_table(struct hold *hold)
+{
+    struct keyspace *keyspace = shard_home(hold->shard);
+
+    for (unsigned i = 0; i < keyspace->rules.databases; i++) {
+        hold->db = (hold->shard->evict_db + i) % keyspace->rules.databases;
+        hold->table = shard_table(hold->shard, hold->db);
+        if (hold->table && (hold->volatile_only ? hold->table->mortal : hold->table->live) > 0) {
+            hold->shard->evict_db = (uint16_t)hold->db;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The main hand has gone along the table once; after all slots the next database has its turn. */
+static void end_round(struct shard *shard)
+{
+    if (++shard->hand_slot < GROUP_SLOTS) return;
+    shard->hand_slot = 0;
+    shard->evict_db++;
+}
+
+/* The first groups of a hold, which nobody has fetched ahead. */
+static void hold_begin(const struct hold *hold, uint32_t hand)
+{
+    struct stand stand = stand_at(hold->table, hand);
+
+    for (unsigned i = 0; i < GROUPS_AHEAD && stand.at + i < stand.count; i++) prefetch(&stand.groups[stand.at + i]);
+}
+
+static inline bool newcomers_are_many(const struct hold *hold)
+{
+    return (uint64_t)table_newcomers(hold->table) * 1000 >
+           (uint64_t)hold_candidates(hold) * hold->manner->share;
+}
+
+void hold_by_use(struct hold *hold)
+{
+    struct shard *shard = hold->shard;
+
+    hold_begin(hold, newcomers_are_many(hold) ? shard->quick_hand : shard->hand);
+
+    while (hold_goes_on(hold)) {
+        bool quick = newcomers_are_many(hold);
+        uint32_t *hand = quick ? &shard->quick_hand : &shard->hand;
+        struct stand stand = stand_at(hold->table, *hand);
+
+        *hand = stand.next;
+        if (stand.next == UINT32_MAX) {
+            *hand = 0;
+            if (!quick) end_round(shard);
+        }
+        stand_prefetch(&stand, shard->hand_slot, quick);
+        hold_group(hold, &stand, quick);
+    }
+}
+
+/* Anyone: from a place that the dice choose, who comes first. */
+void hold_by_chance(struct hold *hold)
+{
+    while (hold_goes_on(hold)) {
+        struct stand stand = stand_at(hold->table, (uint32_t)random_next(hold->dice));
+        struct group *group = &stand.groups[stand.at];
+        unsigned first = (unsigned)random_below(hold->dice, GROUP_SLOTS);
+
+        hold->groups++;
+        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+            unsigned number = (first + i) % GROUP_SLOTS;
+            struct spot spot = {
+                .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
+
+            if (!spot.entry || (hold->volatile_only && !entry_has_deadline(spot.entry))) continue;
+            hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
+            break;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+/* hold_deadline: volatile-ttl: the hints of the sweep know whose time is nearly over. */
+#include "hint_internal.h"
+#include "hold_internal.h"
+#include "within_internal.h"
+
+/* The group that has the soonest hint. False: none in this array has any. */
+static bool array_soonest(const struct table *table, struct group *groups, uint32_t count, struct stand *stand,
+                          uint32_t *soonest)
+{
+    uint32_t best = HINT_NONE, begin = 0, end;
+    const uint16_t *summary = array_summary(groups, count);
+
+    for (uint32_t run = 0; run < array_runs(count); run++) {
+        uint32_t ahead = hint_ahead(table, summary[run]);
+
+        if (ahead >= best) continue;
+        best = ahead;
+        begin = run * RUN_GROUPS;
+    }
+    if (best >= *soonest) return false;
+    *soonest = best;
+    end = count - begin < RUN_GROUPS ? count : begin + RUN_GROUPS;
+    *stand = (struct stand){.groups = groups, .count = count, .at = begin};
+    best = HINT_NONE;
+    for (uint32_t at = begin; at < end; at++) {
+        uint32_t ahead = hint_ahead(table, groups[at].soonest);
+
+        if (ahead >= best) continue;
+        best = ahead;
+        stand->at = at;
+    }
+    return true;
+}
+
+/* What the group's hint, and its run's, should be now. */
+static void stand_hint_again(struct hold *hold, const struct stand *stand)
+{
+    struct group *group = &stand->groups[stand->at];
+    uint32_t begin = stand->at / RUN_GROUPS * RUN_GROUPS, best = HINT_NONE;
+    uint32_t end = stand->count - begin < RUN_GROUPS ? stand->count : begin + RUN_GROUPS;
+
+    group->soonest = 0;
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        const struct entry *entry = slot_entry(group->slots[i]);
+
+        if (entry && entry_soonest_ms(entry) != NEVER) {
+            hint_note(hold->shard, hold->table, stand->groups, stand->count, group, entry_soonest_ms(entry));
+        }
+    }
+    for (uint32_t at = begin; at < end; at++) {
+        uint32_t ahead = hint_ahead(hold->table, stand->groups[at].soonest);
+
+        if (ahead < best) best = ahead;
+    }
+    array_summary(stand->groups, stand->count)[begin / RUN_GROUPS] = hint_at(hold->table, best);
+}
+
+/* The one of the group whose deadline is nearest. */
+static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
+{
+    struct group *group = &stand->groups[stand->at];
+    struct spot spot = {NULL, NULL, group};
+    uint32_t ahead = hint_ahead(hold->table, group->soonest);
+    int64_t soonest = NEVER;
+
+    hold->groups++;
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        struct entry *entry = slot_entry(group->slots[i]);
+
+        if (!entry || !entry_has_deadline(entry) || entry_deadline_read(entry) >= soonest) continue;
+        soonest = entry_deadline_read(entry);
+        spot.entry = entry;
+        spot.slot = &group->slots[i];
+    }
+    stand_hint_again(hold, stand);
+    /* A hint that came along when its entry moved to another array may be early: others may be sooner. */
+    if (hint_ahead(hold->table, group->soonest) > ahead) return;
+    if (!spot.entry) return;
+    hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
+    stand_hint_again(hold, stand);
+}
+
+void hold_by_deadline(struct hold *hold)
+{
+    while (hold_goes_on(hold)) {
+        uint32_t soonest = HINT_NONE;
+        struct stand stand;
+
+        if (hold->table->old && hold->table->groups) {
+            bool found = array_soonest(hold->table, hold->table->old, hold->table->old_count, &stand, &soonest);
+
+            if (!array_soonest(hold->table, hold->table->groups, hold->table->count, &stand, &soonest) && !found)
+                return;
+        } else if (!array_soonest(hold->table, hold->table->groups, hold->table->count, &stand, &soonest)) {
+            return;
+        }
+        hold_soonest_of_group(hold, &stand);
+    }
+}

@@ -1,0 +1,64 @@
+/* hold_internal: one hold of a shard by eviction: a few microseconds in which its hands go on. */
+#ifndef COATCHECK_HOLD_INTERNAL_H
+#define COATCHECK_HOLD_INTERNAL_H
+
+#include "evict_internal.h"
+#include "spot_internal.h"
+
+/* Victims of one hold of a shard, and groups looked into: some five microseconds. */
+#define VICTIMS 16
+#define GROUPS_A_HOLD 128
+
+/* A way to treat newcomers. */
+struct manner {
+    unsigned share;  /* of newcomers, in thousandths of the keys */
+    unsigned enters; /* frequency with which one enters whom the ghost knows */
+    unsigned stays;  /* frequency with which a newcomer who was used stays */
+};
+
+struct hold {
+    const struct evict_rules *rules;
+    struct shard *shard;
+    struct table *table;
+    unsigned db;
+    const struct manner *manner;
+    bool volatile_only;
+    int64_t now_ms;
+    uint64_t weight_a_byte; /* in 2^-32; 0: sizes do not count */
+    size_t wanted, freed;
+    unsigned victims, groups;
+    uint64_t *dice;
+};
+
+/* Where a hand is: a group of one of the table's two arrays, and the position behind it. */
+struct stand {
+    struct group *groups;
+    uint32_t count, at, next;
+};
+
+static inline uint32_t hold_candidates(const struct hold *hold)
+{
+    return hold->volatile_only ? hold->table->mortal : hold->table->live;
+}
+
+static inline bool hold_goes_on(const struct hold *hold)
+{
+    return hold->victims < VICTIMS && hold->freed < hold->wanted && hold->groups < GROUPS_A_HOLD &&
+           hold_candidates(hold) > 0;
+}
+
+/* A database that has keys of the kind; the hands of a shard go through one after the other. False: none has. */
+bool hold_choose_table(struct hold *hold);
+
+/* What a byte weighs for keys of such a mean size; 0: sizes do not count. */
+uint64_t weight_a_byte(size_t mean);
+
+/* Takes it out; it expires when its time is over. */
+void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newcomer);
+
+/* Go on until as much is freed as was wanted, or the hold has lasted long enough. */
+void hold_by_use(struct hold *hold);
+void hold_by_chance(struct hold *hold);
+void hold_by_deadline(struct hold *hold);
+
+#endif
