@@ -27,7 +27,8 @@ def order(command, options):
         boss = connect(server)
         clients = [connect(server) for _ in range(24)]
         for mode, round_ in (("WRITE", 0), ("ALL", 1), ("WRITE", 2)):
-            expect(boss.ask("CLIENT", "PAUSE", "100000" if mode == "WRITE" else "400", mode) == ("status", b"OK"), "PAUSE")
+            begun = time.monotonic()
+            expect(boss.ask("CLIENT", "PAUSE", "100000" if mode == "WRITE" else "1500", mode) == ("status", b"OK"), "PAUSE")
             for number, client in enumerate(clients):
                 lines = [b"PING"] * (number % 5)
                 lines += [b"INCR n%d" % number, b"GET n%d" % number, b"ECHO x"] * 40
@@ -40,7 +41,9 @@ def order(command, options):
                 if mode == "WRITE":
                     for _ in range(number % 5):
                         expect(client.reply() == ("status", b"PONG"), "a read before the first write was held back")
-                expect(is_quiet(client, 0.001), "a paused client was answered")
+                # On a machine that is busy with other things a pause of all may be over before this one is looked at.
+                quiet = is_quiet(client, 0.001)
+                expect(quiet or (mode == "ALL" and time.monotonic() - begun > 1.4), "a paused client was answered")
             if mode == "WRITE":
                 expect(boss.ask("GET", "n1")[0] in ("nil", "bulk"), "a read of another client")
                 expect(boss.ask("CLIENT", "UNPAUSE") == ("status", b"OK"), "UNPAUSE")
@@ -56,7 +59,7 @@ def order(command, options):
                     expect(client.reply() == ("bulk", b"x"), "ECHO out of order")
                 expect(client.reply() == ("status", b"OK") and client.reply() == ("status", b"OK"), "SET of large values")
                 expect(client.reply() == ("bulk", b"%d" % wanted), "GET after the large values")
-            expect(time.monotonic() - begun < 3, "clients went on %.1f s after the pause", time.monotonic() - begun)
+            expect(time.monotonic() - begun < 10, "clients went on %.1f s after the pause", time.monotonic() - begun)
         for number in range(24):
             expect(boss.ask("STRLEN", "blob%d" % number) == ("int", 200 << 10), "a large value after the pause")
 
