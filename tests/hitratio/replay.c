@@ -70,7 +70,12 @@ static void ask_set(const struct trace *trace, uint32_t key, uint32_t rate)
     memcpy(out + out_len, value, size);
     out_len += size;
     out_len += (size_t)sprintf(out + out_len, "\r\n");
-    if (ttl_ms) out_len += (size_t)sprintf(out + out_len, "$2\r\nPX\r\n$10\r\n%010u\r\n", ttl_ms);
+    if (ttl_ms) {
+        /* Neither server takes a number with zeros before it. */
+        int digits = snprintf(NULL, 0, "%u", ttl_ms);
+
+        out_len += (size_t)sprintf(out + out_len, "$2\r\nPX\r\n$%d\r\n%u\r\n", digits, ttl_ms);
+    }
 }
 
 /* True: there was a value. */
@@ -91,7 +96,10 @@ static void read_ok(void)
     char line[256];
 
     if (!fgets(line, sizeof line, in)) fail("read");
-    if (line[0] != '+') fprintf(stderr, "replay: %s", line);
+    if (line[0] != '+') {
+        fprintf(stderr, "replay: a SET was answered %s", line);
+        exit(1);
+    }
 }
 
 static double resident_mb(int pid, const char *field)
