@@ -197,6 +197,9 @@ static int64_t inline_budget_us(int64_t over)
     return 1 + budget_us * tenacity / 10;
 }
 
+/* As this worker last found out. */
+static _Thread_local bool nothing_to_evict;
+
 /* Room for the next command. False: there is none, and nothing can be evicted for it. */
 static bool make_room(void)
 {
@@ -205,16 +208,19 @@ static bool make_room(void)
 
     if (over <= 0) {
         note_exceeded(false);
+        nothing_to_evict = false;
         allow(-over);
         return true;
     }
     note_exceeded(true);
+    nothing_to_evict = true;
     if (memory_policy() == EVICT_NONE) {
         memory_allowance = INT64_MIN;
         return false;
     }
     end = evict(over, inline_budget_us(over));
-    if (end == EVICT_EMPTY && memory_over() > 0) {
+    nothing_to_evict = end == EVICT_EMPTY;
+    if (nothing_to_evict && memory_over() > 0) {
         memory_allowance = INT64_MIN;
         return false;
     }
@@ -232,8 +238,13 @@ enum gate_answer gate_memory(struct call *call)
     uint32_t flags = transaction_flags(call);
     bool queues = session_flags(call->session) & SESSION_MULTI && !(flags & COMMAND_ENDS_MULTI);
 
-    /* What is queued takes memory, too. */
-    if (!(flags & COMMAND_DENYOOM || queues) || !memory_asks() || make_room()) return GATE_PASS;
+    if (likely(!memory_asks())) return GATE_PASS;
+    /* What is queued takes memory, too. Replies do, but none is refused for it: who can't evict need not try. */
+    if (!(flags & COMMAND_DENYOOM || queues)) {
+        if (!nothing_to_evict) make_room();
+        return GATE_PASS;
+    }
+    if (make_room()) return GATE_PASS;
     METRIC_ADD(memory, oom_refusals, 1);
     reply_error(call->reply, ERR_OVER_LIMIT);
     return GATE_REFUSED;
