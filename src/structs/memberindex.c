@@ -195,6 +195,12 @@ static uint32_t groups_for(uint32_t live)
     return groups;
 }
 
+/* Fewer than six of ten slots are taken: it may become smaller, and will not grow at once again. */
+static inline bool is_sparse(uint32_t live, uint32_t groups)
+{
+    return live * 5 < groups * SLOTS * 3;
+}
+
 /* Copies what belongs there by its hash. */
 static uint16_t segment_fill(struct segment into, const struct indexgroup *from, uint32_t count,
                              uint32_t prefix)
@@ -418,7 +424,7 @@ void memberindex_remove(struct memberindex *index, uint32_t hash, uint32_t leaf)
     }
     index->count--;
     index->counts[first]--;
-    if (likely(index->counts[first] * 3u >= segment.count * SLOTS)) return;
+    if (likely(!is_sparse(index->counts[first], segment.count))) return;
     if (segment.depth > 0 && merge_with_buddy(index, first, segment)) return;
     if (groups_for(index->counts[first]) < segment.count) {
         (void)segment_resize(index, first, groups_for(index->counts[first]));

@@ -1,11 +1,11 @@
 /* ranktree_change: how leaves and nodes come, split, join and go. */
 #include "ranktree_internal.h"
 
-/* A leaf below a quarter of what it may be joins a neighbour, if both leave a quarter free: it
- * takes many changes before it splits again. So with nodes. */
-#define LEAF_IS_SMALL(tree) ((tree)->leaf_max / 4)
+/* A leaf below half of what it may be joins a neighbour, if both leave a quarter free: it takes
+ * many changes before it splits again. So with nodes. */
+#define LEAF_IS_SMALL(tree) ((tree)->leaf_max / 2)
 #define LEAF_MAY_JOIN(tree) ((tree)->leaf_max / 4 * 3)
-#define NODE_IS_SMALL (FANOUT / 4)
+#define NODE_IS_SMALL (FANOUT / 2)
 #define NODE_MAY_JOIN (FANOUT / 4 * 3)
 
 /* --- nodes --- */
@@ -435,23 +435,34 @@ static bool join_leaves(struct ranktree *tree, struct ranknode *node, unsigned s
     return true;
 }
 
+/* By what its members take, would a leaf of `size` bytes at `slot` join the one at `other`? The
+ * node knows; to look at the other leaf would be a miss at each removal. */
+static bool may_join(const struct ranktree *tree, const struct ranknode *node, unsigned slot,
+                     unsigned other, size_t size)
+{
+    return size * (node->counts[slot] + node->counts[other]) <=
+           (size_t)LEAF_MAY_JOIN(tree) * node->counts[slot];
+}
+
 void ranktree_settle(struct ranktree *tree, uint32_t number)
 {
     struct scoreblock *leaf = ranktree_leaf(tree, number), *was = leaf;
     struct ranknode *node = leaf_node(leaf);
-    size_t room = scoreblock_room(leaf);
+    size_t room = scoreblock_room(leaf), size = scoreblock_size(leaf);
     unsigned slot;
 
     if (scoreblock_count(leaf) == 0) {
         drop_leaf(tree, number);
         return;
     }
-    if (unlikely(scoreblock_size(leaf) < LEAF_IS_SMALL(tree)) && node->fill > 1) {
+    if (size < LEAF_IS_SMALL(tree) && node->fill > 1) {
         slot = leaf_slot(node, number);
         /* At the ends members go one by one, as in a queue: the leaf will soon be empty. */
         if (!is_first_leaf(node, slot) && !is_last_leaf(node, slot) &&
-            ((slot > 0 && join_leaves(tree, node, slot - 1)) ||
-             (slot + 1u < node->fill && join_leaves(tree, node, slot)))) {
+            ((slot > 0 && may_join(tree, node, slot, slot - 1, size) &&
+              join_leaves(tree, node, slot - 1)) ||
+             (slot + 1u < node->fill && may_join(tree, node, slot, slot + 1, size) &&
+              join_leaves(tree, node, slot)))) {
             return;
         }
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/hash.h"
@@ -21,6 +22,7 @@
 #define MEMBER_LEN 16
 #define OPERATIONS 1000000
 #define SPREAD 100000000
+#define SLICE_STEPS 16
 
 static struct zset *zset;
 static uint64_t members, dice = 42;
@@ -170,20 +172,84 @@ static void tell_bytes(const char *what, size_t before)
            (double)value_kind_of(VALUE_ZSET)->used_bytes(zset) / (double)zset_count(zset));
 }
 
+/* The slice that took longest by the clock on the wall, and what it was busy with. */
+struct slice {
+    uint64_t wall_ns, cpu_ns;
+    long faults, preempted, waited;
+};
+
+static uint64_t wall_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool free_slice(void **container, struct slice *slice)
+{
+    struct rusage before, after;
+    bool done;
+
+    getrusage(RUSAGE_THREAD, &before);
+    slice->cpu_ns = cpu_ns();
+    slice->wall_ns = wall_ns();
+    done = value_kind_of(VALUE_ZSET)->free_some(container, SLICE_STEPS);
+    slice->wall_ns = wall_ns() - slice->wall_ns;
+    slice->cpu_ns = cpu_ns() - slice->cpu_ns;
+    getrusage(RUSAGE_THREAD, &after);
+    slice->faults = after.ru_minflt - before.ru_minflt;
+    slice->preempted = after.ru_nivcsw - before.ru_nivcsw;
+    slice->waited = after.ru_nvcsw - before.ru_nvcsw;
+    return done;
+}
+
+static void tell_slice(const char *what, const struct slice *slice)
+{
+    printf("  %-32s %7.1f us   processor %.1f us, faults %ld, preempted %ld, waited %ld\n", what,
+           (double)slice->wall_ns / 1000, (double)slice->cpu_ns / 1000, slice->faults,
+           slice->preempted, slice->waited);
+}
+
 static void free_in_slices(void)
 {
+    struct slice wall = {0}, cpu = {0}, slice;
+    uint64_t slices = 0, over = 0;
     void *container = zset;
-    uint64_t worst = 0, took, began;
     bool done;
 
     do {
-        began = cpu_ns();
-        done = value_kind_of(VALUE_ZSET)->free_some(&container, 16);
-        took = cpu_ns() - began;
-        if (took > worst) worst = took;
+        done = free_slice(&container, &slice);
+        slices++;
+        over += slice.cpu_ns > 50000;
+        if (slice.wall_ns > wall.wall_ns) wall = slice;
+        if (slice.cpu_ns > cpu.cpu_ns) cpu = slice;
     } while (!done);
-    printf("  %-32s %7.1f us\n", "longest slice of freeing", (double)worst / 1000);
+    tell_slice("longest slice of freeing", &wall);
+    tell_slice("the one with most processor time", &cpu);
+    printf("  %-32s %7" PRIu64 "      of %" PRIu64 "\n", "slices over 50 us of processor", over,
+           slices);
     zset = NULL;
+}
+
+static void copy_once(void)
+{
+    uint64_t began = wall_ns();
+    struct zset *copy = value_kind_of(VALUE_ZSET)->copy(zset);
+
+    printf("  %-32s %7.1f ms\n", "a copy", (double)(wall_ns() - began) / 1000000);
+    zset_free(&copy);
+}
+
+/* Three of four members go, as they were numbered: at random, as to their scores. */
+static void shrink(void)
+{
+    for (uint64_t i = 0; i < members / 4 * 3; i++) zset_remove(zset, member_of(i));
+}
+
+static void fill_again(void)
+{
+    for (uint64_t i = 0; i < members / 4 * 3; i++) put(i, draw_score());
 }
 
 static void bench(void)
@@ -208,6 +274,10 @@ static void bench(void)
     tell("remove", OPERATIONS, remove_more);
     tell("take the lowest", OPERATIONS / 2, take_lowest);
     tell_bytes("bytes, at the end", before.allocated);
+    copy_once();
+    tell("remove three of four", members / 4 * 3, shrink);
+    tell_bytes("bytes, a quarter left", before.allocated);
+    fill_again();
     tell("free, a member", members, free_in_slices);
 }
 

@@ -1,4 +1,5 @@
-"""What a quiet client sees while a large sorted set goes: deleted, unlinked, overwritten, expired."""
+"""What a quiet client sees while a large sorted set goes: deleted, unlinked, overwritten, expired,
+evicted, flushed."""
 
 import time
 
@@ -12,11 +13,37 @@ def copy(server, settings):
     time.sleep(1.0)
 
 
-def expire(server, settings):
-    server.ask("PEXPIRE", "victim", 1)
+def await_end(server):
     limit = time.monotonic() + 20
     while server.ask("EXISTS", "victim") and time.monotonic() < limit:
         time.sleep(0.01)
+
+
+def expire(server, settings):
+    server.ask("PEXPIRE", "victim", 1)
+    await_end(server)
+
+
+def evict(server, settings):
+    """The only key with a deadline goes, as there is a little less room than is taken."""
+    server.ask("EXPIRE", "victim", 1_000_000)
+    server.ask("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+    server.ask("CONFIG", "SET", "maxmemory", int(server.info("used_memory", "memory")) - (1 << 20))
+    server.ask("SET", "newcomer", "x")
+    await_end(server)
+    server.ask("CONFIG", "SET", "maxmemory", 0)
+
+
+def copy_beside(server, settings):
+    """Of a database that holds nothing else."""
+    server.ask("COPY", "board", "victim", "DB", 1, "REPLACE", timeout_s=300)
+
+
+def flush(server, settings):
+    connection = server.connect()
+    connection.ask("SELECT", 1)
+    connection.ask("FLUSHDB")
+    connection.close()
 
 
 EVENTS = (
@@ -27,6 +54,10 @@ EVENTS = (
     Event("its deadline passes", expire, copy),
     Event("ZUNIONSTORE of a small one over it",
           lambda server, settings: server.ask("ZUNIONSTORE", "victim", 2, "small", "small"), copy),
+    Event("ZINTERSTORE of nothing over it",
+          lambda server, settings: server.ask("ZINTERSTORE", "victim", 2, "small", "missing"), copy),
+    Event("FLUSHDB", flush, copy_beside),
+    Event("eviction", evict, copy),
     Event("RENAME of a small one over it",
           lambda server, settings: (server.ask("ZADD", "other", 1, "a"), server.ask("RENAME", "other", "victim")), copy),
     Event("ZREMRANGEBYRANK of all of it", lambda server, settings: server.ask("ZREMRANGEBYRANK", "victim", 0, -1), copy),
@@ -35,14 +66,16 @@ EVENTS = (
 
 def run(running_of, settings, report):
     members = zset.sizes(settings)[-1]
-    events = EVENTS[:2] if settings.quick else EVENTS
+    events = [event for event in (EVENTS[:2] if settings.quick else EVENTS)
+              if not settings.events or event.name.startswith(tuple(settings.events))]
     found = {event.name: {} for event in events}
     rounds = max(1, (settings.rounds + 1) // 2)
     with running_of(1) as running:
         zset.able(running)
         for server in running:
-            say("zset_pauses: %s is filled" % server.name)
-            zset.fill_board(server, members)
+            if not settings.filled:
+                say("zset_pauses: %s is filled" % server.name)
+                zset.fill_board(server, members)
             server.ask("SET", "probe", "x")
             server.ask("ZADD", "small", 1, "a", 2, "b")
         for turn in range(rounds):
