@@ -33,12 +33,14 @@ static void add_slabs(struct mem_figures *figures)
 #define DIRTY_DECAY_MS 1000
 
 static _Atomic unsigned fail_countdown;
+static _Atomic bool fails_on; /* once the count has come down */
 
 static __attribute__((noinline, cold)) bool count_down(void)
 {
     unsigned left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
 
     while (left > 0) {
+        if (left == 1 && atomic_load_explicit(&fails_on, memory_order_relaxed)) return true;
         if (atomic_compare_exchange_weak(&fail_countdown, &left, left - 1)) return left == 1;
     }
     return false;
@@ -57,6 +59,13 @@ bool mem_fails_now(void)
 
 void mem_fail_after(unsigned n)
 {
+    atomic_store(&fails_on, false);
+    atomic_store(&fail_countdown, n);
+}
+
+void mem_fail_from(unsigned n)
+{
+    atomic_store(&fails_on, true);
     atomic_store(&fail_countdown, n);
 }
 

@@ -50,6 +50,19 @@ void effect_passed_by(const struct key *key, bool was_there)
     publish(key, "expired", NULL, 0);
 }
 
+void effect_score(const struct key *key, const char *event, struct bytes member, double score)
+{
+    char digits[NUMBER_MAX_TEXT];
+
+    key_touched(key);
+    if (likely(!change_anyone_listens)) return;
+    publish(key, event,
+            (struct bytes[]){BYTES("ZADD"), key->name,
+                             bytes_of(digits, number_print_double(digits, sizeof digits, score)),
+                             member},
+            4);
+}
+
 void effect_deadline(const struct key *key, int64_t deadline_ms)
 {
     char digits[NUMBER_MAX_TEXT];

@@ -115,12 +115,27 @@ static bool decide(struct zset_edit *edit, bool there, double *score)
     return adding->outcome == UPDATED;
 }
 
+/* What the first `count` of `addings` moved has not all moved back: told as what it has become, an
+ * effect for each. */
+static void tell_moved(const struct key *key, const struct zset *zset, struct call *call,
+                       const struct adding *addings, unsigned count, unsigned first)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct bytes member = call_arg(call, first + 2 * i);
+        double score;
+
+        if (addings[i].outcome == UPDATED && zset_score(zset, member, &score))
+            effect_score(key, "zadd", member, score);
+    }
+}
+
 /* Members are words from `first` on, every second one. Makes undone what the first `count` of
  * `addings` did: members that were added go first, which leaves memory for those that move back. */
 static void take_back(struct call *call, struct zset *zset, const struct adding *addings,
                       unsigned count, unsigned first)
 {
     enum zset_change change;
+    bool all = true;
 
     for (unsigned i = count; i-- > 0;) {
         if (addings[i].outcome == ADDED) zset_remove(zset, call_arg(call, first + 2 * i));
@@ -131,11 +146,13 @@ static void take_back(struct call *call, struct zset *zset, const struct adding 
 
         /* One that was added and then moved by the same call has gone already. */
         if (addings[i].outcome != UPDATED || !zset_score(zset, member, &score)) continue;
-        zset_put(zset, member, addings[i].old, &change);
+        all = zset_put(zset, member, addings[i].old, &change) == OK && all;
     }
+    if (!all) tell_moved(&call->keys[0], zset, call, addings, count, first);
 }
 
-/* All or, for want of memory, none. */
+/* All or, for want of memory, none. Where there is not even enough for members to move back, they
+ * stay where they came to, and that is told. */
 static enum status add_all(struct call *call, struct zset *zset, struct adding *addings,
                            unsigned count, unsigned first)
 {

@@ -106,8 +106,8 @@ static void add_request(struct text *request, const char *line)
 }
 
 /* Says the words of a line and hands out the whole reply, ended by a zero, until the next line is said. NULL:
- * the server would close the connection. With `fail` the allocation of that number fails. */
-static const char *say_with_failure(const char *line, unsigned fail)
+ * the server would close the connection. `fail_nth`: mem_fail_after() or mem_fail_from(), with `fail`. */
+static const char *say_while(const char *line, void (*fail_nth)(unsigned n), unsigned fail)
 {
     struct text request = {0};
     struct feed feed = {.session = &session, .outbox = &outbox};
@@ -116,13 +116,19 @@ static const char *say_with_failure(const char *line, unsigned fail)
     feed.input = text_bytes(&request);
     memset(text_extend(&request, REQUEST_PADDING), 0, REQUEST_PADDING);
     feed.input.at = request.at;
-    mem_fail_after(fail);
+    fail_nth(fail);
     turn_run(turn, &feed, 1, area, CLIENT_AREA, send_nothing, NULL);
     mem_fail_after(0);
     text_fini(&request);
     take_answer(&feed);
     session_unset(&session, SESSION_CLOSING);
     return feed.close ? NULL : answer.at;
+}
+
+/* With `fail` the allocation of that number fails. */
+static const char *say_with_failure(const char *line, unsigned fail)
+{
+    return say_while(line, mem_fail_after, fail);
 }
 
 static const char *say(const char *line)

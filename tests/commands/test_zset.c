@@ -1,9 +1,16 @@
 #include "client.h"
 #include "coatcheck/base/number.h"
+#include "coatcheck/base/random.h"
 #include "coatcheck/values/zset.h"
 
 /* After so many numbers that do no harm a command has no more allocations that could fail. */
 #define QUIET 12
+
+#ifdef COATCHECK_SANITIZED
+#define ROUNDS 5
+#else
+#define ROUNDS 30
+#endif
 
 /* ---- news ---- */
 
@@ -235,6 +242,74 @@ static void a_hundred_members_are_added_all_or_none(void **state)
     text_fini(&line);
 }
 
+/* Scores of members that are there, anywhere, and new members between them. */
+static void make_long_zadd(struct text *line, uint64_t *dice)
+{
+    text_clear(line);
+    text_add(line, BYTES("ZADD large"));
+    for (unsigned i = 0; i < 150; i++) {
+        text_addf(line, " %u %s:%u", (unsigned)random_below(dice, 100), i % 4 ? "member" : "newcomer",
+                  (unsigned)random_below(dice, 140));
+    }
+    text_add_char(line, '\0');
+}
+
+/* Does what was told to the sets as they were before; the effects stand behind '='. */
+static struct text done_by_the_news(void)
+{
+    struct text told = {0};
+    char *line, *rest = NULL;
+
+    text_add(&told, text_bytes(&news));
+    text_add_char(&told, '\0');
+    prepare();
+    for (line = strtok_r(told.at, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *effect = strstr(line, " = ");
+
+        assert_non_null(effect);
+        assert_true(say(effect + 3)[0] == ':');
+    }
+    text_fini(&told);
+    return stored();
+}
+
+/* When no allocation succeeds any more, not even what was done can be undone for certain. What
+ * stays is whole, brings no newcomer, and is what was told. */
+static void what_cannot_be_taken_back_is_told(void **state)
+{
+    struct text line = {0}, was, is, again;
+    unsigned kept = 0, undone = 0, quiet;
+    uint64_t dice = 7;
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        make_long_zadd(&line, &dice);
+        quiet = 0;
+        for (unsigned n = 1; quiet < 1; n++) {
+            const char *reply;
+
+            prepare();
+            was = stored();
+            text_clear(&news);
+            reply = say_while(line.at, mem_fail_from, n);
+            quiet = reply && reply[0] == ':';
+            keyspace_check(keyspace);
+            is = stored();
+            again = done_by_the_news();
+            assert_string_equal(is.at, again.at);
+            if (!quiet) {
+                assert_null(strstr(is.at, "newcomer"));
+                *(strcmp(is.at, was.at) == 0 ? &undone : &kept) += 1;
+            }
+            text_fini(&was);
+            text_fini(&is);
+            text_fini(&again);
+        }
+    }
+    assert_true(undone > 0 && kept > 0);
+    text_fini(&line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +318,7 @@ int main(void)
         cmocka_unit_test(ranges_and_results_are_told_by_the_words_that_made_them),
         cmocka_unit_test(a_command_that_finds_no_memory_changes_nothing),
         cmocka_unit_test(a_hundred_members_are_added_all_or_none),
+        cmocka_unit_test(what_cannot_be_taken_back_is_told),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -68,6 +68,9 @@ void mem_setup(void);
 /* Tests: the n-th allocation from now fails (1 is the next), 0 switches that off. */
 void mem_fail_after(unsigned n);
 
+/* Tests: that one and all after it fail, until one of the two is called again. */
+void mem_fail_from(unsigned n);
+
 /* For other allocators: shall this allocation fail? Counts it. */
 bool mem_fails_now(void);
 

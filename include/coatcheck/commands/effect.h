@@ -19,6 +19,9 @@ void effect_set(const struct key *key, const char *event, struct bytes value, in
 /* "set", "expire" and "expired" at once: a string with a deadline that is over. As DEL when the key was there. */
 void effect_passed_by(const struct key *key, bool was_there);
 
+/* As ZADD key score member. */
+void effect_score(const struct key *key, const char *event, struct bytes member, double score);
+
 /* "expire", as PEXPIREAT; "persist", as PERSIST, for NEVER. */
 void effect_deadline(const struct key *key, int64_t deadline_ms);
 
