@@ -151,7 +151,7 @@ static const struct command_key_spec mpop_specs[] = {
 };
 
 #define POPS                                                                                       \
-    .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,                          \
+    .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE, .element = 1,            \
     .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "5.0.0", .syntax = "key [count]",         \
     .cost = "O(log(N)+M) where M is the number of members taken"
 

@@ -161,12 +161,12 @@ static void cmd_zlexcount(struct call *call)
 
 #define LOG_COST "O(log(N)) where N is the number of members"
 #define RANKS                                                                                      \
-    .arity = -3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,                           \
+    .arity = -3, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE, .element = 2,             \
     .access = KEY_RO | KEY_ACCESS, .since = "2.0.0", .cost = LOG_COST,                             \
     .syntax = "key member [WITHSCORE] [TIES]",                                                     \
     .history = "7.2.0: Added the optional `WITHSCORE` argument."
 #define COUNTS                                                                                     \
-    .arity = 4, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE,                            \
+    .arity = 4, .flags = COMMAND_READ | COMMAND_FAST, .keys = KEYS_ONE, .element = 1,              \
     .access = KEY_RO | KEY_ACCESS, .cost = LOG_COST, .syntax = "key min max"
 
 static const struct command_row rows[] = {
@@ -180,6 +180,7 @@ static const struct command_row rows[] = {
      .summary = "Answers how many members stand before this one, the highest score first."},
     {.name = "zaround",
      .run = cmd_zaround,
+     .element = 2,
      .arity = -4,
      .flags = COMMAND_READ | COMMAND_IS_OURS,
      .keys = KEYS_ONE,

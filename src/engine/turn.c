@@ -205,7 +205,8 @@ static void prefetch_elements(struct turn *turn, unsigned count)
         n_left = 0;
         for (unsigned i = 0; i < n; i++) {
             const struct call *call = &turn->calls[left[i]];
-            struct bytes element = call->args.of[call->command->row->element];
+            unsigned word = call->command->row->element;
+            struct bytes element = word > 1 ? call->args.of[word] : bytes_of(NULL, 0);
 
             if (key_prefetch_element(&call->first_key, element, step, &memos[left[i]])) left[n_left++] = left[i];
         }

@@ -273,12 +273,12 @@ static bool is_last_leaf(struct ranknode *node, unsigned slot)
 static enum status add_leaf_at_end(struct ranktree *tree, struct rankplace *place,
                                    const struct scoreitem *item, enum side side)
 {
-    struct scoreblock *leaf = scoreblock_new(SCOREBLOCK_LEAF, 0), *neighbour;
+    struct scoreblock *leaf = scoreblock_new(SCOREBLOCK_LEAF, item), *neighbour;
     struct bytes member = scoreitem_member(item);
     struct ranknode *node;
 
     if (!leaf) return NO_MEMORY;
-    if (scoreblock_make_room(&leaf, item) != OK || !node_make_room(tree, place->node, side)) {
+    if (!node_make_room(tree, place->node, side)) {
         scoreblock_free(&leaf);
         return NO_MEMORY;
     }

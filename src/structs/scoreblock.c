@@ -32,12 +32,13 @@ static struct scoreblock *block_new(unsigned shape, unsigned count, size_t bytes
     return block;
 }
 
-struct scoreblock *scoreblock_new(enum scoreblock_form form, size_t size)
+struct scoreblock *scoreblock_new(enum scoreblock_form form, const struct scoreitem *first)
 {
     unsigned shape = form == SCOREBLOCK_LEAF ? SHAPE_LEAF : 0;
-    size_t least = size_of_shape(shape, 0, 0);
 
-    return block_new(shape, 0, 0, size > least ? size : least);
+    if (!first) return block_new(shape, 0, 0, size_of_shape(shape, 0, 0));
+    if (!score_is_narrow(first->score)) shape |= SHAPE_WIDE;
+    return block_new(shape, 0, 0, size_of_shape(shape, 1, width_of_length(first->length)));
 }
 
 static void far_free(struct scorefar *far)

@@ -353,6 +353,7 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
         for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(pairs + 64 * i);
         return false;
     }
+    if (!element.at) return false;
     if (step == 1) {
         *memo = hash_bytes(element);
         fieldmap_prefetch_group(&hash_large_of(hash)->map, *memo);

@@ -145,6 +145,7 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
         for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(block + 64 * i);
         return false;
     }
+    if (!element.at) return false;
     if (step == 1) {
         *memo = hash_bytes(element);
         memberset_prefetch_entry(large, *memo);

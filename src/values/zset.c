@@ -213,6 +213,24 @@ static size_t kind_used_bytes(const void *container)
     return used + scoreblock_room(block) + scoreblock_far_bytes(block, 0, scoreblock_count(block));
 }
 
+/* How long a packed block is would have to be read from it first. */
+#define LINES_AHEAD 4
+
+static bool kind_prefetch(const void *container, struct bytes element, unsigned step,
+                          uint64_t *memo)
+{
+    const struct zset *zset = container;
+
+    if (step == 0) {
+        prefetch(zset);
+        return true;
+    }
+    if (zset_is_large(zset))
+        return element.at && zset_large_prefetch_some(zset_large_of(zset), element, step, memo);
+    for (size_t i = 0; i < LINES_AHEAD; i++) prefetch((const char *)zset_block_of(zset) + 64 * i);
+    return false;
+}
+
 static const struct value_kind kind = {
     .name = "zset",
     .free_some = kind_free_some,
@@ -220,6 +238,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .prefetch = kind_prefetch,
 };
 
 void zset_setup(void)

@@ -144,6 +144,31 @@ void zset_large_prefetch(const struct zset_large *large, struct bytes member)
     memberindex_prefetch(&large->index, hash_of(member));
 }
 
+/* The number of the leaf may be that of another set by now, or of no leaf any more. */
+bool zset_large_prefetch_some(const struct zset_large *large, struct bytes member, unsigned step,
+                              uint64_t *memo)
+{
+    const struct leafbook *book = &large->tree.book;
+    const struct scoreblock *leaf;
+    struct memberprobe probe;
+
+    if (step == 1) {
+        *memo = hash_of(member);
+        memberindex_prefetch(&large->index, (uint32_t)*memo);
+        return true;
+    }
+    if (step == 2) {
+        memberindex_begin(&large->index, (uint32_t)*memo, &probe);
+        if (!memberindex_next(&probe)) return false;
+        *memo = probe.leaf;
+        leafbook_prefetch(book, probe.leaf);
+        return true;
+    }
+    leaf = *memo < book->next ? leafbook_look(book, (uint32_t)*memo) : NULL;
+    if (leaf) scoreblock_prefetch(leaf);
+    return false;
+}
+
 bool zset_large_score(const struct zset_large *large, struct bytes member, double *score)
 {
     struct found found;

@@ -18,6 +18,9 @@ struct zset_large *zset_large_copy(const struct zset_large *large);
 size_t zset_large_used_bytes(const struct zset_large *large);
 
 void zset_large_prefetch(const struct zset_large *large, struct bytes member);
+/* In steps, from 1 on: the group of the index, the leaf's place in the book, the leaf. */
+bool zset_large_prefetch_some(const struct zset_large *large, struct bytes member, unsigned step,
+                              uint64_t *memo);
 bool zset_large_score(const struct zset_large *large, struct bytes member, double *score);
 bool zset_large_rank(const struct zset_large *large, struct bytes member, uint64_t *rank,
                      double *score);

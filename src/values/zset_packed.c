@@ -46,7 +46,7 @@ static enum status zset_packed_add(struct zset *zset, const struct scoreitem *it
     struct scoreblock *block = zset_block_of(zset);
 
     if (!block) {
-        block = scoreblock_new(SCOREBLOCK_PLAIN, 0);
+        block = scoreblock_new(SCOREBLOCK_PLAIN, item);
         if (!block) return NO_MEMORY;
         zset->root = (uintptr_t)block;
     }

@@ -164,7 +164,7 @@ static void ask(const struct scoreblock *block, double score, uint32_t number)
 
 static void run(enum scoreblock_form form)
 {
-    struct scoreblock *block = scoreblock_new(form, 0);
+    struct scoreblock *block = scoreblock_new(form, NULL);
     uint64_t dice = 1;
 
     count = 0;
@@ -203,7 +203,7 @@ static void a_leaf_is_as_its_model_after_each_step(void **state)
 
 static struct scoreblock *filled(enum scoreblock_form form, unsigned want, double step)
 {
-    struct scoreblock *block = scoreblock_new(form, 0);
+    struct scoreblock *block = scoreblock_new(form, NULL);
 
     count = 0;
     for (unsigned i = 0; i < want; i++) insert(&block, i, i * step);
@@ -228,7 +228,7 @@ static void whole_scores_take_four_bytes_and_others_eight(void **state)
 
 static void ten_members_of_sixteen_bytes_fit_two_hundred_and_fifty_six(void **state)
 {
-    struct scoreblock *block = scoreblock_new(SCOREBLOCK_PLAIN, 0);
+    struct scoreblock *block = scoreblock_new(SCOREBLOCK_PLAIN, NULL);
 
     (void)state;
     for (unsigned i = 0; i < 10; i++) {
@@ -330,7 +330,7 @@ static void the_middle_leaves_something_on_both_sides(void **state)
 
 static void no_memory_leaves_the_block_as_it_was(void **state)
 {
-    struct scoreblock *block = scoreblock_new(SCOREBLOCK_LEAF, 0);
+    struct scoreblock *block = scoreblock_new(SCOREBLOCK_LEAF, NULL);
     unsigned refused = 0;
 
     (void)state;

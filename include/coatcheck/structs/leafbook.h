@@ -48,6 +48,12 @@ static inline void leafbook_set(struct leafbook *book, uint32_t number, struct s
     book->pages[number >> LEAFBOOK_PAGE_BITS][number & (LEAFBOOK_PAGE - 1)] = (uintptr_t)leaf;
 }
 
+/* A hint to the processor, for who will ask. */
+static inline void leafbook_prefetch(const struct leafbook *book, uint32_t number)
+{
+    prefetch(&book->pages[number >> LEAFBOOK_PAGE_BITS][number & (LEAFBOOK_PAGE - 1)]);
+}
+
 /* NULL for a number that is free. */
 static inline struct scoreblock *leafbook_look(const struct leafbook *book, uint32_t number)
 {

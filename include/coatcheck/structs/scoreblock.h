@@ -29,14 +29,15 @@
 #include "coatcheck/base/status.h"
 
 struct scoreblock;
+struct scoreitem;
 
 #define SCOREBLOCK_INLINE_MAX 190 /* bytes of a member that stands in the block */
 #define SCOREBLOCK_SIZE_MAX 32768 /* bytes of a block that can be asked for */
 
 enum scoreblock_form { SCOREBLOCK_PLAIN, SCOREBLOCK_LEAF };
 
-/* Empty, with room for `size` bytes in all (0: for little). NULL: no memory. */
-struct scoreblock *scoreblock_new(enum scoreblock_form form, size_t size);
+/* Empty, with room for its first item, or (NULL) for nothing yet. NULL: no memory. */
+struct scoreblock *scoreblock_new(enum scoreblock_form form, const struct scoreitem *first);
 
 /* Frees the block with the members that stand elsewhere. NULL is allowed. */
 void scoreblock_free(struct scoreblock **block);

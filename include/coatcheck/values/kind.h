@@ -35,7 +35,7 @@ struct value_kind {
     /* Has the processor fetch what a search for the element will read, or is NULL: step 0 the container's head, each
      * further step, below PREFETCH_STEPS, what the one before has fetched the way to. *memo is the kind's own from step
      * to step; no more than a number, since another container may be in its place by then. False: there is no further
-     * step. */
+     * step. An element at NULL: none in particular. */
     bool (*prefetch)(const void *container, struct bytes element, unsigned step, uint64_t *memo);
 
     /* Of kinds whose elements may have deadlines of their own; NULL for the others.

@@ -92,7 +92,7 @@ def pipelines(settings):
 def measure(server, operation, pipeline, keys, settings, further):
     how = {"seconds": settings.seconds, "keys": keys}
     if operation.kind:
-        count = max(2000, keys // 50)
+        count = max(20_000, keys // 50)
         how = {"requests": count}
         if operation.kind == "new":
             how.update(keys=1 << 30, distribution="shuffled", first_key=further[server.name])
