@@ -3,7 +3,8 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 
-static void publish(const struct key *key, const char *event, const struct bytes *effect, unsigned words)
+static void publish(const struct key *key, const char *event, const struct bytes *effect,
+                    unsigned words)
 {
     change_publish(&(struct change){
         .db = key->db, .key = key->name, .event = event, .effect = effect, .effect_words = words});

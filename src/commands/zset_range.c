@@ -244,12 +244,10 @@ static const struct command_key_spec store_specs[] = {
 #define RANGE_COST "O(log(N)+M) where M is the number of members "
 #define ANSWERS                                                                                    \
     .arity = -4, .flags = COMMAND_READ, .keys = KEYS_ONE, .element = 1,                            \
-    .access = KEY_RO | KEY_ACCESS,                                                                 \
-    .cost = RANGE_COST "answered"
+    .access = KEY_RO | KEY_ACCESS, .cost = RANGE_COST "answered"
 #define REMOVES                                                                                    \
     .arity = 4, .flags = COMMAND_WRITE, .keys = KEYS_ONE, .element = 1,                            \
-    .access = KEY_RW | KEY_DELETE,                                                                 \
-    .cost = RANGE_COST "removed"
+    .access = KEY_RW | KEY_DELETE, .cost = RANGE_COST "removed"
 
 static const struct command_row rows[] = {
     {.name = "zrange",

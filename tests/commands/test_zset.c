@@ -248,8 +248,8 @@ static void make_long_zadd(struct text *line, uint64_t *dice)
     text_clear(line);
     text_add(line, BYTES("ZADD large"));
     for (unsigned i = 0; i < 150; i++) {
-        text_addf(line, " %u %s:%u", (unsigned)random_below(dice, 100), i % 4 ? "member" : "newcomer",
-                  (unsigned)random_below(dice, 140));
+        text_addf(line, " %u %s:%u", (unsigned)random_below(dice, 100),
+                  i % 4 ? "member" : "newcomer", (unsigned)random_below(dice, 140));
     }
     text_add_char(line, '\0');
 }
