@@ -120,7 +120,7 @@ bool number_read_double(struct bytes text, double *number)
     return good;
 }
 
-bool number_read_double_leniently(struct bytes text, double *number)
+static bool read_as_strtod(struct bytes text, double *number, bool in_range)
 {
     char small[SHORT_FLOAT], *copy, *end;
     double value;
@@ -128,11 +128,22 @@ bool number_read_double_leniently(struct bytes text, double *number)
 
     if (read_plain_double(text, number)) return true;
     if (!(copy = zero_ended(text, small))) return false;
+    errno = 0;
     value = strtod(copy, &end);
-    good = *end == 0 && !isnan(value);
+    good = *end == 0 && !isnan(value) && !(in_range && errno == ERANGE);
     if (copy != small) mem_free(copy);
     if (good) *number = value;
     return good;
+}
+
+bool number_read_double_leniently(struct bytes text, double *number)
+{
+    return read_as_strtod(text, number, false);
+}
+
+bool number_read_weight(struct bytes text, double *number)
+{
+    return read_as_strtod(text, number, true);
 }
 
 bool number_read_long_double(struct bytes text, long double *number)

@@ -298,6 +298,7 @@ static void mark_keys(struct parser *parser, struct node *line)
     for (unsigned i = 0; command_key_spec_at(parser->command->row, i, &spec); i++) {
         int place = parser->command->parent ? 2 : 1;
 
+        if (spec.unknown) continue;
         if (spec.keyword || spec.counted) {
             mark_keys_by_name(line, (int)i);
             continue;

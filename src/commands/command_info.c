@@ -61,8 +61,22 @@ static void reply_number(struct reply *reply, const char *name, int number)
     reply_int(reply, number);
 }
 
+static void reply_unknown(struct reply *reply, const char *name)
+{
+    reply_bulk_text(reply, name);
+    reply_map(reply, 2);
+    reply_bulk_text(reply, "type");
+    reply_bulk_text(reply, "unknown");
+    reply_bulk_text(reply, "spec");
+    reply_map(reply, 0);
+}
+
 static void reply_begin_search(struct reply *reply, const struct command_key_spec *spec)
 {
+    if (spec->unknown) {
+        reply_unknown(reply, "begin_search");
+        return;
+    }
     reply_bulk_text(reply, "begin_search");
     reply_map(reply, 2);
     reply_bulk_text(reply, "type");
@@ -81,6 +95,10 @@ static void reply_begin_search(struct reply *reply, const struct command_key_spe
 
 static void reply_find_keys(struct reply *reply, const struct command_key_spec *spec)
 {
+    if (spec->unknown) {
+        reply_unknown(reply, "find_keys");
+        return;
+    }
     reply_bulk_text(reply, "find_keys");
     reply_map(reply, 2);
     reply_bulk_text(reply, "type");

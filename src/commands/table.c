@@ -12,6 +12,7 @@ const struct command_family *const command_families[] = {
     &dump_commands,
     &scan_commands,
     &object_commands,
+    &sort_commands,
     &expire_commands,
     &hash_commands,
     &hash_count_commands,

@@ -17,7 +17,7 @@ static const struct {
     {COMMAND_PUBSUB, BIT(PUBSUB)},       {COMMAND_FAST, BIT(FAST)},
     {COMMAND_BLOCKING, BIT(BLOCKING)},   {COMMAND_CONNECTION, BIT(CONNECTION)},
     {COMMAND_DANGEROUS, BIT(DANGEROUS)}, {COMMAND_KEYSPACE, BIT(KEYSPACE)},
-    {COMMAND_ADMINISTERS, BIT(ADMIN)},
+    {COMMAND_ADMINISTERS, BIT(ADMIN)},   {COMMAND_SORTS, BIT(LIST) | BIT(SET) | BIT(SORTEDSET)},
 };
 
 static const struct {
@@ -49,8 +49,9 @@ enum category category_find(struct bytes name)
 
 static uint32_t categories_of_group(const struct command *command)
 {
-    /* A container does nothing by itself, and WAIT is generic but about a connection. */
-    if (command->subs || command->row->flags & COMMAND_CONNECTION) return 0;
+    /* A container does nothing by itself, WAIT is generic but about a connection, and SORT is about
+     * three types. */
+    if (command->subs || command->row->flags & (COMMAND_CONNECTION | COMMAND_SORTS)) return 0;
     for (size_t i = 0; i < sizeof by_group / sizeof by_group[0]; i++) {
         if (strcmp(command->family->group, by_group[i].group) == 0) return by_group[i].categories;
     }

@@ -51,6 +51,7 @@ static bool spec_range(const struct command_key_spec *spec, const struct args *a
     int64_t wanted;
 
     *range = (struct spec_range){.step = spec->step > 0 ? spec->step : 1};
+    if (spec->unknown) return true;
     if (begin < 0 || begin >= (int)args->n) return spec->keyword != NULL;
     if (!spec->counted) {
         last = spec->last < 0 ? (int)args->n + spec->last : begin + spec->last;

@@ -185,7 +185,12 @@ static inline void run_inside(struct call *call)
     const struct command_row *row = call->command->row;
     bool served = false, further;
 
-    if (likely(call->key_count == 1)) {
+    if (unlikely(command_wants_every_shard(row, &call->args))) {
+        keyspace_enter_all(call->keyspace);
+        row->run(call);
+        served = hand_out();
+        keyspace_leave_all(call->keyspace);
+    } else if (likely(call->key_count == 1)) {
         shard_enter(call->keys[0].shard);
         further = reaches_further(call);
         row->run(call);
@@ -205,11 +210,6 @@ static inline void run_inside(struct call *call)
         } else {
             blocking_leave_reach(call->keyspace);
         }
-    } else if (row->flags & COMMAND_EVERY_SHARD) {
-        keyspace_enter_all(call->keyspace);
-        row->run(call);
-        served = hand_out();
-        keyspace_leave_all(call->keyspace);
     } else {
         row->run(call);
     }

@@ -153,7 +153,7 @@ static bool wants_every_shard(const struct call *call)
     uint32_t flags = call->command->row->flags;
     uint32_t beyond = COMMAND_READ | COMMAND_WRITE | COMMAND_KEYSPACE | COMMAND_ADMIN | COMMAND_DANGEROUS;
 
-    if (flags & COMMAND_EVERY_SHARD) return true;
+    if (command_wants_every_shard(call->command->row, &call->args)) return true;
     if (call->key_count > 0) return false;
     return flags & beyond || !(flags & (COMMAND_CONNECTION | COMMAND_FAST));
 }

@@ -201,6 +201,25 @@ static void lenient_readers_take_what_strtod_takes(void **state)
     assert_true(number == 9);
 }
 
+static void a_weight_is_read_so_too_but_in_range(void **state)
+{
+    double number = 9;
+
+    (void)state;
+    assert_true(number_read_weight(BYTES(""), &number) && number == 0);
+    assert_true(number_read_weight(BYTES(" 0x10"), &number) && number == 16);
+    assert_true(number_read_weight(BYTES("5\0x"), &number) && number == 5);
+    assert_true(number_read_weight(BYTES("inf"), &number) && number == INFINITY);
+    assert_true(number_read_weight(BYTES("1.7976931348623157e308"), &number));
+    number = 9;
+    assert_false(number_read_weight(BYTES("1e999"), &number));
+    assert_false(number_read_weight(BYTES("1e-999"), &number));
+    assert_false(number_read_weight(BYTES("5e-324"), &number));
+    assert_false(number_read_weight(BYTES("nan"), &number));
+    assert_false(number_read_weight(BYTES("1 "), &number));
+    assert_true(number == 9);
+}
+
 static void long_texts_of_doubles_are_read_whole(void **state)
 {
     char zeros[5000];
@@ -419,6 +438,7 @@ int main(void)
         cmocka_unit_test(doubles_follow_strtod_but_refuse_blanks_nan_and_overflow),
         cmocka_unit_test(short_decimal_texts_are_read_as_strtod_reads_them),
         cmocka_unit_test(lenient_readers_take_what_strtod_takes),
+        cmocka_unit_test(a_weight_is_read_so_too_but_in_range),
         cmocka_unit_test(long_texts_of_doubles_are_read_whole),
         cmocka_unit_test(long_doubles_are_refused_as_doubles_are),
         cmocka_unit_test(doubles_print_in_seventeen_digits),

@@ -1,5 +1,6 @@
 #include "client.h"
 #include "coatcheck/base/number.h"
+#include "coatcheck/values/list.h"
 
 /* What was told, an event a line: "0 k set = SET k v". */
 static struct text news;
@@ -32,6 +33,7 @@ static int setup(void **state)
 {
     change_listen(&listener);
     clock_set_ms(2000000000000);
+    list_setup();
     return client_setup(state);
 }
 
@@ -117,6 +119,18 @@ static void bits_are_told_where_they_differ(void **state)
     assert_told("BITOP AND d none", "");
 }
 
+static void a_sorted_list_is_told_where_it_is_stored(void **state)
+{
+    (void)state;
+    empty();
+    say("RPUSH l 3 1 2");
+    assert_told("SORT l", "");
+    assert_told("SORT_RO l BY w* GET #", "");
+    assert_told("SORT l BY w* STORE d", "0 d sortstore = SORT l BY w* STORE d\n");
+    assert_told("SORT l LIMIT 5 1 STORE d", "0 d del = DEL d\n");
+    assert_told("SORT none STORE d", "");
+}
+
 static void deadlines_are_told_as_points_in_time(void **state)
 {
     (void)state;
@@ -198,6 +212,7 @@ int main(void)
         cmocka_unit_test(several_keys_share_one_effect),
         cmocka_unit_test(sums_are_told_as_they_came_out_where_machines_could_differ),
         cmocka_unit_test(bits_are_told_where_they_differ),
+        cmocka_unit_test(a_sorted_list_is_told_where_it_is_stored),
         cmocka_unit_test(deadlines_are_told_as_points_in_time),
         cmocka_unit_test(a_passed_deadline_is_told_by_whoever_meets_it),
         cmocka_unit_test(names_and_databases_are_told_on_both_sides),

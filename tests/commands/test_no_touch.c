@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include "coatcheck/base/clock.h"
+#include "coatcheck/values/list.h"
 
 /* A key's use is kept in steps of some eight seconds. */
 #define STEP_S 9
@@ -21,14 +22,17 @@ static void reads_of_such_a_client_leave_no_trace_but_touch_does(void **state)
         "GET coat",    "MGET coat coat", "STRLEN coat", "GETRANGE coat 0 1",
         "EXISTS coat", "TTL coat",       "TYPE coat",   "LCS coat coat",
         "GETBIT coat 0", "BITCOUNT coat", "BITPOS coat 1", "BITFIELD_RO coat GET u8 0",
+        "SORT coats ALPHA BY coa* GET coa*",
     };
 
     (void)state;
     clock_set_ms(START_MS);
+    list_setup();
     say("SET coat brown");
+    say("RPUSH coats t");
     say("CLIENT NO-TOUCH ON");
     for (unsigned i = 0; i < sizeof reads / sizeof reads[0]; i++) {
-        clock_set_ms(START_MS + 60000 + 1000 * i);
+        clock_set_ms(START_MS + 60000 + 500 * i);
         assert_int_not_equal(say(reads[i])[0], '-');
         assert_in_range(idle_s("coat"), 60 - STEP_S, 60 + i + STEP_S);
     }

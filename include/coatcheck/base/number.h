@@ -27,6 +27,10 @@ bool number_read_long_double(struct bytes text, long double *number);
  * infinite, what follows a zero byte is not looked at. So redis-server reads the ends of ranges. */
 bool number_read_double_leniently(struct bytes text, double *number);
 
+/* As the last one, but what is too large for a double, or too small to be one in full, is refused. So redis-server
+ * reads what SORT goes by. */
+bool number_read_weight(struct bytes text, double *number);
+
 /* Writes decimal digits without a zero at the end; returns how many bytes (at most 20). */
 size_t number_print_int(char *into, int64_t number);
 size_t number_print_uint(char *into, uint64_t number);

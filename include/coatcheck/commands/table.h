@@ -20,6 +20,7 @@ extern const struct command_family keys_commands;
 extern const struct command_family dump_commands;
 extern const struct command_family scan_commands;
 extern const struct command_family object_commands;
+extern const struct command_family sort_commands;
 extern const struct command_family expire_commands;
 extern const struct command_family hash_commands;
 extern const struct command_family hash_count_commands;

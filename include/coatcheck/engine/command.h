@@ -48,7 +48,8 @@ enum command_flags {
     COMMAND_IS_OURS = 1 << 25,     /* redis-server 7.0 does not have it */
     COMMAND_IN_MULTI = 1 << 26,    /* runs at once between MULTI and EXEC, all others are queued there … */
     COMMAND_ENDS_MULTI = 1 << 27,  /* … and after it there is no transaction any more … */
-    COMMAND_EXECUTES = 1 << 28     /* … because it has run: EXEC */
+    COMMAND_EXECUTES = 1 << 28,    /* … because it has run: EXEC */
+    COMMAND_SORTS = 1 << 29        /* for the ACL categories @list, @set and @sortedset, not @keyspace */
 };
 
 /* Where the keys are, in Redis's notation: the first, the last (negative: from the end), the step. */
@@ -80,6 +81,7 @@ struct command_key_spec {
     int16_t index;         /* the word from which is counted … */
     const char *keyword;   /* … or the word after this one, looked for from `index` on (negative: backwards) */
     bool counted;          /* a word there tells how many keys follow: KEYNUM, else RANGE */
+    bool unknown;          /* no words tell them, or none that stand in some place: nothing here is about them */
     int16_t last, step, limit; /* a range: the last key, counted from the first or (negative) from the end */
     int16_t number, first;     /* counted: where the number is, where the first key is */
     const char *notes;
@@ -98,6 +100,10 @@ struct command_row {
     /* For keys that no three numbers can tell: writes their places among the words to `places`, returns how
      * many, or -1 for words that make no sense. `places` has room for args->n. */
     int (*find_keys)(const struct args *args, unsigned *places);
+
+    /* For keys that no words name, since a pattern and what is stored make their names: do these words ask for such
+     * ones? Then it runs with all shards entered. NULL: never. */
+    bool (*every_shard)(const struct args *args);
 
     /* The word that names an element of the container at the first key, 0 for none: it is fetched ahead while other
      * commands are under way. 1, the key, where only the container's head is wanted. */
@@ -170,6 +176,12 @@ const char *commands_nearest(struct bytes name);
 static inline bool command_arity_fits(const struct command_row *row, unsigned words)
 {
     return row->arity >= 0 ? words == (unsigned)row->arity : words >= (unsigned)-row->arity;
+}
+
+/* Is it run with all shards entered, these being its words? */
+static inline bool command_wants_every_shard(const struct command_row *row, const struct args *args)
+{
+    return row->flags & COMMAND_EVERY_SHARD || (row->every_shard && row->every_shard(args));
 }
 
 /* Places of the keys among the words: how many, or -1. `places` has room for args->n. */

@@ -1,0 +1,77 @@
+/* sort_internal: what the files of SORT share: patterns that name keys, and the elements on their way. */
+#ifndef COATCHECK_COMMANDS_SORT_INTERNAL_H
+#define COATCHECK_COMMANDS_SORT_INTERNAL_H
+
+#include "coatcheck/base/text.h"
+#include "coatcheck/engine/call.h"
+#include "coatcheck/values/hash.h"
+
+/* ---- patterns: "weight_*", "user:*->name", "#" ---- */
+
+/* A word after BY or GET, which lives as long as the call. */
+struct sort_pattern {
+    bool is_element; /* "#": the element itself */
+    bool names_keys; /* has a star; without one, and if it is no "#", nothing is found by it */
+    bool has_field;
+    struct bytes before, after, field;
+};
+struct sort_pattern sort_pattern_read(struct bytes word);
+
+/* A word after BY without a star: nothing is sorted. */
+bool sort_pattern_is_constant(struct bytes word);
+
+/* What a pattern found for an element: a string, or a field of a hash. */
+struct sort_found {
+    bool there;
+    struct bytes text;         /* lives until the keys' shards are left, or, of a number, as long as this does */
+    const struct entry *entry; /* of a string */
+    char digits[NUMBER_MAX_TEXT];
+    struct hash_field of_hash;
+};
+
+/* `name` is room for a key's name, which is used again and again. All shards are entered. False: no memory. */
+bool sort_look_up(struct call *call, const struct sort_pattern *pattern, struct bytes element, struct text *name,
+                  struct sort_found *found);
+
+/* ---- elements ---- */
+
+struct sort_element {
+    struct bytes text;
+    union {
+        double weight;   /* numbers */
+        struct bytes by; /* letters; at NULL: there is no such key */
+    };
+};
+
+/* Texts that nobody else keeps. */
+struct sort_scraps {
+    struct scrap_chunk *chunks;
+    char *at, *end;
+};
+/* A copy that lives until the end; at NULL: no memory. */
+struct bytes sort_scraps_keep(struct sort_scraps *scraps, struct bytes text);
+
+struct sort_elements {
+    struct sort_element *of;
+    size_t count;
+    struct sort_scraps scraps;
+};
+void sort_elements_fini(struct sort_elements *elements);
+
+/* The elements first … end-1 of what is at the entry: of a list in its order, of a sorted set in that of its scores,
+ * both from their other end with `backwards`; of a set in some order. Their texts live as long as the container does
+ * not change. */
+enum status sort_elements_fill(struct sort_elements *elements, const struct entry *entry, uint64_t first, uint64_t end,
+                               bool backwards);
+
+enum sort_order {
+    SORT_BY_NUMBER,   /* weight, then text */
+    SORT_BY_TEXT,     /* text */
+    SORT_BY_OTHER,    /* by, those without it first; equal ones stay as they stand */
+    SORT_BY_OTHER_TOO /* by, then text */
+};
+
+/* In rising order, or with `falling` the other way round, in O(N log N). */
+enum status sort_elements_order(struct sort_elements *elements, enum sort_order order, bool falling);
+
+#endif
