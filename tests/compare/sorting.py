@@ -19,7 +19,7 @@ def named(name, count):
 
 
 list_key, set_key, number_set_key, zset_key = named(b"l", 4), named(b"s", 3), named(b"n", 3), named(b"z", 3)
-target, string_key = named(b"t", 3), named(b"k", 2)
+target, string_key, missing_key = named(b"t", 3), named(b"k", 2), named(b"none", 1)
 
 
 def number(draw):
@@ -78,7 +78,7 @@ ROWS = [
     row(10, "SORT", any_key, shuffled(["ALPHA"], [ORDER], [LIMIT], [GETS]), "STORE", one_of(target, target, any_key), whole=True),
     row(10, "SORT", list_key, shuffled(["ALPHA"], ["BY", text_pattern], [ORDER], [GETS]), "STORE", target, whole=True),
     row(10, "SORT", any_key, shuffled(["BY", "nosort"], [ORDER], [LIMIT], [GETS]), "STORE", one_of(target, list_key), whole=True),
-    *sort(3, one_of(string_key, "nosuch"), shuffled([ORDER], [LIMIT], [GETS])),
+    *sort(3, one_of(string_key, missing_key), shuffled([ORDER], [LIMIT], [GETS])),
     row(14, "RPUSH", list_key, some(1, 6, one_of(number, element, element)), whole=True),
     row(1, "RPUSH", list_key, some(20, 60, number), whole=True),
     row(6, "LTRIM", list_key, "-30", "-1", whole=True),
