@@ -106,6 +106,7 @@ static int find_sort_keys(const struct args *args, unsigned *places)
 {
     int count = 1;
 
+    if (args->n < 2) return -1;
     places[0] = 1;
     for (unsigned i = 2; i < args->n; i++) {
         if (bytes_is(args->of[i], "LIMIT")) {

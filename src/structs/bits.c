@@ -100,15 +100,24 @@ uint64_t bits_count_range(const void *at, uint64_t first, uint64_t end)
 
 /* ---- looking for one ---- */
 
-/* Past all lines of eight words in which no bit is other than those of `flip`. */
+/* Bits that are looked at in one go, where all may be alike. */
+#define LOOK_BITS (8 * sizeof(lanes) * 8)
+
+/* Past all that has no bit but those of `flip`. */
 static uint64_t skip_alike(const uint8_t *bytes, uint64_t place, uint64_t end, uint64_t flip)
 {
-    for (; place < end && end - place >= 512; place += 512) {
-        uint64_t words[8], other = 0;
+    const lanes alike = {flip, flip};
 
-        memcpy(words, bytes + (place >> 3), sizeof words);
-        for (unsigned i = 0; i < 8; i++) other |= words[i] ^ flip;
-        if (other != 0) break;
+    for (; place < end && end - place >= LOOK_BITS; place += LOOK_BITS) {
+        lanes other = {0};
+
+        for (unsigned i = 0; i < LOOK_BITS / 8; i += sizeof(lanes)) {
+            lanes words;
+
+            memcpy(&words, bytes + (place >> 3) + i, sizeof words);
+            other |= words ^ alike;
+        }
+        if ((other[0] | other[1]) != 0) break;
     }
     return place;
 }
@@ -220,18 +229,18 @@ static void combine_piece(enum bits_operation operation, char *into, const char 
     }
 }
 
-static void turn_over(char *into, size_t len)
+static void turn_over(char *into, const char *from, size_t len)
 {
     size_t i = 0;
 
     for (; len - i >= sizeof(lanes); i += sizeof(lanes)) {
         lanes words;
 
-        memcpy(&words, into + i, sizeof words);
+        memcpy(&words, from + i, sizeof words);
         words = ~words;
         memcpy(into + i, &words, sizeof words);
     }
-    for (; i < len; i++) into[i] = (char)~into[i];
+    for (; i < len; i++) into[i] = (char)~from[i];
 }
 
 /* How much of a piece the source has. */
@@ -243,13 +252,17 @@ static inline size_t part_of(struct bytes source, size_t from, size_t len)
 
 void bits_combine(enum bits_operation operation, const struct bytes *sources, unsigned count, char *into, size_t len)
 {
+    if (operation == BITS_NOT) {
+        if (sources[0].len > 0) turn_over(into, sources[0].at, sources[0].len);
+        memset(into + sources[0].len, 0xff, len - sources[0].len);
+        return;
+    }
     for (size_t from = 0; from < len; from += PIECE) {
         size_t piece = len - from < PIECE ? len - from : PIECE, part = part_of(sources[0], from, piece);
         char *at = into + from;
 
         if (part > 0) memcpy(at, sources[0].at + from, part);
         memset(at + part, 0, piece - part);
-        if (operation == BITS_NOT) turn_over(at, piece);
         for (unsigned i = 1; i < count; i++) {
             part = part_of(sources[i], from, piece);
             if (part > 0) combine_piece(operation, at, sources[i].at + from, part);
