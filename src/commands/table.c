@@ -38,6 +38,8 @@ const struct command_family *const command_families[] = {
     &zset_combine_commands,
     &zset_scan_commands,
     &hyperloglog_commands,
+    &geo_commands,
+    &geo_search_commands,
     &database_commands,
     &transaction_commands,
     &connection_commands,

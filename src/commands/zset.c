@@ -68,8 +68,6 @@ void reply_members(struct reply *reply, uint64_t count, bool with_scores)
 
 /* ---- ZADD, ZINCRBY ---- */
 
-enum adding_flags { ADD_NX = 1, ADD_XX = 2, ADD_GT = 4, ADD_LT = 8, ADD_CH = 16, ADD_INCR = 32 };
-
 enum adding_outcome { PASSED_OVER, ADDED, UPDATED, KEPT, NOT_A_NUMBER };
 
 /* One member of a call. */
@@ -90,21 +88,21 @@ static bool decide(struct zset_edit *edit, bool there, double *score)
     double wanted = adding->score;
 
     if (!there) {
-        adding->outcome = adding->flags & ADD_XX ? PASSED_OVER : ADDED;
+        adding->outcome = adding->flags & ZSET_ADD_XX ? PASSED_OVER : ADDED;
         *score = wanted;
         return adding->outcome == ADDED;
     }
-    if (adding->flags & ADD_NX) {
+    if (adding->flags & ZSET_ADD_NX) {
         adding->outcome = PASSED_OVER;
         return false;
     }
-    if (adding->flags & ADD_INCR) wanted += *score;
+    if (adding->flags & ZSET_ADD_INCR) wanted += *score;
     if (isnan(wanted)) {
         adding->outcome = NOT_A_NUMBER;
         return false;
     }
-    if ((adding->flags & ADD_LT && wanted >= *score) ||
-        (adding->flags & ADD_GT && wanted <= *score)) {
+    if ((adding->flags & ZSET_ADD_LT && wanted >= *score) ||
+        (adding->flags & ZSET_ADD_GT && wanted <= *score)) {
         adding->outcome = PASSED_OVER;
         return false;
     }
@@ -115,13 +113,18 @@ static bool decide(struct zset_edit *edit, bool there, double *score)
     return adding->outcome == UPDATED;
 }
 
+static struct bytes member_of(const struct call *call, const struct zset_words *words, unsigned i)
+{
+    return call_arg(call, words->first + (i + 1) * words->each - 1);
+}
+
 /* What the first `count` of `addings` moved has not all moved back: told as what it has become, an
  * effect for each. */
 static void tell_moved(const struct key *key, const struct zset *zset, struct call *call,
-                       const struct adding *addings, unsigned count, unsigned first)
+                       const struct adding *addings, unsigned count, const struct zset_words *words)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct bytes member = call_arg(call, first + 2 * i);
+        struct bytes member = member_of(call, words, i);
         double score;
 
         if (addings[i].outcome == UPDATED && zset_score(zset, member, &score))
@@ -129,55 +132,55 @@ static void tell_moved(const struct key *key, const struct zset *zset, struct ca
     }
 }
 
-/* Members are words from `first` on, every second one. Makes undone what the first `count` of
- * `addings` did: members that were added go first, which leaves memory for those that move back. */
+/* Makes undone what the first `count` of `addings` did: members that were added go first, which
+ * leaves memory for those that move back. */
 static void take_back(struct call *call, struct zset *zset, const struct adding *addings,
-                      unsigned count, unsigned first)
+                      unsigned count, const struct zset_words *words)
 {
     enum zset_change change;
     bool all = true;
 
     for (unsigned i = count; i-- > 0;) {
-        if (addings[i].outcome == ADDED) zset_remove(zset, call_arg(call, first + 2 * i));
+        if (addings[i].outcome == ADDED) zset_remove(zset, member_of(call, words, i));
     }
     for (unsigned i = count; i-- > 0;) {
-        struct bytes member = call_arg(call, first + 2 * i);
+        struct bytes member = member_of(call, words, i);
         double score;
 
         /* One that was added and then moved by the same call has gone already. */
         if (addings[i].outcome != UPDATED || !zset_score(zset, member, &score)) continue;
         all = zset_put(zset, member, addings[i].old, &change) == OK && all;
     }
-    if (!all) tell_moved(&call->keys[0], zset, call, addings, count, first);
+    if (!all) tell_moved(&call->keys[0], zset, call, addings, count, words);
 }
 
 /* All or, for want of memory, none. Where there is not even enough for members to move back, they
  * stay where they came to, and that is told. */
 static enum status add_all(struct call *call, struct zset *zset, struct adding *addings,
-                           unsigned count, unsigned first)
+                           unsigned count, const struct zset_words *words)
 {
     enum zset_change change;
 
     for (unsigned i = 0; i < count; i++) {
         enum status status =
-            zset_edit(zset, call_arg(call, first + 2 * i), &addings[i].edit, &change);
+            zset_edit(zset, member_of(call, words, i), &addings[i].edit, &change);
 
         if (likely(status == OK)) continue;
-        take_back(call, zset, addings, i, first);
+        take_back(call, zset, addings, i, words);
         return status;
     }
     return OK;
 }
 
 static enum status add_to_new(struct call *call, struct spot *spot, struct adding *addings,
-                              unsigned count, unsigned first)
+                              unsigned count, const struct zset_words *words)
 {
     struct zset *zset = zset_new();
     void *container = zset;
     enum status status;
 
     if (!zset) return NO_MEMORY;
-    status = add_all(call, zset, addings, count, first);
+    status = add_all(call, zset, addings, count, words);
     if (status == OK)
         status = key_put_container(&call->keys[0], spot, VALUE_ZSET, &container, NEVER);
     if (status != OK) zset_free(&zset);
@@ -194,9 +197,9 @@ static void reply_added(struct call *call, unsigned flags, const struct adding *
         updated += addings[i].outcome == UPDATED;
     }
     if (added + updated > 0)
-        call_changed(call, &call->keys[0], flags & ADD_INCR ? "zincr" : "zadd");
-    if (!(flags & ADD_INCR)) {
-        reply_int(call->reply, flags & ADD_CH ? added + updated : added);
+        call_changed(call, &call->keys[0], flags & ZSET_ADD_INCR ? "zincr" : "zadd");
+    if (!(flags & ZSET_ADD_INCR)) {
+        reply_int(call->reply, flags & ZSET_ADD_CH ? added + updated : added);
     } else if (addings[0].outcome == NOT_A_NUMBER) {
         reply_errorf(call->reply, "ERR resulting score is not a number (NaN)");
     } else if (addings[0].outcome == PASSED_OVER) {
@@ -206,9 +209,8 @@ static void reply_added(struct call *call, unsigned flags, const struct adding *
     }
 }
 
-/* Scores and members alternate from word `first` on. */
-static void add_members(struct call *call, unsigned flags, unsigned first, struct adding *addings,
-                        unsigned count)
+static void add_members(struct call *call, unsigned flags, const struct zset_words *words,
+                        struct adding *addings, unsigned count)
 {
     struct spot spot;
     struct zset *zset;
@@ -218,25 +220,25 @@ static void add_members(struct call *call, unsigned flags, unsigned first, struc
         addings[i].edit.decide = decide;
         addings[i].flags = flags;
         addings[i].outcome = PASSED_OVER;
-        if (!call_read_double(call, first + 2 * i, &addings[i].score)) return;
+        if (!words->read_score(call, words->first + words->each * i, &addings[i].score)) return;
     }
     if (!call_find_zset(call, 0, &spot, &zset)) return;
     if (zset) {
-        status = add_all(call, zset, addings, count, first + 1);
+        status = add_all(call, zset, addings, count, words);
     } else {
-        status = flags & ADD_XX ? OK : add_to_new(call, &spot, addings, count, first + 1);
+        status = flags & ZSET_ADD_XX ? OK : add_to_new(call, &spot, addings, count, words);
     }
     if (call_ok(call, status)) reply_added(call, flags, addings, count);
 }
 
-static void add(struct call *call, unsigned flags, unsigned first)
+void zset_add(struct call *call, unsigned flags, const struct zset_words *words)
 {
-    unsigned count = (call_argc(call) - first) / 2;
+    unsigned count = (call_argc(call) - words->first) / words->each;
     struct adding few[FEW], *addings = few;
 
     if (count > FEW) addings = mem_alloc(count * sizeof *addings);
     if (!call_ok(call, addings ? OK : NO_MEMORY)) return;
-    add_members(call, flags, first, addings, count);
+    add_members(call, flags, words, addings, count);
     if (addings != few) mem_free(addings);
 }
 
@@ -246,8 +248,8 @@ static unsigned read_add_options(const struct call *call, unsigned *flags)
     static const struct {
         const char *word;
         unsigned flag;
-    } options[] = {{"NX", ADD_NX}, {"XX", ADD_XX}, {"GT", ADD_GT},
-                   {"LT", ADD_LT}, {"CH", ADD_CH}, {"INCR", ADD_INCR}};
+    } options[] = {{"NX", ZSET_ADD_NX}, {"XX", ZSET_ADD_XX}, {"GT", ZSET_ADD_GT},
+                   {"LT", ZSET_ADD_LT}, {"CH", ZSET_ADD_CH}, {"INCR", ZSET_ADD_INCR}};
     unsigned i, o;
 
     *flags = 0;
@@ -268,25 +270,25 @@ static unsigned read_add_options(const struct call *call, unsigned *flags)
 static void cmd_zadd(struct call *call)
 {
     unsigned flags, first = read_add_options(call, &flags), words = call_argc(call) - first;
-    bool nx = flags & ADD_NX, gt = flags & ADD_GT, lt = flags & ADD_LT;
+    bool nx = flags & ZSET_ADD_NX, gt = flags & ZSET_ADD_GT, lt = flags & ZSET_ADD_LT;
 
     if (words == 0 || words % 2 != 0) {
         call_syntax_error(call);
-    } else if (nx && flags & ADD_XX) {
+    } else if (nx && flags & ZSET_ADD_XX) {
         reply_errorf(call->reply, "ERR XX and NX options at the same time are not compatible");
     } else if (nx + gt + lt > 1) {
         reply_errorf(call->reply,
                      "ERR GT, LT, and/or NX options at the same time are not compatible");
-    } else if (flags & ADD_INCR && words > 2) {
+    } else if (flags & ZSET_ADD_INCR && words > 2) {
         reply_errorf(call->reply, "ERR INCR option supports a single increment-element pair");
     } else {
-        add(call, flags, first);
+        zset_add(call, flags, &(struct zset_words){first, 2, call_read_double});
     }
 }
 
 static void cmd_zincrby(struct call *call)
 {
-    add(call, ADD_INCR, 2);
+    zset_add(call, ZSET_ADD_INCR, &(struct zset_words){2, 2, call_read_double});
 }
 
 /* ---- ZREM ---- */

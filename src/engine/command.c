@@ -6,9 +6,11 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
-/* Names are found by their first 16 bytes in lower case, as two words: one multiplication to hash, two
- * compares to know. No command's name is longer, and the registry refuses one that is. */
-#define NAME_MAX_LEN 16
+/* Names of up to 16 bytes, which is nearly all, are found in lower case, as two words: one multiplication to
+ * hash, two compares to know. The few longer ones are looked at one by one. */
+#define FOLDED_LEN 16
+#define NAME_MAX_LEN 32
+#define LONG_ONES_MAX 16
 #define SLOTS 2048
 
 struct folded {
@@ -23,6 +25,8 @@ struct slot {
 static struct command *all[COMMANDS_MAX];
 static unsigned all_count;
 static struct slot slots[SLOTS];
+static const struct command *long_ones[LONG_ONES_MAX];
+static unsigned long_ones_count;
 
 /* Letters of both cases alike, in eight bytes at once: a byte in 'A' … 'Z' gains bit 5. */
 static inline uint64_t fold_word(uint64_t word)
@@ -65,30 +69,43 @@ static inline const struct command *find_folded(struct folded name)
     return NULL;
 }
 
+static const struct command *find_long(struct bytes name)
+{
+    for (unsigned i = 0; i < long_ones_count; i++) {
+        if (bytes_is(name, long_ones[i]->name)) return long_ones[i];
+    }
+    return NULL;
+}
+
 const struct command *commands_find(struct bytes name)
 {
-    if (name.len == 0 || name.len > NAME_MAX_LEN) return NULL;
+    if (unlikely(name.len > FOLDED_LEN)) return find_long(name);
+    if (name.len == 0) return NULL;
     return find_folded(fold(name.at, name.len));
 }
 
 static struct folded fold_text(const char *text)
 {
-    char padded[NAME_MAX_LEN] = {0};
-    size_t len = strlen(text);
+    char padded[FOLDED_LEN] = {0};
 
-    must(len <= NAME_MAX_LEN);
-    memcpy(padded, text, len);
-    return fold(padded, len);
+    memcpy(padded, text, strlen(text));
+    return fold(padded, strlen(text));
 }
 
 static void rebuild_slots(void)
 {
     memset(slots, 0, sizeof slots);
+    long_ones_count = 0;
     for (unsigned n = 0; n < all_count; n++) {
         struct folded name;
         unsigned i;
 
         if (all[n]->parent || all[n]->name[0] == '\0') continue;
+        if (strlen(all[n]->name) > FOLDED_LEN) {
+            must(long_ones_count < LONG_ONES_MAX);
+            long_ones[long_ones_count++] = all[n];
+            continue;
+        }
         name = fold_text(all[n]->name);
         for (i = slot_of(name); slots[i].command; i = (i + 1) % SLOTS) continue;
         slots[i] = (struct slot){.name = name, .command = all[n]};
@@ -141,7 +158,7 @@ bool commands_rename(struct bytes from, struct bytes to)
         if (!all[n]->parent && bytes_is(from, all[n]->name)) command = all[n];
         if (!all[n]->parent && to.len > 0 && bytes_is(to, all[n]->name)) return false;
     }
-    if (!command || to.len > NAME_MAX_LEN) return false;
+    if (!command || to.len > NAME_MAX_LEN || (to.len > FOLDED_LEN && long_ones_count == LONG_ONES_MAX)) return false;
     for (size_t i = 0; i < to.len; i++) command->name[i] = (char)tolower((unsigned char)to.at[i]);
     command->name[to.len] = '\0';
     rebuild_slots();

@@ -309,18 +309,22 @@ void reply_attribute(struct reply *reply, size_t pairs)
     put_line(reply, '|', (int64_t)pairs);
 }
 
-void reply_double(struct reply *reply, double number)
+void reply_double_digits(struct reply *reply, struct bytes digits)
 {
-    char digits[64];
-    size_t len = number_print_double(digits, sizeof digits, number);
-
     if (reply->resp == 2) {
-        reply_bulk(reply, bytes_of(digits, len));
+        reply_bulk(reply, digits);
         return;
     }
     put(reply, ",", 1);
-    put(reply, digits, len);
+    put(reply, digits.at, digits.len);
     put(reply, "\r\n", 2);
+}
+
+void reply_double(struct reply *reply, double number)
+{
+    char digits[64];
+
+    reply_double_digits(reply, bytes_of(digits, number_print_double(digits, sizeof digits, number)));
 }
 
 void reply_bool(struct reply *reply, bool yes)

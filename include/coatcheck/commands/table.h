@@ -46,6 +46,8 @@ extern const struct command_family zset_random_commands;
 extern const struct command_family zset_combine_commands;
 extern const struct command_family zset_scan_commands;
 extern const struct command_family hyperloglog_commands;
+extern const struct command_family geo_commands;
+extern const struct command_family geo_search_commands;
 extern const struct command_family database_commands;
 extern const struct command_family transaction_commands;
 extern const struct command_family connection_commands;

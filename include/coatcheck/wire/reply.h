@@ -67,6 +67,7 @@ void reply_set(struct reply *reply, size_t count);      /* RESP2: an array */
 void reply_push(struct reply *reply, size_t count);     /* RESP2: an array */
 void reply_attribute(struct reply *reply, size_t pairs); /* RESP3 only: callers ask reply->resp */
 void reply_double(struct reply *reply, double number);  /* RESP2: a bulk string */
+void reply_double_digits(struct reply *reply, struct bytes digits); /* printed already; RESP2: a bulk string */
 void reply_bool(struct reply *reply, bool yes);         /* RESP2: 1 or 0 */
 void reply_big_number(struct reply *reply, const char *digits); /* RESP2: a bulk string */
 void reply_verbatim(struct reply *reply, const char format[3], struct bytes text); /* RESP2: bulk */
