@@ -9,10 +9,12 @@
 
 bool geo_read_place(struct call *call, unsigned i, struct geo_point *point)
 {
-    if (!call_read_double(call, i, &point->longitude) || !call_read_double(call, i + 1, &point->latitude))
+    if (!call_read_double(call, i, &point->longitude) ||
+        !call_read_double(call, i + 1, &point->latitude))
         return false;
     if (geo_is_place(*point)) return true;
-    reply_errorf(call->reply, "ERR invalid longitude,latitude pair %f,%f", point->longitude, point->latitude);
+    reply_errorf(call->reply, "ERR invalid longitude,latitude pair %f,%f", point->longitude,
+                 point->latitude);
     return false;
 }
 
@@ -53,7 +55,8 @@ static void reply_degrees(struct reply *reply, double degrees)
 {
     char digits[NUMBER_MAX_FLOAT_TEXT];
 
-    reply_double_digits(reply, bytes_of(digits, number_print_long_double(digits, sizeof digits, degrees)));
+    reply_double_digits(reply,
+                        bytes_of(digits, number_print_long_double(digits, sizeof digits, degrees)));
 }
 
 void reply_place(struct reply *reply, struct geo_point point)
@@ -154,14 +157,16 @@ static void cmd_geodist(struct call *call)
         return;
     }
     if (!call_read_zset(call, 0, &zset)) return;
-    if (geo_find_member(zset, call_arg(call, 2), &a) && geo_find_member(zset, call_arg(call, 3), &b)) {
+    if (geo_find_member(zset, call_arg(call, 2), &a) &&
+        geo_find_member(zset, call_arg(call, 3), &b)) {
         reply_distance(call->reply, geo_distance(a, b) / unit);
     } else {
         reply_null(call->reply);
     }
 }
 
-#define READS .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS, .since = "3.2.0"
+#define READS                                                                                      \
+    .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS, .since = "3.2.0"
 
 static const struct command_row rows[] = {
     {.name = "geoadd",

@@ -24,7 +24,7 @@ struct search {
     struct geo_shape shape;
     bool has_center_by_member, has_center_by_place, has_radius, has_box;
     bool with_distance, with_hash, with_place;
-    bool any; /* the first ones found will do */
+    bool any;      /* the first ones found will do */
     int64_t count; /* 0: all */
     enum order order;
     unsigned store_word; /* 0: none */
@@ -32,7 +32,8 @@ struct search {
 };
 
 /* `what` must be a number, and not a negative one: `which`. */
-static bool read_size(struct call *call, unsigned i, const char *what, const char *which, double *size)
+static bool read_size(struct call *call, unsigned i, const char *what, const char *which,
+                      double *size)
 {
     if (!number_read_double(call_arg(call, i), size)) {
         reply_errorf(call->reply, "ERR need numeric %s", what);
@@ -45,7 +46,8 @@ static bool read_size(struct call *call, unsigned i, const char *what, const cha
 
 static bool read_radius(struct call *call, unsigned i, struct geo_shape *shape)
 {
-    return read_size(call, i, "radius", "radius", &shape->radius) && geo_read_unit(call, i + 1, &shape->unit);
+    return read_size(call, i, "radius", "radius", &shape->radius) &&
+           geo_read_unit(call, i + 1, &shape->unit);
 }
 
 /* Both are read before either is judged. */
@@ -61,7 +63,8 @@ static bool read_box(struct call *call, unsigned i, struct geo_shape *shape)
 
 static bool read_member(struct call *call, struct search *search, unsigned i)
 {
-    if (!search->zset || geo_find_member(search->zset, call_arg(call, i), &search->shape.center)) return true;
+    if (!search->zset || geo_find_member(search->zset, call_arg(call, i), &search->shape.center))
+        return true;
     reply_errorf(call->reply, "ERR could not decode requested zset member");
     return false;
 }
@@ -121,6 +124,11 @@ static int read_choice(struct call *call, struct search *search, unsigned i, uns
     return IS_NONE;
 }
 
+static bool is_store(struct bytes word)
+{
+    return bytes_is(word, "STORE") || bytes_is(word, "STOREDIST");
+}
+
 static int read_option(struct call *call, struct search *search, unsigned i)
 {
     unsigned left = call_argc(call) - i;
@@ -129,8 +137,7 @@ static int read_option(struct call *call, struct search *search, unsigned i)
     if (words != IS_NONE) return words;
     if (call_arg_is(call, i, "COUNT") && left > 1) return read_count(call, search, i);
     if (search->kind & CHOOSES) return read_choice(call, search, i, left);
-    if (search->kind & MAY_STORE && left > 1 &&
-        (call_arg_is(call, i, "STORE") || call_arg_is(call, i, "STOREDIST"))) {
+    if (search->kind & MAY_STORE && left > 1 && is_store(call_arg(call, i))) {
         search->store_word = i + 1;
         search->stores_distance = call_arg_is(call, i, "STOREDIST");
         return 2;
@@ -145,12 +152,17 @@ static bool check_options(struct call *call, const struct search *search)
     int len = (int)name.len;
 
     if (search->store_word && (search->with_distance || search->with_hash || search->with_place)) {
-        reply_errorf(call->reply, "ERR %s is not compatible with WITHDIST, WITHHASH and WITHCOORD options",
+        reply_errorf(call->reply,
+                     "ERR %s is not compatible with WITHDIST, WITHHASH and WITHCOORD options",
                      search->kind & STORES ? "GEOSEARCHSTORE" : "STORE option in GEORADIUS");
-    } else if (search->kind & CHOOSES && !search->has_center_by_member && !search->has_center_by_place) {
-        reply_errorf(call->reply, "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %.*s", len, name.at);
+    } else if (search->kind & CHOOSES && !search->has_center_by_member &&
+               !search->has_center_by_place) {
+        reply_errorf(call->reply,
+                     "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %.*s", len,
+                     name.at);
     } else if (search->kind & CHOOSES && !search->has_radius && !search->has_box) {
-        reply_errorf(call->reply, "ERR exactly one of BYRADIUS and BYBOX can be specified for %.*s", len, name.at);
+        reply_errorf(call->reply, "ERR exactly one of BYRADIUS and BYBOX can be specified for %.*s",
+                     len, name.at);
     } else if (search->any && search->count == 0) {
         reply_errorf(call->reply, "ERR the ANY argument requires COUNT argument");
     } else {
@@ -167,11 +179,15 @@ static bool read_search(struct call *call, struct search *search)
 
     if (search->kind & STORES) search->store_word = 1;
     if (search->kind & FROM_PLACE) {
-        if (!geo_read_place(call, 2, &search->shape.center) || !read_radius(call, 4, &search->shape)) return false;
+        if (!geo_read_place(call, 2, &search->shape.center) ||
+            !read_radius(call, 4, &search->shape))
+            return false;
         i = 6;
     } else if (search->kind & FROM_MEMBER) {
         /* Without a set the radius is not looked at either. */
-        if (!read_member(call, search, 2) || (search->zset && !read_radius(call, 3, &search->shape))) return false;
+        if (!read_member(call, search, 2) ||
+            (search->zset && !read_radius(call, 3, &search->shape)))
+            return false;
         i = 5;
     }
     for (; i < call_argc(call); i += (unsigned)words) {
@@ -190,9 +206,10 @@ static bool read_search(struct call *call, struct search *search)
 
 /* ---- searching ---- */
 
-/* Adds what the shape has of an area, in the order of scores; where any will do, no more than are wanted. */
-static enum status search_area(const struct search *search, const struct geo_probe *probe, const struct geo_area *area,
-                               struct nearby_list *found)
+/* Adds what the shape has of an area, in the order of scores; where any will do, no more than are
+ * wanted. */
+static enum status search_area(const struct search *search, const struct geo_probe *probe,
+                               const struct geo_area *area, struct nearby_list *found)
 {
     struct zset_bound first = {.kind = ZSET_BY_SCORE, .score = area->first};
     struct zset_walk walk;
@@ -203,7 +220,8 @@ static enum status search_area(const struct search *search, const struct geo_pro
     zset_walk_from(&walk, search->zset, rank, false);
     while (zset_walk_next(&walk) && walk.score < area->end) {
         if (!geo_probe_has(probe, geo_of_score(walk.score), &distance)) continue;
-        if (nearby_add(found, (struct nearby){walk.member, walk.score, distance}) != OK) return NO_MEMORY;
+        if (nearby_add(found, (struct nearby){walk.member, walk.score, distance}) != OK)
+            return NO_MEMORY;
         if (search->any && found->count >= (uint64_t)search->count) break;
     }
     return OK;
@@ -221,15 +239,18 @@ static enum status run_search(const struct search *search, struct nearby_list *f
         if (search->any && found->count >= (uint64_t)search->count) break;
         if (search_area(search, &probe, &areas[i], found) != OK) return NO_MEMORY;
     }
-    wanted = search->count > 0 && (uint64_t)search->count < found->count ? (size_t)search->count : found->count;
-    if (search->order != AS_FOUND && nearby_sort(found, wanted, search->order == FALLING) != OK) return NO_MEMORY;
+    wanted = search->count > 0 && (uint64_t)search->count < found->count ? (size_t)search->count
+                                                                         : found->count;
+    if (search->order != AS_FOUND && nearby_sort(found, wanted, search->order == FALLING) != OK)
+        return NO_MEMORY;
     found->count = wanted;
     return OK;
 }
 
 /* ---- answered and stored ---- */
 
-static void reply_found(struct reply *reply, const struct search *search, const struct nearby_list *found)
+static void reply_found(struct reply *reply, const struct search *search,
+                        const struct nearby_list *found)
 {
     unsigned more = search->with_distance + search->with_hash + search->with_place;
 
@@ -277,7 +298,8 @@ static const struct key *key_of_word(const struct call *call, unsigned place)
     return NULL;
 }
 
-static void store_found(struct call *call, const struct search *search, const struct nearby_list *found)
+static void store_found(struct call *call, const struct search *search,
+                        const struct nearby_list *found)
 {
     struct zset *zset = make_set(search, found);
 
@@ -292,7 +314,8 @@ static void do_search(struct call *call, unsigned kind)
     struct search search = {.kind = kind};
     struct nearby_list found = {0};
 
-    if (!call_read_zset(call, kind & STORES ? 1 : 0, &search.zset) || !read_search(call, &search)) return;
+    if (!call_read_zset(call, kind & STORES ? 1 : 0, &search.zset) || !read_search(call, &search))
+        return;
     if (call_ok(call, search.zset ? run_search(&search, &found) : OK)) {
         if (search.store_word) {
             store_found(call, &search, &found);
@@ -335,36 +358,36 @@ static void cmd_georadiusbymember_ro(struct call *call)
 
 /* ---- rows ---- */
 
-/* The word behind the first or last one that is `keyword`, from word `from` on; 0: none. */
-static unsigned behind_keyword(const struct args *args, unsigned from, const char *keyword, bool last)
+/* Adds a place that is not there yet; returns how many there are. */
+static int add_place(unsigned *places, int count, unsigned place)
 {
-    unsigned place = 0;
-
-    for (unsigned i = from; i + 1 < args->n; i++) {
-        if (!bytes_is(args->of[i], keyword)) continue;
-        place = i + 1;
-        if (!last) break;
+    for (int k = 0; k < count; k++) {
+        if (places[k] == place) return count;
     }
-    return place;
+    places[count] = place;
+    return count + 1;
 }
 
-/* The source, what redis-server takes for keys to be stored to, which is the word behind the first STORE and the
- * first STOREDIST; and what is stored to when they stand there again. */
+/* The source, what redis-server tells as keys to be stored to, which is the word behind the first
+ * STORE and the one behind the first STOREDIST; and what is stored to, the word behind the last of
+ * them. */
 static int find_keys(const struct args *args, unsigned from, unsigned *places)
 {
     static const char *const keywords[] = {"STORE", "STOREDIST"};
-    int count = 1;
+    unsigned stored_to = 0;
+    int count = add_place(places, 0, 1);
 
-    places[0] = 1;
-    for (unsigned last = 0; last < 2; last++) {
-        for (unsigned i = 0; i < 2; i++) {
-            unsigned place = behind_keyword(args, from, keywords[i], last);
-
-            if (place == 0 || (last && place == behind_keyword(args, from, keywords[i], false))) continue;
-            places[count++] = place;
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned i = from; i + 1 < args->n; i++) {
+            if (!bytes_is(args->of[i], keywords[k])) continue;
+            count = add_place(places, count, i + 1);
+            break;
         }
     }
-    return count;
+    for (unsigned i = from; i + 1 < args->n; i++) {
+        if (is_store(args->of[i])) stored_to = ++i;
+    }
+    return stored_to ? add_place(places, count, stored_to) : count;
 }
 
 static int find_radius_keys(const struct args *args, unsigned *places)
@@ -395,14 +418,19 @@ static const struct command_key_spec radius_by_member_specs[] = {
     {0},
 };
 
-#define SEARCH_COST                                                                                                    \
-    "O(N+log(M)+K*log(K)) where N is the number of members in the up to nine cells of a grid that cover the shape, M "  \
+#define SEARCH_COST                                                                                \
+    "O(N+log(M)+K*log(K)) where N is the number of members in the up to nine cells of a grid "     \
+    "that cover the shape, M "                                                                     \
     "that of all members and K that of the result where it is sorted"
-#define READS .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS, .cost = SEARCH_COST
-#define MAY_WRITE .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS, .keys = KEYS_ONE, .cost = SEARCH_COST
+#define READS                                                                                      \
+    .flags = COMMAND_READ, .keys = KEYS_ONE, .access = KEY_RO | KEY_ACCESS, .cost = SEARCH_COST
+#define MAY_WRITE                                                                                  \
+    .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS, .keys = KEYS_ONE,             \
+    .cost = SEARCH_COST
 #define UNIT "<M | KM | FT | MI>"
-#define SHAPE                                                                                                          \
-    "<FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius " UNIT " | BYBOX width height " UNIT "> "    \
+#define SHAPE                                                                                      \
+    "<FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius " UNIT                   \
+    " | BYBOX width height " UNIT "> "                                                             \
     "[ASC | DESC] [COUNT count [ANY]]"
 #define WITH "[WITHCOORD] [WITHDIST] [WITHHASH]"
 #define UPPERCASE_UNITS "7.0.0: Added support for uppercase unit names."
@@ -462,7 +490,8 @@ static const struct command_row rows[] = {
                " [COUNT count [ANY]] [ASC | DESC] [STORE key] [STOREDIST key]",
      .summary = "Answers or stores the members within a circle round one of them.",
      .history = UPPERCASE_UNITS,
-     .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+     .replaced_by =
+         "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
      .deprecated_since = "6.2.0"},
     {.name = "georadiusbymember_ro",
      .run = cmd_georadiusbymember_ro,
@@ -470,7 +499,8 @@ static const struct command_row rows[] = {
      READS,
      .since = "3.2.10",
      .syntax = "key member radius " UNIT " " WITH " [COUNT count [ANY]] [ASC | DESC]",
-     .summary = "Answers the members within a circle round one of them: GEORADIUSBYMEMBER without a STORE.",
+     .summary = "Answers the members within a circle round one of them: GEORADIUSBYMEMBER without "
+                "a STORE.",
      .replaced_by = "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
      .deprecated_since = "6.2.0"},
 };

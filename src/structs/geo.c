@@ -67,7 +67,8 @@ static struct span span_of(uint32_t i, double half, unsigned bits)
 {
     double cells = (double)((uint64_t)1 << bits);
 
-    return (struct span){-half + i / cells * (2 * half), -half + (uint32_t)(i + 1) / cells * (2 * half)};
+    return (struct span){-half + i / cells * (2 * half),
+                         -half + (uint32_t)(i + 1) / cells * (2 * half)};
 }
 
 struct span geo_longitudes(struct cell cell, unsigned bits)
@@ -122,7 +123,8 @@ static double along_meridian(double latitude_a, double latitude_b)
 }
 
 /* By the haversine formula, in radians: from a, whose latitude has this cosine, to b. */
-static double distance_from(double longitude_a, double latitude_a, double cosine_a, double longitude_b, double latitude_b)
+static double distance_from(double longitude_a, double latitude_a, double cosine_a,
+                            double longitude_b, double latitude_b)
 {
     double v = sin((longitude_b - longitude_a) / 2), u;
 
@@ -135,8 +137,8 @@ double geo_distance(struct geo_point a, struct geo_point b)
 {
     double latitude = geo_radians(a.latitude);
 
-    return distance_from(geo_radians(a.longitude), latitude, cos(latitude), geo_radians(b.longitude),
-                         geo_radians(b.latitude));
+    return distance_from(geo_radians(a.longitude), latitude, cos(latitude),
+                         geo_radians(b.longitude), geo_radians(b.latitude));
 }
 
 /* The greatest difference in longitude between the centre and what is within `angle` of it. */
@@ -151,7 +153,8 @@ static double reach_of(double angle, double latitude)
 
 void geo_probe_init(struct geo_probe *probe, const struct geo_shape *shape)
 {
-    double longitude = geo_radians(shape->center.longitude), latitude = geo_radians(shape->center.latitude);
+    double longitude = geo_radians(shape->center.longitude),
+           latitude = geo_radians(shape->center.latitude);
 
     *probe = (struct geo_probe){.center = shape->center,
                                 .longitude = longitude,
@@ -181,9 +184,11 @@ bool geo_probe_has(const struct geo_probe *probe, struct geo_point point, double
 
     if (fabs(latitude - probe->latitude) > probe->far_latitude) return false;
     if (apart > probe->far_longitude && 2 * M_PI - apart > probe->far_longitude) return false;
-    if (probe->is_box && (along_meridian(latitude, probe->latitude) > probe->height / 2 || !box_has(probe, point)))
+    if (probe->is_box &&
+        (along_meridian(latitude, probe->latitude) > probe->height / 2 || !box_has(probe, point)))
         return false;
-    *distance = distance_from(probe->longitude, probe->latitude, probe->cosine, longitude, latitude);
+    *distance =
+        distance_from(probe->longitude, probe->latitude, probe->cosine, longitude, latitude);
     /* Right across the earth rounding can leave no number, which counts as within. */
     return probe->is_box || !(*distance > probe->radius);
 }

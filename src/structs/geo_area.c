@@ -1,4 +1,5 @@
-/* geo_area: a shape covered by a cell of the grid and the eight round it, the finest grid for which that goes. */
+/* geo_area: a shape covered by a cell of the grid and the eight round it, the finest grid for which
+ * that goes. */
 #include <math.h>
 #include "geo_internal.h"
 
@@ -23,7 +24,8 @@ static struct bounds bounds_of(const struct geo_shape *shape)
     return (struct bounds){{x - aside, x + aside}, {y - up, y + up}};
 }
 
-/* Bits of a grid whose cells are larger than the shape, mostly: coarser where degrees of longitude are short. */
+/* Bits of a grid whose cells are larger than the shape, mostly: coarser where degrees of longitude
+ * are short. */
 static unsigned choose_bits(double radius, double latitude)
 {
     int bits = -1;
@@ -37,13 +39,14 @@ static unsigned choose_bits(double radius, double latitude)
 static unsigned bits_for(const struct geo_shape *shape)
 {
     double half_width = shape->width / 2, half_height = shape->height / 2;
-    double radius = shape->is_box ? sqrt(half_width * half_width + half_height * half_height) : shape->radius;
+    double radius =
+        shape->is_box ? sqrt(half_width * half_width + half_height * half_height) : shape->radius;
 
     return choose_bits(radius * shape->unit, shape->center.latitude);
 }
 
-/* Beyond an edge of the grid its other edge begins, at the poles as well: there cells are looked at that have nothing
- * to give. */
+/* Beyond an edge of the grid its other edge begins, at the poles as well: there cells are looked at
+ * that have nothing to give. */
 static struct cell neighbour(struct cell cell, int dx, int dy, unsigned bits)
 {
     uint32_t mask = ((uint32_t)1 << bits) - 1;
@@ -72,16 +75,19 @@ static struct spared spared_by(struct cell center, unsigned bits, const struct b
     struct span longitudes = geo_longitudes(center, bits), latitudes = geo_latitudes(center, bits);
 
     if (bits < 2) return (struct spared){0};
-    return (struct spared){.west = longitudes.min < bounds->longitudes.min,
-                           .east = longitudes.max > bounds->longitudes.max,
-                           .south = latitudes.min < bounds->latitudes.min,
-                           .north = latitudes.max > bounds->latitudes.max};
+    return (struct spared){
+        .west =
+            longitudes.min<bounds->longitudes.min, .east = longitudes.max> bounds->longitudes.max,
+        .south =
+            latitudes.min<bounds->latitudes.min, .north = latitudes.max> bounds->latitudes.max};
 }
 
-/* The order of an answer that is not sorted: the centre, then north, south, east, west, then the corners. */
+/* The order of an answer that is not sorted: the centre, then north, south, east, west, then the
+ * corners. */
 static const struct {
     int dx, dy;
-} around[GEO_AREAS] = {{0, 0}, {0, 1}, {0, -1}, {1, 0}, {-1, 0}, {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
+} around[GEO_AREAS] = {{0, 0}, {0, 1},  {0, -1}, {1, 0},  {-1, 0},
+                       {1, 1}, {-1, 1}, {1, -1}, {-1, -1}};
 
 unsigned geo_areas(const struct geo_shape *shape, struct geo_area areas[GEO_AREAS])
 {
@@ -101,7 +107,8 @@ unsigned geo_areas(const struct geo_shape *shape, struct geo_area areas[GEO_AREA
         int dx = around[i].dx, dy = around[i].dy;
         uint64_t number = geo_weave(neighbour(center, dx, dy, bits));
 
-        if ((dx < 0 && spared.west) || (dx > 0 && spared.east) || (dy < 0 && spared.south) || (dy > 0 && spared.north))
+        if ((dx < 0 && spared.west) || (dx > 0 && spared.east) || (dy < 0 && spared.south) ||
+            (dy > 0 && spared.north))
             continue;
         /* On the coarsest grid both neighbours are one cell. */
         if (any_last && number == last) continue;

@@ -9,7 +9,8 @@
 #define BITS 26
 #define EARTH_RADIUS 6372797.560856
 
-/* A cell of the grid of 2^bits by 2^bits. A place on the very edge falls to one that is not in it. */
+/* A cell of the grid of 2^bits by 2^bits. A place on the very edge falls to one that is not in it.
+ */
 struct cell {
     uint32_t x, y;
 };

@@ -34,8 +34,8 @@ static inline int order(const struct nearby *a, const struct nearby *b, bool fal
 }
 
 /* Runs a … and b …, each in order, into one. */
-static void merge(const struct nearby *a, size_t a_count, const struct nearby *b, size_t b_count, struct nearby *into,
-                  bool falling)
+static void merge(const struct nearby *a, size_t a_count, const struct nearby *b, size_t b_count,
+                  struct nearby *into, bool falling)
 {
     while (a_count > 0 && b_count > 0) {
         if (order(a, b, falling) > 0) {
@@ -59,7 +59,8 @@ static enum status sort_all(struct nearby_list *list, bool falling)
         struct nearby *other = from;
 
         for (size_t at = 0; at < list->count; at += 2 * run) {
-            size_t left = list->count - at, a = left < run ? left : run, b = left - a < run ? left - a : run;
+            size_t left = list->count - at, a = left < run ? left : run,
+                   b = left - a < run ? left - a : run;
 
             merge(from + at, a, from + at + a, b, into + at, falling);
         }
@@ -72,9 +73,10 @@ static enum status sort_all(struct nearby_list *list, bool falling)
     return OK;
 }
 
-/* ---- the first ones: by parting, as Bentley and McIlroy do ("Engineering a Sort Function", 1993), each part that has
- * none of the wanted ones left as it is. The choices that the paper leaves open are those of the BSDs, for which of
- * several equal ones is among the wanted depends on them. ---- */
+/* ---- the first ones: by parting, as Bentley and McIlroy do ("Engineering a Sort Function", 1993),
+ * each part that has none of the wanted ones left as it is. The choices that the paper leaves open
+ * are those of the BSDs, for which of several equal ones is among the wanted depends on them. ----
+ */
 
 struct part {
     struct nearby *at;
@@ -106,7 +108,8 @@ static struct nearby *median(struct nearby *a, struct nearby *b, struct nearby *
 
 static struct nearby *choose_pivot(struct part part, bool falling)
 {
-    struct nearby *low = part.at, *middle = part.at + part.count / 2, *high = part.at + part.count - 1;
+    struct nearby *low = part.at, *middle = part.at + part.count / 2,
+                  *high = part.at + part.count - 1;
 
     if (part.count > 40) {
         size_t step = part.count / 8;
@@ -154,10 +157,12 @@ static void part_in_two(struct part part, struct part *before, struct part *behi
     exchange_ends(low, end - equals, equals);
 }
 
-/* Who has placed things so that the pivots are always bad ones gets no further than this many looks at each. */
+/* Who has placed things so that the pivots are always bad ones gets no further than this many looks
+ * at each. */
 #define LOOKS_MAX 100
 
-/* The smaller part comes first, so that no more than log2(count) wait. False: this would take too long. */
+/* The smaller part comes first, so that no more than log2(count) wait. False: this would take too
+ * long. */
 static bool sort_first(struct part part, const struct nearby *wanted_end, bool falling)
 {
     struct part waiting[64], before, behind;
@@ -184,7 +189,8 @@ static bool sort_first(struct part part, const struct nearby *wanted_end, bool f
 enum status nearby_sort(struct nearby_list *list, size_t wanted, bool falling)
 {
     if (list->count < 2) return OK;
-    if (wanted < list->count && sort_first((struct part){list->of, list->count}, list->of + wanted, falling))
+    if (wanted < list->count &&
+        sort_first((struct part){list->of, list->count}, list->of + wanted, falling))
         return OK;
     return sort_all(list, falling);
 }

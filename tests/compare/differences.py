@@ -22,4 +22,7 @@ ROWS = [
      "WITHSCORE came with Redis 7.2, TIES is ours: words after the member are looked at"),
     ("COMMAND GETKEYS* PFMERGE *", "-ERR Invalid arguments specified for command\r\n", "*",
      "redis-server carries out PFMERGE of one key, but does not tell that it is one"),
+    ("COMMAND GETKEYS* GEORADIUS* STORE * STORE *", "*", "*",
+     "redis-server stores to the key behind the last STORE, and tells the one behind the first; here both are told"),
+    ("COMMAND GETKEYS* GEORADIUS* STOREDIST * STOREDIST *", "*", "*", "the same"),
 ]

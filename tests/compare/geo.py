@@ -82,7 +82,7 @@ def length(draw):
 
 def long_one(draw):
     """Lengths that find something among places a few kilometres to a few thousand apart."""
-    return b"%.3f" % 10 ** (1 + draw.random() * 6) if False else b"%.3f" % (10 ** (1 + draw.random() * 6))
+    return b"%.3f" % (10 ** (1 + draw.random() * 6))
 
 
 def unit(draw):
@@ -143,9 +143,9 @@ ROWS = [
     row(1, "COMMAND GETKEYS", one_of(["GEOADD", plan, "1", "2", "m"], ["GEOSEARCHSTORE", plan, plan, "x", "x", "x", "x", "x"],
                                      ["GEORADIUS", plan, "1", "2", "3", "m", maybe(0.5, "STORE", plan), maybe(0.5, "STOREDIST", plan)],
                                      ["GEORADIUSBYMEMBER", plan, "m", "3", "m", maybe(0.5, "STOREDIST", plan), maybe(0.5, "STORE", plan)],
-                                     ["GEORADIUS_RO", plan, "1", "2", "3", "m", "STORE", plan])),
+                                     ["GEORADIUS_RO", plan, "1", "2", "3", "m", "STORE", plan]), whole=True),
     row(1, "COMMAND GETKEYSANDFLAGS", one_of(["GEORADIUS", plan, "1", "2", "3", "m", maybe(0.5, "STORE", plan), maybe(0.5, "STOREDIST", plan)],
-                                             ["GEOSEARCHSTORE", plan, plan, "x", "x", "x", "x", "x"])),
+                                             ["GEOSEARCHSTORE", plan, plan, "x", "x", "x", "x", "x"]), whole=True),
 ] + [row(0.2, name, some(0, 3, plan)) for name in NAMES]
 
 

@@ -1,13 +1,16 @@
-/* geo: places on the earth as numbers of 52 bits, which stand in the order of a space-filling curve (Morton 1966):
- * what is near each other has mostly numbers near each other, and so a sorted set can be searched by place.
+/* geo: places on the earth as numbers of 52 bits, which stand in the order of a space-filling curve
+ * (Morton 1966): what is near each other has mostly numbers near each other, and so a sorted set
+ * can be searched by place.
  *
  *   longitude  -180 … 180                    26 bits, cell 0 the westernmost
  *   latitude   -85.05112878 … 85.05112878    26 bits, cell 0 the southernmost: where web maps end
- *   number     … x1 y1 x0 y0                 a bit of the longitude's cell, one of the latitude's, in turns
+ *   number     … x1 y1 x0 y0                 a bit of the longitude's cell, one of the latitude's,
+ * in turns
  *
- * A number stands for the middle of its cell, at most 0.6 m from the place that it was made of. The earth is a sphere
- * of 6372797.560856 m. Degrees in and out, metres for distances. The arithmetic is redis-server's, operation for
- * operation: so numbers, distances and what is just within a circle are the same. */
+ * A number stands for the middle of its cell, at most 0.4 m from the place that it was made of. The
+ * earth is a sphere of 6372797.560856 m. Degrees in and out, metres for distances. The arithmetic
+ * is redis-server's, operation for operation: so numbers, distances and what is just within a
+ * circle are the same. */
 #ifndef COATCHECK_STRUCTS_GEO_H
 #define COATCHECK_STRUCTS_GEO_H
 
@@ -28,8 +31,8 @@ uint64_t geo_encode(struct geo_point point);
 /* Of any score, also of one that was never a place: an infinite one too ends up somewhere. */
 struct geo_point geo_of_score(double score);
 
-/* The geohash as it is known elsewhere (Niemeyer 2008), over latitudes from -90 to 90: writes GEO_HASH_LEN letters,
- * of which the last says nothing. */
+/* The geohash as it is known elsewhere (Niemeyer 2008), over latitudes from -90 to 90: writes
+ * GEO_HASH_LEN letters, of which the last says nothing. */
 void geo_write_hash(struct geo_point point, char *into);
 
 /* At most GEO_HALF_ROUND; right across the earth rounding may leave NaN. */
@@ -50,7 +53,8 @@ struct geo_area {
     double first, end;
 };
 
-/* Pieces that hold all of the shape between them, in the order in which they are to be searched; how many. */
+/* Pieces that hold all of the shape between them, in the order in which they are to be searched;
+ * how many. */
 #define GEO_AREAS 9
 unsigned geo_areas(const struct geo_shape *shape, struct geo_area areas[GEO_AREAS]);
 
@@ -60,7 +64,8 @@ struct geo_probe {
     double longitude, latitude, cosine; /* the centre's, in radians */
     bool is_box;
     double radius, width, height; /* metres */
-    double far_latitude; /* in radians: what is further north or south than this is outside for certain */
+    double far_latitude;  /* in radians: what is further north or south than this is outside for
+                             certain */
     double far_longitude; /* and east or west; infinite where that cannot be said */
 };
 void geo_probe_init(struct geo_probe *probe, const struct geo_shape *shape);

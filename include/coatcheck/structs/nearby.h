@@ -20,9 +20,9 @@ struct nearby_list {
 enum status nearby_add(struct nearby_list *list, struct nearby found);
 void nearby_fini(struct nearby_list *list);
 
-/* Puts the first `wanted` of them in their places, by rising or falling distance. All of them: those of equal distance
- * stay in their order. Fewer: the rest is in no order, and those of equal distance are in that which redis-server
- * brings them into. NO_MEMORY: they are in any order. */
+/* Puts the first `wanted` of them in their places, by rising or falling distance. All of them:
+ * those of equal distance stay in their order. Fewer: the rest is in no order, and those of equal
+ * distance are in that which redis-server brings them into. NO_MEMORY: they are in any order. */
 enum status nearby_sort(struct nearby_list *list, size_t wanted, bool falling);
 
 #endif
