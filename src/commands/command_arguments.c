@@ -102,12 +102,13 @@ static const char *type_of(const struct parser *parser, const char *name)
                                    "destination-db port timeout len bits numkeys numreplicas "
                                    "protover client-id index1 samples percentage "
                                    "min-match-len maxage arity version weight limit ";
+    static const char doubles[] = " score longitude latitude radius width height ";
     char padded[NAME_ROOM + 2];
 
     snprintf(padded, sizeof padded, " %s ", name);
     if (strcmp(name, "increment") == 0 && strstr(parser->command->full_name, "float"))
         return "double";
-    if (strcmp(name, "score") == 0) return "double";
+    if (strstr(doubles, padded)) return "double";
     if (strstr(integers, padded)) return "integer";
     if (strncmp(name, "unix-time", 9) == 0) return "unix-time";
     if (strcmp(name, "pattern") == 0) return "pattern";
