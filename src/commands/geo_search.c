@@ -375,8 +375,10 @@ static int find_keys(const struct args *args, unsigned from, unsigned *places)
 {
     static const char *const keywords[] = {"STORE", "STOREDIST"};
     unsigned stored_to = 0;
-    int count = add_place(places, 0, 1);
+    int count;
 
+    if (args->n < 2) return -1;
+    count = add_place(places, 0, 1);
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned i = from; i + 1 < args->n; i++) {
             if (!bytes_is(args->of[i], keywords[k])) continue;
