@@ -4,11 +4,11 @@ Each is said as a whole, so that no connection is left inside MULTI: most run, s
 queued, some are thrown away. What a command touches is seen by whether EXEC answers nil: also what it leaves untouched.
 """
 
-from . import bitmaps, hashes, keys, lists, strings, zsets
+from . import bitmaps, hashes, keys, lists, sets, strings, zsets
 from .engine import judge
 from .engine.draw import key, one_of, own_db, row, some, value
 
-OTHERS = [strings, bitmaps, keys, zsets, hashes, lists]
+OTHERS = [strings, bitmaps, keys, zsets, hashes, lists, sets]
 
 # Replies that are not compared byte for byte, or differ on purpose, cannot stand in the array of EXEC.
 NOT_WITHIN = {b"RANDOMKEY", b"OBJECT", b"MEMORY", b"ZRANK", b"ZREVRANK"} | {name.encode() for name in judge.RULES}
