@@ -145,7 +145,14 @@ static void cmd_hmget(struct call *call)
 
     if (!call_read_hash(call, &hash)) return;
     reply_array(call->reply, call_argc(call) - 2);
-    for (unsigned i = 2; i < call_argc(call); i++) reply_field(call->reply, hash, call_arg(call, i));
+    for (unsigned i = 2; i < call_argc(call); i++) {
+        if (hash && (i - 2) % HASH_BATCH == 0) {
+            unsigned left = call_argc(call) - i;
+
+            hash_prefetch(hash, &call->args.of[i], left < HASH_BATCH ? left : HASH_BATCH);
+        }
+        reply_field(call->reply, hash, call_arg(call, i));
+    }
 }
 
 static void cmd_hlen(struct call *call)

@@ -336,6 +336,20 @@ static size_t kind_used_bytes(const void *container)
     return used + mem_good_size(sizeof(struct hash_large)) + hash_large_of(hash)->map.used_bytes;
 }
 
+void hash_prefetch(const struct hash *hash, const struct bytes *names, unsigned count)
+{
+    uint64_t hashes[HASH_BATCH];
+    const struct fieldmap *map = &hash_large_of(hash)->map;
+
+    must_debug(count <= HASH_BATCH);
+    if (!hash_is_large(hash)) return;
+    for (unsigned i = 0; i < count; i++) {
+        hashes[i] = hash_bytes(names[i]);
+        fieldmap_prefetch_group(map, hashes[i]);
+    }
+    for (unsigned i = 0; i < count; i++) fieldmap_prefetch_field(map, hashes[i]);
+}
+
 /* How long a packed block is would have to be read from it first: some lines of it, whether they are its own or not. */
 #define LINES_AHEAD 6
 

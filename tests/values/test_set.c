@@ -352,6 +352,31 @@ static void a_copy_is_a_set_of_its_own(void **state)
     }
 }
 
+/* Whatever is looked for, and however large the set: only what is there is read, in so many steps. */
+static void fetching_ahead_ends(void **state)
+{
+    const struct value_kind *kind = value_kind_of(VALUE_SET);
+
+    (void)state;
+    for (enum names names = NUMBERS; names <= MIXED; names++) {
+        struct pair *pair = pair_new(names);
+
+        for (unsigned i = 0; i < 3000; i++) {
+            char scratch[600];
+            uint64_t memo = 0;
+            unsigned step = 0;
+
+            if (i > 0) pair_add(pair, i);
+            while (kind->prefetch(pair->set, name_of(names, (unsigned)draw(NAMES), scratch), step, &memo)) {
+                assert_true(++step < PREFETCH_STEPS);
+            }
+            assert_true(step > 0);
+        }
+        assert_members(pair, pair->set);
+        pair_free(pair);
+    }
+}
+
 static void it_is_freed_in_slices(void **state)
 {
     const struct value_kind *kind = value_kind_of(VALUE_SET);
@@ -439,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_scan_sees_each_member_once_when_nothing_changes),
         cmocka_unit_test(a_scan_sees_what_is_there_all_the_time_whatever_else_comes_and_goes),
         cmocka_unit_test(a_copy_is_a_set_of_its_own),
+        cmocka_unit_test(fetching_ahead_ends),
         cmocka_unit_test(it_is_freed_in_slices),
 #ifdef COATCHECK_JEMALLOC
         cmocka_unit_test(it_knows_what_the_allocator_holds_for_it),

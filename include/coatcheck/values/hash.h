@@ -40,6 +40,10 @@ struct hash_field {
 /* Fills in the value and the deadline. False: there is no such field. */
 bool hash_get(const struct hash *hash, struct bytes name, struct hash_field *field);
 
+/* Has the processor fetch what hash_get() will read for these, HASH_BATCH at most. */
+#define HASH_BATCH 32
+void hash_prefetch(const struct hash *hash, const struct bytes *names, unsigned count);
+
 /* A deadline for hash_put(): that of the field, when it is there. */
 #define HASH_KEEP_DEADLINE INT64_MIN
 /* No deadline of a field is later. */
