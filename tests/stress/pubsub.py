@@ -366,7 +366,7 @@ def storm(server, random, options):
         listener.say(b"SUBSCRIBE a b\r\n")
     while figure(boss, "stats", "pubsub_subscriptions") < 2 * crowd + 1:
         time.sleep(0.01)
-    sleeper.say(b"DEBUG SLEEP 1\r\n")
+    sleeper.say(b"DEBUG SLEEP 4\r\n" if options.sanitized else b"DEBUG SLEEP 1\r\n")
     for i, publisher in enumerate(publishers):
         publisher.say(b"".join(wire.encode([b"PUBLISH", b"ab"[n % 2:n % 2 + 1], b"%d.%d.%s" % (i, n, b"x" * size)])
                                for n in range(count // 4)))
