@@ -45,7 +45,7 @@ void dispatch_prepare(struct call *call)
     if (likely(command != NULL) && has_one_key(command->row) && call->args.n > 1) {
         key_init(&call->first_key, call->keyspace, session_db(call->session), call->args.of[1]);
         call->keys_hashed = true;
-        key_prefetch_group(&call->first_key);
+        key_prefetch_shard(&call->first_key);
     }
 }
 
@@ -130,6 +130,23 @@ static bool room_for_keys(struct key_room *room, unsigned count)
     return true;
 }
 
+/* More would push each other out of the nearest cache. */
+#define PREFETCH_MOST 256
+#define PREFETCH_AT_ONCE 32
+
+static void prefetch_all(const struct key *keys, unsigned count)
+{
+    const struct key *some[PREFETCH_AT_ONCE];
+
+    if (count > PREFETCH_MOST) count = PREFETCH_MOST;
+    for (unsigned from = 0; from < count; from += PREFETCH_AT_ONCE) {
+        unsigned n = count - from < PREFETCH_AT_ONCE ? count - from : PREFETCH_AT_ONCE;
+
+        for (unsigned i = 0; i < n; i++) some[i] = &keys[from + i];
+        keys_prefetch(some, n);
+    }
+}
+
 /* All keys of the command: found among the words, hashed and prefetched. False: answered. */
 static bool find_keys(struct call *call, struct key_room *room)
 {
@@ -156,11 +173,9 @@ static bool find_keys(struct call *call, struct key_room *room)
     }
     for (int i = 0; i < count; i++) {
         key_init(&room->keys[i], call->keyspace, db, call_arg(call, room->places[i]));
-        key_prefetch_group(&room->keys[i]);
+        key_prefetch_shard(&room->keys[i]);
     }
-    if (count > 1) {
-        for (int i = 0; i < count; i++) key_prefetch_entry(&room->keys[i]);
-    }
+    prefetch_all(room->keys, (unsigned)count);
     call->keys = room->keys;
     call->key_count = (unsigned)count;
     return true;

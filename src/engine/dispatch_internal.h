@@ -17,7 +17,7 @@ enum dispatch_end {
 };
 
 /* Finds the command (call->command stays NULL when there is none) and, when its row names one key only,
- * hashes that key and asks for its group. */
+ * hashes that key and asks for the head of its shard. */
 void dispatch_prepare(struct call *call);
 
 /* Runs it; `ticks` is when it began, replaced by when it ended. */

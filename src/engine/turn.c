@@ -23,6 +23,9 @@ struct turn {
     struct keyspace *keyspace;
     struct call calls[TURN_BATCH];
     unsigned count;
+    const struct key *keys[TURN_BATCH]; /* of the calls that name one */
+    unsigned n_keys;
+    bool has_elements; /* some of them name an element of a container as well */
     struct bytes words[TURN_WORDS];
     unsigned words_used;
     struct key_room key_room;
@@ -215,19 +218,14 @@ static void prefetch_elements(struct turn *turn, unsigned count)
 
 static void run_batch(struct turn *turn)
 {
-    bool has_elements = false;
     unsigned count = turn->count;
 
+    keys_prefetch(turn->keys, turn->n_keys);
+    if (turn->has_elements && turn->n_keys > 2) prefetch_elements(turn, count);
     turn->count = 0;
+    turn->n_keys = 0;
+    turn->has_elements = false;
     turn->words_used = 0;
-    if (count > 2) {
-        for (unsigned i = 0; i < count; i++) {
-            if (!turn->calls[i].keys_hashed) continue;
-            key_prefetch_entry(&turn->calls[i].first_key);
-            has_elements |= turn->calls[i].command->row->element != 0;
-        }
-        if (has_elements) prefetch_elements(turn, count);
-    }
     turn->ticks = clock_ticks();
     for (unsigned i = 0; i < count; i++) {
         run_call(turn, &turn->calls[i]);
@@ -261,6 +259,10 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->unquoted = !half ? request->unquoted : NULL;
     if (!request->args_on_heap) turn->words_used += request->n;
     dispatch_prepare(call);
+    if (likely(call->keys_hashed)) {
+        turn->keys[turn->n_keys++] = &call->first_key;
+        turn->has_elements |= call->command->row->element != 0;
+    }
 }
 
 /* The stream means nothing from here on: say so, after the replies to what came before, and close. */

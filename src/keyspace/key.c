@@ -15,45 +15,6 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
     key->db = db;
 }
 
-/* Reads a table that others may be changing: what comes of it is an address to fetch and nothing
- * more. */
-__attribute__((no_sanitize("thread"))) void key_prefetch_group(const struct key *key)
-{
-    struct table *table = shard_table(key->shard, key->db);
-    struct group *groups;
-    uint32_t count, home;
-
-    if (!table) return;
-    groups = __atomic_load_n(&table->groups, __ATOMIC_RELAXED);
-    count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
-    if (unlikely(__atomic_load_n(&table->old, __ATOMIC_RELAXED) != NULL)) {
-        uint32_t old_count = __atomic_load_n(&table->old_count, __ATOMIC_RELAXED);
-
-        home = place_home(key->hash, old_count);
-        if (home >= __atomic_load_n(&table->moved, __ATOMIC_RELAXED)) {
-            groups = __atomic_load_n(&table->old, __ATOMIC_RELAXED);
-            count = old_count;
-        }
-    }
-    prefetch((char *)groups + (size_t)place_home(key->hash, count) * sizeof(struct group));
-}
-
-void key_prefetch_entry(const struct key *key)
-{
-    struct table *table;
-
-    if (!shard_try_lock(key->shard)) return;
-    table = shard_table(key->shard, key->db);
-    if (table && table->groups) {
-        struct walk walk = table_walk(table, key->hash, key->name);
-        struct group *group = &walk.groups[walk.home];
-        uint32_t slots = group_match(group, walk.tag);
-
-        if (slots) prefetch_entry(slot_entry(*group_first_slot(group, slots)));
-    }
-    shard_unlock(key->shard);
-}
-
 /* The first entry with the key's tag will do: whose it is makes no difference to a hint. */
 bool key_prefetch_element(const struct key *key, struct bytes element, unsigned step, uint64_t *memo)
 {

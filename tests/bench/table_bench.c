@@ -5,7 +5,7 @@
  *
  * Prints nanoseconds per operation (one thread, locks taken) and bytes per key. Names are 16 bytes
  * and values 64; lookups are in random order. "ahead" prefetches as the server's turn does: groups
- * of 32 lookups, first their heads and groups, then their entries, then the reads. */
+ * of 32 lookups, first the heads of their shards, then their groups and entries, then the reads. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,15 +141,17 @@ static uint64_t read_ahead(void)
 {
     static char names[BATCH][NAME_LEN];
     struct key batch[BATCH];
+    const struct key *keys_ahead[BATCH];
     uint64_t sum = 0;
 
     for (uint64_t i = 0; i + BATCH <= LOOKUPS; i += BATCH) {
         for (unsigned j = 0; j < BATCH; j++) {
             name_of(names[j], orders[i + j]);
             key_init(&batch[j], keyspace, 0, bytes_of(names[j], NAME_LEN));
-            key_prefetch_group(&batch[j]);
+            key_prefetch_shard(&batch[j]);
+            keys_ahead[j] = &batch[j];
         }
-        for (unsigned j = 0; j < BATCH; j++) key_prefetch_entry(&batch[j]);
+        keys_prefetch(keys_ahead, BATCH);
         for (unsigned j = 0; j < BATCH; j++) sum += read_key(&batch[j]);
     }
     return sum;

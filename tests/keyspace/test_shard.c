@@ -171,8 +171,8 @@ static void *hammer(void *number)
         case 4:
         case 5:
         case 6:
-            key_prefetch_group(&key);
-            key_prefetch_entry(&key);
+            key_prefetch_shard(&key);
+            keys_prefetch((const struct key *const[]){&key}, 1);
             read_own_name(&key);
             break;
         default:
@@ -395,8 +395,8 @@ static void one_thread_alone_takes_no_locks(void **state)
         shard_leave(key.shard);
         shard_leave(key.shard);
         assert_int_equal(put(alone, i % 2, numbered(room, i), BYTES("v"), NEVER), OK);
-        key_prefetch_group(&key);
-        key_prefetch_entry(&key);
+        key_prefetch_shard(&key);
+        keys_prefetch((const struct key *const[]){&key}, 1);
     }
     keyspace_enter_all(alone);
     keyspace_leave_all(alone);

@@ -1,7 +1,7 @@
 /* turn: what one worker executes at a time: requests of many sessions, read, their keys prefetched, run in
  * the order in which each session asked.
- * Up to TURN_BATCH commands are in flight: their groups are prefetched while the next ones are parsed, their
- * entries while the others are prepared. One turn for each worker, its thread only. */
+ * Up to TURN_BATCH commands are in flight: all are parsed, then the groups of their keys are prefetched, then the
+ * entries, then they run. One turn for each worker, its thread only. */
 #ifndef COATCHECK_ENGINE_TURN_H
 #define COATCHECK_ENGINE_TURN_H
 

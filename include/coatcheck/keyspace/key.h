@@ -24,11 +24,11 @@ struct key {
 /* Hashes the name and finds its shard. */
 void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name);
 
-/* Two hints to the processor, none of them trusted later: first the shard's head and the key's group, and
- * some ten commands later the entry. The second looks into the group, so it enters the shard for a moment
- * when it is free, and does nothing when it is not. */
-void key_prefetch_group(const struct key *key);
-void key_prefetch_entry(const struct key *key);
+/* Hints to the processor, none of them trusted later: the head of a key's shard, as soon as the key is known; and, once
+ * there are some keys, the groups and then the entries of all of them. For the entries each shard is entered for a
+ * moment when it is free, and left out when it is not. */
+void key_prefetch_shard(const struct key *key);
+void keys_prefetch(const struct key *const *keys, unsigned count);
 
 /* And then, where the key holds a container, what a search for one of its elements will read, in PREFETCH_STEPS
  * steps, some commands apart, with one memo for all (values/kind.h). False: no further step is of use. */

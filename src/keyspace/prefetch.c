@@ -1,0 +1,61 @@
+/* prefetch: what keys that are about to be looked up will read, asked for together.
+ *
+ * A prefetch does not wait for its line, but the processor cannot leave it behind before it knows the address, and in a
+ * large key space that is a walk through page tables. Several walks are under way at once only if their prefetches stand
+ * some ten instructions apart: so each step is a short loop over all keys, with nothing else in it. */
+#include "coatcheck/keyspace/key.h"
+#include "keyspace_internal.h"
+
+/* Reads a table that others may be changing: what comes of it is an address to fetch and nothing
+ * more. */
+static inline __attribute__((no_sanitize("thread"))) const struct group *group_about(const struct key *key)
+{
+    struct table *table = shard_table(key->shard, key->db);
+    struct group *groups;
+    uint32_t count, home;
+
+    if (unlikely(!table)) return NULL;
+    groups = __atomic_load_n(&table->groups, __ATOMIC_RELAXED);
+    count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
+    home = place_home(key->hash, count);
+    if (unlikely(__atomic_load_n(&table->old, __ATOMIC_RELAXED) != NULL)) {
+        uint32_t old_count = __atomic_load_n(&table->old_count, __ATOMIC_RELAXED);
+        uint32_t old_home = place_home(key->hash, old_count);
+
+        if (old_home >= __atomic_load_n(&table->moved, __ATOMIC_RELAXED)) {
+            groups = __atomic_load_n(&table->old, __ATOMIC_RELAXED);
+            home = old_home;
+        }
+    }
+    return (const struct group *)((const char *)groups + (size_t)home * sizeof *groups);
+}
+
+/* The shard is entered: an array that others have left behind may be no memory any more. */
+static inline void prefetch_entry_of(const struct key *key)
+{
+    struct table *table;
+
+    if (!shard_try_lock(key->shard)) return;
+    table = shard_table(key->shard, key->db);
+    if (likely(table && table->groups)) {
+        struct walk walk = table_walk(table, key->hash, key->name);
+        struct group *group = &walk.groups[walk.home];
+        uint32_t slots = group_match(group, walk.tag);
+
+        if (likely(slots)) prefetch_entry(slot_entry(*group_first_slot(group, slots)));
+    }
+    shard_unlock(key->shard);
+}
+
+void key_prefetch_shard(const struct key *key)
+{
+    prefetch(key->shard);
+}
+
+void keys_prefetch(const struct key *const *keys, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) prefetch(group_about(keys[i]));
+    /* One or two are looked up as soon as their entries could be asked for. */
+    if (count <= 2) return;
+    for (unsigned i = 0; i < count; i++) prefetch_entry_of(keys[i]);
+}
