@@ -132,15 +132,14 @@ static bool room_for_keys(struct key_room *room, unsigned count)
 
 /* More would push each other out of the nearest cache. */
 #define PREFETCH_MOST 256
-#define PREFETCH_AT_ONCE 32
 
 static void prefetch_all(const struct key *keys, unsigned count)
 {
-    const struct key *some[PREFETCH_AT_ONCE];
+    const struct key *some[KEYS_AHEAD];
 
     if (count > PREFETCH_MOST) count = PREFETCH_MOST;
-    for (unsigned from = 0; from < count; from += PREFETCH_AT_ONCE) {
-        unsigned n = count - from < PREFETCH_AT_ONCE ? count - from : PREFETCH_AT_ONCE;
+    for (unsigned from = 0; from < count; from += KEYS_AHEAD) {
+        unsigned n = count - from < KEYS_AHEAD ? count - from : KEYS_AHEAD;
 
         for (unsigned i = 0; i < n; i++) some[i] = &keys[from + i];
         keys_prefetch(some, n);

@@ -19,6 +19,8 @@
 /* A session that has so much unread produces no more. */
 #define OUTBOX_FULL (1024 * 1024)
 
+_Static_assert(TURN_BATCH <= KEYS_AHEAD, "the keys of a batch are prefetched together");
+
 struct turn {
     struct keyspace *keyspace;
     struct call calls[TURN_BATCH];

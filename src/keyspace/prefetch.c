@@ -30,21 +30,30 @@ static inline __attribute__((no_sanitize("thread"))) const struct group *group_a
     return (const struct group *)((const char *)groups + (size_t)home * sizeof *groups);
 }
 
-/* The shard is entered: an array that others have left behind may be no memory any more. */
-static inline void prefetch_entry_of(const struct key *key)
+/* Asks for the entry when the group has it, which stands `steps` behind the key's home, and for the next group when that
+ * one may. True: so it is. The shard is entered: an array that others have left behind may be no memory any more. */
+static inline bool prefetch_entry_of(const struct key *key, uint32_t steps)
 {
     struct table *table;
+    bool goes_on = false;
 
-    if (!shard_try_lock(key->shard)) return;
+    if (!shard_try_lock(key->shard)) return false;
     table = shard_table(key->shard, key->db);
     if (likely(table && table->groups)) {
         struct walk walk = table_walk(table, key->hash, key->name);
-        struct group *group = &walk.groups[walk.home];
+        uint32_t at = walk.home + steps;
+        struct group *group = &walk.groups[at < walk.count ? at : 0];
         uint32_t slots = group_match(group, walk.tag);
 
-        if (likely(slots)) prefetch_entry(slot_entry(*group_first_slot(group, slots)));
+        goes_on = !slots && group->overflow > 0;
+        if (goes_on) {
+            prefetch(group + 1);
+        } else if (slots) {
+            prefetch_entry(slot_entry(*group_first_slot(group, slots)));
+        }
     }
     shard_unlock(key->shard);
+    return goes_on;
 }
 
 void key_prefetch_shard(const struct key *key)
@@ -54,8 +63,16 @@ void key_prefetch_shard(const struct key *key)
 
 void keys_prefetch(const struct key *const *keys, unsigned count)
 {
+    const struct key *further[KEYS_AHEAD];
+    unsigned n_further = 0;
+
+    must(count <= KEYS_AHEAD);
     for (unsigned i = 0; i < count; i++) prefetch(group_about(keys[i]));
     /* One or two are looked up as soon as their entries could be asked for. */
     if (count <= 2) return;
-    for (unsigned i = 0; i < count; i++) prefetch_entry_of(keys[i]);
+    for (unsigned i = 0; i < count; i++) {
+        further[n_further] = keys[i];
+        n_further += prefetch_entry_of(keys[i], 0);
+    }
+    for (unsigned i = 0; i < n_further; i++) prefetch_entry_of(further[i], 1);
 }

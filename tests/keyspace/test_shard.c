@@ -172,7 +172,7 @@ static void *hammer(void *number)
         case 5:
         case 6:
             key_prefetch_shard(&key);
-            keys_prefetch((const struct key *const[]){&key}, 1);
+            keys_prefetch((const struct key *const[]){&key, &key, &key}, 3);
             read_own_name(&key);
             break;
         default:
@@ -396,7 +396,7 @@ static void one_thread_alone_takes_no_locks(void **state)
         shard_leave(key.shard);
         assert_int_equal(put(alone, i % 2, numbered(room, i), BYTES("v"), NEVER), OK);
         key_prefetch_shard(&key);
-        keys_prefetch((const struct key *const[]){&key}, 1);
+        keys_prefetch((const struct key *const[]){&key, &key, &key}, 3);
     }
     keyspace_enter_all(alone);
     keyspace_leave_all(alone);

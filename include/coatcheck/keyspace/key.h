@@ -27,6 +27,7 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
 /* Hints to the processor, none of them trusted later: the head of a key's shard, as soon as the key is known; and, once
  * there are some keys, the groups and then the entries of all of them. For the entries each shard is entered for a
  * moment when it is free, and left out when it is not. */
+#define KEYS_AHEAD 32 /* at a time */
 void key_prefetch_shard(const struct key *key);
 void keys_prefetch(const struct key *const *keys, unsigned count);
 
