@@ -261,6 +261,7 @@ static void tally_join(struct tally *all, const struct tally *part)
     all->wrong += part->wrong;
     all->misses += part->misses;
     all->failed |= part->failed;
+    if (part->silence_ns > all->silence_ns) all->silence_ns = part->silence_ns;
     if (!all->start_ns || part->start_ns < all->start_ns) all->start_ns = part->start_ns;
     if (part->end_ns > all->end_ns) all->end_ns = part->end_ns;
     if (!all->complaint[0]) memcpy(all->complaint, part->complaint, sizeof all->complaint);
@@ -301,6 +302,7 @@ static void print_tally(const struct tally *all, double server_cpu_s, double loa
                (double)histogram_quantile_ns(latency, quantiles[i].share) * 1e-3);
     printf("\"max\": %.3f, \"mean\": %.3f}", (double)latency->max_ns * 1e-3,
            latency->total ? latency->sum_ns / (double)latency->total * 1e-3 : 0);
+    printf(", \"silence_us\": %.3f", (double)all->silence_ns * 1e-3);
     printf(", \"longest_at_s\": %.3f, \"failed\": %s, \"complaint\": ",
            latency->total ? (double)(all->longest_at_ns - all->start_ns) * 1e-9 : 0,
            all->failed ? "true" : "false");

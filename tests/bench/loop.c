@@ -321,7 +321,9 @@ static void client_read(struct loop *loop, struct client *client)
         loop_fail(loop, got ? "recv" : "the server closed a connection", got ? errno : 0);
         return;
     }
-    loop->now_ns = loop->heard_ns = clock_ns();
+    loop->now_ns = clock_ns();
+    if (loop->now_ns - loop->heard_ns > loop->tally->silence_ns) loop->tally->silence_ns = loop->now_ns - loop->heard_ns;
+    loop->heard_ns = loop->now_ns;
 
     size_t len = kept + (size_t)got;
     size_t done = client_hear(loop, client, loop->in, len);

@@ -39,6 +39,7 @@ struct tally {
     uint64_t replies, errors, wrong, misses;
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC: first request sent, last reply seen */
     uint64_t longest_at_ns;    /* when the longest wait was over */
+    uint64_t silence_ns;       /* the longest time in which no client of the thread heard anything */
     char complaint[160];       /* the first thing that went wrong; empty: nothing did */
     bool failed;               /* the run could not be carried through */
 };

@@ -1,18 +1,23 @@
 """What a quiet client sees while something big happens beside it.
 
-The probe asks for one key 5,000 times a second, each time when it is due and whatever is still
-unanswered, and a late answer counts from then. Whatever causes the event runs in the background class on the probe's core, so that it does not
-keep the probe itself waiting.
+The probe asks for one key 10,000 times a second, each time when it is due and whatever is still
+unanswered, and a late answer counts from then. Whatever causes the event runs in the background class on the probe's core,
+so that it does not keep the probe itself waiting: what comes over the wire comes slower for that.
 """
 
+import argparse
+import os
 import threading
 import time
 
 from . import tools
 from .report import figure, median, say, turns
 
-FIELDS = ("p50", "p99", "p999", "max")
-PROBE_RATE = 5000
+FIELDS = ("p50", "p99", "p999", "p9999", "max")
+FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max"]
+PROBE_RATE = 10_000
+KEYS, QUICK_KEYS = 10_000_000, 100_000
+GIANT = 512 << 20
 
 
 class Event:
@@ -36,20 +41,45 @@ def pipeline_deep(server, settings):
 
 
 def grow(server, settings):
-    disturb(server, "SET grown:{k} {v}", requests=2 * settings.keys, keys=2 * settings.keys,
+    disturb(server, "SET grown:{k} {v}", requests=settings.keys, keys=settings.keys,
             clients=10, pipeline=50, distribution="sequential")
 
 
-def giant_write(server, settings):
-    server.ask("SET", "giant", b"x" * (128 << 20))
+def giant_prepare(server, settings):
+    server.ask("SETRANGE", "giant", GIANT - 1, "x", timeout_s=120)
+    time.sleep(1.0)
 
 
 def giant_delete(server, settings):
     server.ask("DEL", "giant")
 
 
+def large_values(size):
+    """Two clients that write and read values of so many bytes."""
+    def act(server, settings):
+        disturb(server, ["SET large:{k} {v}", "GET large:{k}"], seconds=1 if settings.quick else 4, clients=2, keys=2,
+                value_size=size, expect="any")
+    return act
+
+
 def keys_all(server, settings):
     server.ask("KEYS", "nothing-has-this-name")
+
+
+def scan_all(server, settings):
+    """As a client on the probe's core that asks only when the probe does not."""
+    os.sched_setaffinity(0, tools.LOAD_CORES)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    connection = server.connect()
+    cursor, limit = b"0", time.monotonic() + 6
+    try:
+        while time.monotonic() < limit:
+            _, reply = connection.ask("SCAN", cursor, "MATCH", "nothing-has-this-name", "COUNT", 1000)
+            cursor = reply[0][1]
+            if cursor == b"0":
+                break
+    finally:
+        connection.close()
 
 
 def flush(server, settings):
@@ -62,7 +92,7 @@ def refill(server, settings):
 
 
 def board_fill(server, settings):
-    server.fill(settings.keys, command="ZADD board {r:1-1000000} member:{k}", expect="integer")
+    server.fill(min(settings.keys, 1_000_000), command="ZADD board {r:1-1000000} member:{k}", expect="integer")
 
 
 def board_delete(server, settings):
@@ -79,13 +109,15 @@ def save(server, settings):
 EVENTS = (
     Event("nothing", nothing),
     Event("another client pipelines 10,000 SETs at a time", pipeline_deep),
-    Event("the key space triples", grow, seconds=8),
-    Event("KEYS over all keys", keys_all),
-    Event("SET of a 128 MB value", giant_write),
-    Event("DEL of a 128 MB value", giant_delete, giant_write),
-    Event("DEL of a sorted set with as many members as keys", board_delete, board_fill, needs="ZADD"),
-    Event("BGSAVE", save, seconds=8),
-    Event("FLUSHALL", flush, refill),
+    Event("others write and read values of 1 MB", large_values(1 << 20), seconds=5),
+    Event("others write and read values of 64 MB", large_values(64 << 20), seconds=6),
+    Event("DEL of a string of 512 MB", giant_delete, giant_prepare),
+    Event("KEYS over all keys", keys_all, seconds=8),
+    Event("SCAN over all keys, 1,000 at a time", scan_all, seconds=8),
+    Event("the key space doubles", grow, seconds=30),
+    Event("FLUSHALL of twice the keys", flush, seconds=10),
+    Event("DEL of a sorted set of a million", board_delete, board_fill, needs="ZADD"),
+    Event("BGSAVE", save, refill, seconds=12),
 )
 QUICK = ("nothing", "another client pipelines 10,000 SETs at a time")
 
@@ -131,10 +163,28 @@ def observe(server, event, settings):
     return {**result["latency_us"], "event_s": took}
 
 
+def with_keys(settings):
+    """The settings, with as many keys as this case wants unless somebody said how many."""
+    keys = QUICK_KEYS if settings.quick else KEYS if settings.keys_by_default else settings.keys
+    return argparse.Namespace(**{**vars(settings), "keys": keys})
+
+
+def silences(running_of, settings):
+    """[server, longest time without any reply to ten clients in ms, kop/s] of filling an empty server at full speed."""
+    rows = []
+    with running_of(1) as running:
+        for server in running:
+            say("pauses: %s is filled, nobody else asks" % server.name)
+            filled = server.fill(2 * settings.keys, settings.value_size)
+            rows.append([server.name, figure(filled["silence_us"] / 1000), figure(filled["ops_per_second"] / 1000)])
+    return rows
+
+
 def run(running_of, settings, report):
+    settings = with_keys(settings)
     events = [event for event in EVENTS if not settings.quick or event.name in QUICK]
     found = {event.name: {} for event in events}
-    rounds = max(1, (settings.rounds + 1) // 2)
+    rounds = max(1, (settings.rounds + 1) // 4)
     for turn in range(rounds):
         with running_of(1) as running:
             for server in running:
@@ -152,7 +202,12 @@ def run(running_of, settings, report):
             seen = [one for one in seen if one]
             cells = [figure(median([one[field] for one in seen])) for field in (*FIELDS, "event_s")]
             rows.append([event, name if seen else name + " (cannot do it)"] + cells)
-    report.heading("Pauses: what a client that asks every 200 µs sees, 1 worker, %s keys, in µs"
+    report.heading("Pauses: what a client that asks every 100 µs sees, 1 worker, %s keys, in µs"
                    % format(settings.keys, ","))
-    report.table(["meanwhile", "server", "p50", "p99", "p99.9", "max", "the event took, s"], rows, 2)
+    report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
     report.text("A late answer counts from when its question was due. Medians of %s." % turns(rounds))
+    if settings.quick:
+        return
+    report.heading("Growth from nothing to %s keys at full speed" % format(2 * settings.keys, ","))
+    report.table(["server", "longest time without any reply, ms", "kop/s"], silences(running_of, settings))
+    report.text("Ten clients, 100 commands at a time each; how long none of them heard anything.")

@@ -4,7 +4,7 @@ evicted, flushed."""
 import time
 
 from . import pauses, zset
-from .pauses import FIELDS, Event
+from .pauses import FIELD_NAMES, FIELDS, Event
 from .report import figure, median, say, turns
 
 
@@ -88,8 +88,8 @@ def run(running_of, settings, report):
         for name, seen in by_server.items():
             report.keep("zset_pauses", {"event": event, "server": name, "members": members, "rounds": seen})
             rows.append([event, name] + [figure(median([one[field] for one in seen])) for field in (*FIELDS, "event_s")])
-    report.heading("Pauses: what a client that asks every 200 µs sees while a sorted set of %s members goes, 1 worker, in µs"
+    report.heading("Pauses: what a client that asks every 100 µs sees while a sorted set of %s members goes, 1 worker, in µs"
                    % format(members, ","))
-    report.table(["meanwhile", "server", "p50", "p99", "p99.9", "max", "the event took, s"], rows, 2)
+    report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
     report.text("A late answer counts from when its question was due. Medians of %s. A server has one core, its background threads "
                 "included." % turns(rounds))
