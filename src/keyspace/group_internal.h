@@ -53,11 +53,13 @@ static inline uint16_t slot_tag(uint64_t slot)
     return (uint16_t)(slot >> POINTER_BITS);
 }
 
-/* Entries begin at any multiple of eight: most reach into a second line, which is asked for along with the first. */
+/* Entries begin at any multiple of eight: most reach into a second line, which is asked for along with the first; and
+ * one of 88 bytes, as a value of 64 makes it, into a third in one case of four. */
 static inline void prefetch_entry(const struct entry *entry)
 {
     prefetch(entry);
     prefetch((const char *)entry + 64);
+    prefetch((const char *)entry + 80);
 }
 
 static inline void group_prefetch_entries(const struct group *group)

@@ -17,6 +17,7 @@ SIZES = (*((16, value) for value in VALUES), (8, 64), (32, 64), (64, 64), (16, M
 SWEEP = tuple((key, value) for key in (8, 16, 32, 64) for value in (*VALUES, INTEGER))
 QUICK_SIZES = ((16, 64),)
 STEPS, QUICK_STEPS = 3, 1
+FIRST = 1_414_000                                  # so that the counts have two millions in their middle
 STILL_S, SETTLE_MOST_S = 1.0, 12.0
 
 
@@ -74,7 +75,8 @@ def shown(key_size, value_size):
 def counts(payload, settings):
     """How many keys each step has: from one count to just under its double."""
     steps = QUICK_STEPS if settings.quick else STEPS
-    first = max(50_000 if payload < 8192 else 10_000, min(settings.keys // 2, (64 << 20) // payload))
+    most = FIRST if settings.keys_by_default and not settings.quick else settings.keys // 2
+    first = max(50_000 if payload < 8192 else 10_000, min(most, (128 << 20) // payload))
     return [round(first * 2 ** (step / steps)) for step in range(steps)]
 
 
