@@ -4,6 +4,7 @@ import time
 
 from . import notation, wire
 
+LEAVING_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 BETWEEN_TRIES_S = 0.02
 BETWEEN_PAGES = 100         # commands of another connection between two pages of an iteration
@@ -60,6 +61,7 @@ class Player:
         self.tally = tally
         self.control = self.control_open()
         self.known = {}             # command -> whether the server has it
+        self.has_company = False    # others than ours are connected, and stay
 
     def control_open(self):
         """The player's own connection, which empties the server before each talk."""
@@ -84,6 +86,17 @@ class Player:
             self.control.close()
             self.control = self.control_open()
             self.must_ok("FLUSHALL")
+        self.wait_until_alone()
+
+    def wait_until_alone(self):
+        """The server has seen that the connections of the talk before are closed: what they listened to is gone with them."""
+        limit = time.monotonic() + LEAVING_S
+        while not self.has_company:
+            kind, lines = self.control.ask("CLIENT", "LIST")
+            if kind != "bulk" or lines.count(b"\n") <= 1:
+                return
+            self.has_company = time.monotonic() > limit
+            time.sleep(0.002)
 
     def knows(self, name):
         """Whether the server has the command. Asked once."""
