@@ -339,10 +339,11 @@ static size_t kind_used_bytes(const void *container)
 void hash_prefetch(const struct hash *hash, const struct bytes *names, unsigned count)
 {
     uint64_t hashes[HASH_BATCH];
-    const struct fieldmap *map = &hash_large_of(hash)->map;
+    const struct fieldmap *map;
 
     must_debug(count <= HASH_BATCH);
     if (!hash_is_large(hash)) return;
+    map = &hash_large_of(hash)->map;
     for (unsigned i = 0; i < count; i++) {
         hashes[i] = hash_bytes(names[i]);
         fieldmap_prefetch_group(map, hashes[i]);
