@@ -379,6 +379,16 @@ bool users_look(struct bytes name, void (*see)(struct bytes name, const struct r
     return found;
 }
 
+bool users_know(struct bytes name)
+{
+    bool found;
+
+    users_take();
+    user_table_find(&users, name, &found);
+    users_release();
+    return found;
+}
+
 /* ---- the default user, and the beginning */
 
 struct rules *user_default_rules(void)

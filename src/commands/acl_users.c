@@ -297,19 +297,12 @@ static void try_command(struct bytes name, const struct rules *rules, void *cont
     reply_text(trial->call->reply, &text);
 }
 
-static void see_nothing(struct bytes name, const struct rules *rules, void *context)
-{
-    (void)name;
-    (void)rules;
-    (void)context;
-}
-
 void cmd_acl_dryrun(struct call *call)
 {
     struct trial trial = {.call = call, .args = {.n = call_argc(call) - 3, .of = call->args.of + 3}};
     struct bytes name = call_arg(call, 2);
 
-    if (!users_look(name, see_nothing, NULL)) {
+    if (!users_know(name)) {
         refuse_name(call, "User ", name, " not found");
         return;
     }

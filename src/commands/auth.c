@@ -9,6 +9,10 @@ static bool authenticate(struct call *call, struct bytes user, struct bytes pass
 {
     if (users_login(call->session, user, password)) {
         if (session_set_text(call->session, SESSION_USER, user_name(session_user(call->session)))) return true;
+        /* It is that user's now, and would be listed as another's. */
+        reply_error(call->reply, ERR_NO_MEMORY);
+        session_host->close_after_reply(call->session);
+        return false;
     }
     METRIC_ADD(session, acl_access_denied_auth, 1);
     denial_add(call->session, DENIED_LOGIN, session_flags(call->session) & SESSION_MULTI ? DENIED_IN_MULTI : DENIED_AT_TOP,

@@ -100,18 +100,11 @@ static bool read_skipme(struct call *call, unsigned i, struct kill *kill)
     return true;
 }
 
-static void see_nothing(struct bytes name, const struct rules *rules, void *context)
-{
-    (void)name;
-    (void)rules;
-    (void)context;
-}
-
 static bool read_user(struct call *call, unsigned i, struct kill *kill)
 {
     kill->by_user = true;
     kill->user_name = call_arg(call, i);
-    if (users_look(kill->user_name, see_nothing, NULL)) return true;
+    if (users_know(kill->user_name)) return true;
     client_refuse(call, "ERR No such user", call_arg(call, i));
     return false;
 }

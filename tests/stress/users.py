@@ -130,7 +130,7 @@ def changing(server, seconds, count, dice):
     users = [b"user%d" % n for n in range(4)]
     boss.ask("SET", "k", "v")
     for user in users:
-        boss.ask("ACL", "SETUSER", user, "on", ">w", "~*", "+@all")
+        boss.ask("ACL", "SETUSER", user, "on", ">w", "~*", "&*", "+@all")
     clients = []
     for n in range(count):
         client = common.connect(server)
@@ -144,7 +144,7 @@ def changing(server, seconds, count, dice):
         for client in busy:
             client.send(wire.encode([b"GET", b"k"]) + wire.encode([b"ACL", b"WHOAMI"]) * 3)
         allowed = dice.random() < 0.5
-        rules = [("reset", "on", ">w", "~*", "+@all")] + ([] if allowed else [dice.choice([("-get",), ("resetkeys", "~other")])])
+        rules = [("reset", "on", ">w", "~*", "&*", "+@all")] + ([] if allowed else [dice.choice([("-get",), ("resetkeys", "~other")])])
         for rule in rules:
             expect(boss.ask("ACL", "SETUSER", user, *rule) == ("status", b"OK"), "SETUSER")
         changes += len(rules)
@@ -157,7 +157,7 @@ def changing(server, seconds, count, dice):
                 client.reply()
         if dice.random() < 0.1:
             expect(boss.ask("ACL", "DELUSER", user) == ("int", 1), "DELUSER")
-            boss.ask("ACL", "SETUSER", user, "on", ">w", "~*", "+@all")
+            boss.ask("ACL", "SETUSER", user, "on", ">w", "~*", "&*", "+@all")
             deleted += 1
             for at, (name, client) in enumerate(clients):
                 if name == user:

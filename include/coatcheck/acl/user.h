@@ -40,6 +40,8 @@ void user_drop(struct user *user);
 /* Calls `see` with each, by name; what it is given stands until it returns. */
 void users_each(void (*see)(struct bytes name, const struct rules *rules, void *context), void *context);
 
+bool users_know(struct bytes name);
+
 /* Calls `see` if there is such a user. False: there is none. */
 bool users_look(struct bytes name, void (*see)(struct bytes name, const struct rules *rules, void *context),
                 void *context);
