@@ -91,6 +91,7 @@ void worker_round(struct worker *worker)
         count++;
     }
     if (count > 0) {
+        mailbox_open_early(worker);
         worker->door->turn(worker, worker->deliveries, count, worker->reply_area, REPLY_AREA);
         for (unsigned i = 0; i < count; i++) conn_settle(worker, &worker->deliveries[i]);
         list_passed_over(worker->deliveries, count);

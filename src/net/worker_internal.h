@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include "coatcheck/base/lock.h"
 #include "coatcheck/net/worker.h"
 #include "conn_internal.h"
@@ -55,6 +56,7 @@ struct worker {
     /* any thread */
     struct lock mail_lock;
     struct mail *mail_first, *mail_last;
+    _Atomic bool has_mail; /* for a look without the lock */
     int mail_fd;
     _Atomic unsigned load;
     _Atomic uint64_t beats;
@@ -94,10 +96,15 @@ static inline void conn_list_join(struct conn_list *list, struct conn_list *tail
     list->count += tail->count;
     *tail = (struct conn_list){0};
 }
+
 /* ---- mailbox.c ---- */
 
 /* Opens all mail that has come: the callback of the mailbox's descriptor. */
 void mailbox_open(evutil_socket_t fd, short what, void *worker);
+
+/* The requests of a turn are read: whoever sent them may know of mail that the loop has yet to tell of, and its
+ * effects come first. The loop will tell once for nothing. */
+void mailbox_open_early(struct worker *worker);
 
 /* Mail that nobody will open any more. */
 void mailbox_clear(struct worker *worker);

@@ -10,6 +10,8 @@ order   Publishers on connections of their own pipeline messages to a few channe
         answer and its end, each once, in their order. The numbers that PUBLISH answered add up to what was heard, but for
         those that come or go at the very moment.
 leave   The same, with listeners whose connections break in the middle.
+mail    What was answered before counts, though the message lies in the worker's mailbox yet: SUBSCRIBE and UNSUBSCRIBE
+        that are read in one turn with an earlier command find it.
 slow    A listener that never reads is closed by its limit; its neighbours get everything; the memory comes back.
 storm   Publishers that are faster than delivery, one worker of which sleeps, wait for it: what waits stays bounded,
         nothing is lost, and PUBLISH has told the truth.
@@ -313,6 +315,70 @@ def leave(server, random, options):
     return run(server, random, options, True)
 
 
+def await_one(streams, wait_s=5):
+    """One reply from each of these; returns those that gave none in that time."""
+    left, until = set(streams), time.monotonic() + wait_s
+    while left and time.monotonic() < until:
+        pump(list(left), 0.02)
+        left = {stream for stream in left if not stream.next()}
+    return left
+
+
+def mates_of(sleeper, streams):
+    """Those that sit on the worker of `sleeper`, which cannot answer while it sleeps; and the others."""
+    for _ in range(2):
+        for stream in streams:
+            stream.say(b"PING\r\n")
+        mates = await_one(streams, 0.3)
+        if not mates:
+            sleeper.say(b"DEBUG SLEEP 0.5\r\n")
+            time.sleep(0.1)
+    expect(not await_one([sleeper, *mates]), "a worker does not wake up")
+    return [one for one in streams if one in mates], [one for one in streams if one not in mates]
+
+
+def mail(server, random, options):
+    boss, sleeper, streams = connect(server), Stream(server), [Stream(server) for _ in range(100)]
+    mates, others = mates_of(sleeper, streams)
+    expect(len(mates) >= 18 and others, "%d and %d clients on two workers", len(mates), len(others))
+    publisher, stays, comes, goes, crowd = others[0], mates[0], mates[1], mates[2], mates[3:18]
+    for one in stays, goes:
+        one.say(b"SUBSCRIBE news\r\n")
+    expect(not await_one([stays, goes]), "SUBSCRIBE is not answered")
+    # All of these are ready at once, and a turn reads sixteen: it sleeps before the next one reads the last two.
+    sleeper.say(b"DEBUG SLEEP 0.3\r\n")
+    time.sleep(0.1)
+    sleeper.say(b"DEBUG SLEEP 0.6\r\n")
+    for one in crowd + [comes, goes]:
+        one.say(b"PING\r\n")
+    time.sleep(0.4)
+    publisher.say(b"PUBLISH news old\r\n")
+    expect(not await_one([publisher]), "PUBLISH is not answered")
+    comes.say(b"SUBSCRIBE news\r\n")
+    goes.say(b"UNSUBSCRIBE news\r\n")
+    expect(len(await_one([comes, goes], 0.1)) == 2, "the worker does not sleep")
+    for _ in range(2):
+        expect(not await_one([sleeper]), "a worker does not wake up")
+    time.sleep(0.2)
+    publisher.say(b"PUBLISH news new\r\n")
+    time.sleep(0.2)
+    got = {}
+    for one in stays, comes, goes:
+        one.pull()
+        got[one] = []
+        while (news := one.next()) is not None:
+            got[one].append(news)
+    old, new = [b"message", b"news", b"old"], [b"message", b"news", b"new"]
+    expect(got[stays] == [old, new], "who stays heard %r", got[stays])
+    expect(got[comes] == [b"+PONG", [b"subscribe", b"news", 1], new], "who comes heard %r", got[comes])
+    expect(sorted(map(str, got[goes][:2])) == sorted(map(str, [[b"pong", b""], old])) and
+           got[goes][2:] == [[b"unsubscribe", b"news", 0]], "who goes heard %r", got[goes])
+    for one in streams + [sleeper]:
+        one.close()
+    expect_nothing_left(boss)
+    return "%d clients on the worker that sleeps" % len(mates)
+
+
 def slow(server, random, options):
     boss, size, count = connect(server), 4000, 3000
     boss.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 4194304 0 0")
@@ -421,7 +487,7 @@ def idle(server, random, options):
     return "bytes a subscription: " + ", ".join(told)
 
 
-CASES = {"order": order, "leave": leave, "slow": slow, "storm": storm, "idle": idle}
+CASES = {"order": order, "leave": leave, "mail": mail, "slow": slow, "storm": storm, "idle": idle}
 
 
 def main():
