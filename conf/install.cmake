@@ -58,4 +58,10 @@ if(COATCHECK_TESTS)
     add_test(NAME daemon/check_service
              COMMAND ${PROJECT_SOURCE_DIR}/tests/daemon/check_service ${PROJECT_BINARY_DIR})
     set_tests_properties(daemon/check_unit daemon/check_man daemon/check_service PROPERTIES TIMEOUT 300)
+    # A sanitizer keeps what was freed, and maps terabytes.
+    if(NOT COATCHECK_SANITIZE)
+        add_test(NAME daemon/check_secrets
+                 COMMAND ${PROJECT_SOURCE_DIR}/tests/daemon/check_secrets ${PROJECT_BINARY_DIR})
+        set_tests_properties(daemon/check_secrets PROPERTIES TIMEOUT 300)
+    endif()
 endif()

@@ -416,6 +416,7 @@ static bool set_requirepass(struct rules *rules)
         words[1] = text_bytes(&set);
     }
     good = !text_failed(&set) && rules_take(rules, words, 2, &why);
+    if (set.at) explicit_bzero(set.at, set.room);
     text_fini(&set);
     text_fini(&why);
     return good;

@@ -1,13 +1,17 @@
 /* auth: who a client is, and which protocol it speaks: AUTH and HELLO. */
 #include "client_internal.h"
 #include "coatcheck/acl/journal.h"
+#include "coatcheck/acl/throttle.h"
 #include "coatcheck/acl/user.h"
 #include "coatcheck/version.h"
 
 /* False: the client has been answered. */
 static bool authenticate(struct call *call, struct bytes user, struct bytes password)
 {
-    if (users_login(call->session, user, password)) {
+    /* Part of a transaction it cannot wait, and thousands of guesses fit into one. */
+    bool looked_at = !call->may_not_block || throttle_permits(call->session);
+
+    if (looked_at && users_login(call->session, user, password)) {
         if (session_set_text(call->session, SESSION_USER, user_name(session_user(call->session)))) return true;
         /* It is that user's now, and would be listed as another's. */
         reply_error(call->reply, ERR_NO_MEMORY);
@@ -15,6 +19,7 @@ static bool authenticate(struct call *call, struct bytes user, struct bytes pass
         return false;
     }
     METRIC_ADD(session, acl_access_denied_auth, 1);
+    throttle_failed(call->session);
     denial_add(call->session, DENIED_LOGIN, session_flags(call->session) & SESSION_MULTI ? DENIED_IN_MULTI : DENIED_AT_TOP,
                call_arg(call, 0), user);
     reply_error(call->reply, ERR_WRONGPASS);

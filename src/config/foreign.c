@@ -165,7 +165,6 @@ static const struct foreign_row rows[] = {
     /* what clients may use */
     REFUSED("loadmodule", NULL, NO_MODULES)
     HARMLESS("enable-module-command", "no", NO_MODULES)
-    HARMLESS("enable-protected-configs", "no", "protected options are set at start only")
     HARMLESS("latency-tracking-info-percentiles", "50 99 99.9", "INFO tells p50, p99 and p99.9")
     HARMLESS("busy-reply-threshold", NULL, NO_SCRIPTS)
     HARMLESS("lua-time-limit", NULL, NO_SCRIPTS)

@@ -3,6 +3,7 @@
 #include "coatcheck/daemon/gates.h"
 
 #include "coatcheck/acl/gate.h"
+#include "coatcheck/acl/throttle.h"
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/transaction.h"
@@ -11,6 +12,7 @@
 
 const struct gate all_gates[] = {
     {"auth", gate_auth},
+    {"throttle", gate_throttle},
     {"transaction", gate_transaction},
     {"acl", gate_acl},
     {"memory", gate_memory},

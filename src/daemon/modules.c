@@ -1,8 +1,10 @@
 /* modules: what the server is made of, set up down the list and torn down up the list. */
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "coatcheck/acl/gate.h"
 #include "coatcheck/acl/journal.h"
@@ -23,6 +25,7 @@
 #include "coatcheck/daemon/notify.h"
 #include "coatcheck/daemon/options.h"
 #include "coatcheck/daemon/pidfile.h"
+#include "coatcheck/daemon/privilege.h"
 #include "coatcheck/daemon/server.h"
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/options.h"
@@ -69,10 +72,49 @@ static bool log_setup(struct text *why)
     return true;
 }
 
+/* Both are asked on the thread of CONFIG SET; the second one only when nothing else of the same call is wrong. */
+static bool check_directory(struct bytes value, struct text *why)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (value.len >= sizeof path) {
+        text_addf(why, "%s", strerror(ENAMETOOLONG));
+        return false;
+    }
+    memcpy(path, value.at, value.len);
+    path[value.len] = '\0';
+    if (stat(path, &status) == 0) {
+        if (!S_ISDIR(status.st_mode)) {
+            errno = ENOTDIR;
+        } else if (access(path, X_OK) == 0) {
+            return true;
+        }
+    }
+    text_addf(why, "%s", strerror(errno));
+    return false;
+}
+
+static void change_directory(void)
+{
+    const char *dir = option_text(&daemon_options.dir);
+
+    if (chdir(dir) != 0) log_warning("can't change to the directory '%s': %s", dir, strerror(errno));
+}
+
+static void print_directory(struct text *into)
+{
+    char path[PATH_MAX];
+
+    text_add(into, bytes_of_text(getcwd(path, sizeof path) ? path : option_text(&daemon_options.dir)));
+}
+
 static bool directory_setup(struct text *why)
 {
     const char *dir = option_text(&daemon_options.dir);
 
+    daemon_option_hooks.dir = (struct option_hooks){
+        .check = check_directory, .changed = change_directory, .print = print_directory};
     if (chdir(dir) == 0) return true;
     text_addf(why, "can't change to the directory '%s': %s", dir, strerror(errno));
     return false;
@@ -105,6 +147,14 @@ static bool pidfile_setup(struct text *why)
     const char *path = option_text(&daemon_options.pidfile);
 
     return *path == '\0' || pidfile_open(path, why);
+}
+
+static bool privilege_setup(struct text *why)
+{
+    (void)why;
+    if (!option_int(&daemon_options.core_dumps)) privilege_forbid_core_dumps();
+    privilege_drop();
+    return true;
 }
 
 static void describe_call(int fd)
@@ -350,6 +400,7 @@ const struct module modules[] = {
     {"activation", activation_setup, activation_teardown},
     {"background", background_setup, NULL},
     {"pidfile", pidfile_setup, pidfile_close},
+    {"privilege", privilege_setup, NULL},
     {"crash", crash_module_setup, NULL},
     {"base", base_setup, NULL},
     {"threads", threads_setup, NULL},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "coatcheck/acl/gate.h"
 #include "coatcheck/acl/options.h"
+#include "coatcheck/acl/throttle.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/commands/hyperloglog.h"
@@ -60,6 +61,7 @@ void server_declare(void)
     observe_add(&keyspace_metric_set);
     observe_add(&evict_metric_set);
     observe_add(&acl_metric_set);
+    observe_add(&throttle_metric_set);
     observe_add(&memory_metric_set);
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);

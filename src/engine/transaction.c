@@ -4,6 +4,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/secret.h"
 #include "coatcheck/net/worker.h"
 #include "dispatch_internal.h"
 #include "half_internal.h"
@@ -44,7 +45,12 @@ struct transaction *transaction_of(struct session *session)
 
 static void transaction_free(struct transaction *transaction)
 {
-    for (struct queued *queued = transaction->first; queued; queued = queued->next) half_free(&queued->half);
+    for (struct queued *queued = transaction->first; queued; queued = queued->next) {
+        if (row_may_have_secrets(queued->command->row)) {
+            call_wipe_secrets(&(struct call){.command = queued->command, .args = {.n = queued->count, .of = queued->words}});
+        }
+        half_free(&queued->half);
+    }
     for (struct queue_chunk *chunk = transaction->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         mem_free(chunk);

@@ -5,6 +5,7 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/secret.h"
 #include "coatcheck/engine/stats.h"
 #include "dispatch_internal.h"
 #include "half_internal.h"
@@ -151,6 +152,7 @@ static enum dispatch_end run_muted(struct turn *turn, struct call *call)
 static void run_call(struct turn *turn, struct call *call)
 {
     struct feed *feed = call->feed;
+    bool had_half = call->half; /* a transaction may keep it, with the words in it */
     unsigned flags;
     enum dispatch_end end;
 
@@ -178,6 +180,9 @@ static void run_call(struct turn *turn, struct call *call)
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
     }
     turn_at_work = NULL;
+    if (unlikely(call->command && row_may_have_secrets(call->command->row)) && end == DISPATCHED && had_half == !!call->half) {
+        call_wipe_secrets(call);
+    }
     if (unlikely(turn->reply.failed)) session_set(feed->session, SESSION_CLOSING);
     if (unlikely(end == DISPATCH_WAITS)) {
         turn->stopped = true;

@@ -203,6 +203,8 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
     must(!saved);
     if (!conn_begin_work(conn)) return false;
     conn->work->saved = saved_new(bytes_of(input.at + used, left), wants);
+    /* Half a request may be half a password, and the area is everybody's. */
+    if (left <= LITTLE_INPUT) explicit_bzero((char *)(uintptr_t)input.at + used, left);
     return conn->work->saved != NULL;
 }
 

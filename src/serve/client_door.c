@@ -1,6 +1,7 @@
 #include "coatcheck/serve/client_door.h"
 
 #include <stdio.h>
+#include "coatcheck/acl/throttle.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
@@ -212,10 +213,12 @@ static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
     int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us,
-            for_messages_us;
+            for_messages_us, for_logins_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
+    for_logins_us = throttle_look_after(now_us);
+    if (for_logins_us < for_sessions_us) for_sessions_us = for_logins_us;
     for_waiters_us = blocking_look_after(now_us);
     if (for_waiters_us < for_sessions_us) for_sessions_us = for_waiters_us;
     close_idle(worker, post, now_us);

@@ -16,7 +16,9 @@ enum { ACL_RESET_CHANNELS, ACL_ALL_CHANNELS };
     WORD(acl_pubsub_default, "acl-pubsub-default", ACL_RESET_CHANNELS, pubsub_default_words,       \
          OPTION_LIVE, "channels of a new user: resetchannels is none, allchannels is all")         \
     INT(acllog_max_len, "acllog-max-len", 128, 0, INT64_MAX, OPTION_LIVE,                          \
-        "refusals that ACL LOG keeps")
+        "refusals that ACL LOG keeps")                                                              \
+    INT(auth_failure_delay, "auth-failure-delay", 100, 0, 60000, OPTION_LIVE,                      \
+        "milliseconds that a login waits when ten from its address have failed; more with each ten; 0: none waits")
 OPTION_STRUCT(acl, ACL_OPTIONS);
 
 #endif

@@ -13,7 +13,9 @@ extern const struct option_word syslog_facility_words[];
         "workers, each a thread that reads, executes and answers; 0 is one for each core")         \
     BOOL(daemonize, "daemonize", 0, OPTION_AT_START, "go to the background once clients are served") \
     TEXT(pidfile, "pidfile", "", OPTION_AT_START, "file that holds the number of the process")     \
-    TEXT(dir, "dir", ".", OPTION_AT_START, "working directory: relative paths are meant from there") \
+    TEXT(dir, "dir", ".", OPTION_PROTECTED, "working directory: relative paths are meant from there") \
+    BOOL(core_dumps, "core-dumps", 0, OPTION_AT_START,                                             \
+         "let the system write the memory of a crashed server, data and passwords, to a file")     \
     WORD(supervised, "supervised", 0, supervised_words, OPTION_AT_START,                           \
          "who started the server: found out by itself, whatever is said here")                     \
     WORD(loglevel, "loglevel", 2, loglevel_words, OPTION_LIVE,                                     \

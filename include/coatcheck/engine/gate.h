@@ -25,7 +25,14 @@ void gates_set(const struct gate *gates);
 enum gate_answer gates_ask(struct call *call);
 
 /* Reasons of the whole server's to ask the gates. */
-enum gate_reason { GATE_PAUSE = 1, GATE_MONITORS = 2, GATE_LOADING = 4, GATE_READ_ONLY = 8, GATE_BACKLOG = 16 };
+enum gate_reason {
+    GATE_PAUSE = 1,
+    GATE_MONITORS = 2,
+    GATE_LOADING = 4,
+    GATE_READ_ONLY = 8,
+    GATE_BACKLOG = 16,
+    GATE_LOGINS = 32 /* somebody guesses passwords */
+};
 extern _Atomic unsigned gate_reasons;
 void gate_raise(enum gate_reason reason);
 void gate_lower(enum gate_reason reason);

@@ -23,6 +23,8 @@ enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
          "a command and its new name; an empty name takes the command away")                       \
     WORD(enable_debug_command, "enable-debug-command", DEBUG_COMMAND_NO, debug_command_words,      \
          OPTION_AT_START, "who may call DEBUG: no one, local clients, or yes: everyone")           \
+    WORD(enable_protected_configs, "enable-protected-configs", DEBUG_COMMAND_NO, debug_command_words, \
+         OPTION_AT_START, "who may CONFIG SET what leads to other files (dir): no one, local clients, or yes: everyone") \
     INT(slowlog_log_slower_than, "slowlog-log-slower-than", 10000, -1, INT64_MAX, OPTION_LIVE,     \
         "microseconds from which a command is kept in the slow log; 0 keeps all, -1 none")         \
     INT(slowlog_max_len, "slowlog-max-len", 128, 0, INT64_MAX, OPTION_LIVE,                        \

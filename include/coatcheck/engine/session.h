@@ -55,6 +55,7 @@ enum session_flags {
 struct session_extras {
     char *name, *library_name, *library_version, *user_name; /* owned, or NULL */
     struct user *user; /* a reference, dropped by session_drop_user(); NULL: the default one */
+    int64_t login_at_us; /* the owner's: when the login that it waits with is looked at; 0: it does not */
 
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
