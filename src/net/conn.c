@@ -62,7 +62,6 @@ void conn_rest(struct conn *conn)
 }
 
 static bool over_output_limit(struct conn *conn);
-static void show(_Atomic uint32_t *figure, size_t bytes);
 
 bool conn_push(struct conn *conn, struct bytes bytes)
 {
@@ -89,7 +88,7 @@ bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void 
     }
     /* The socket is full, and the loop will tell when it is not. */
     if (conn->watching & EV_WRITE && !over_output_limit(conn)) {
-        show(&conn->shown_output, outbox->bytes);
+        conn_show(&conn->shown_output, outbox->bytes);
         return true;
     }
     conn->flags |= CONN_DIRTY;
@@ -152,12 +151,6 @@ static void look_again_in(struct conn *conn, int64_t seconds)
     if (event_add(&conn->event, &wait) != 0) conn_close(conn);
 }
 
-static void show(_Atomic uint32_t *figure, size_t bytes)
-{
-    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes,
-                          memory_order_relaxed);
-}
-
 static struct saved_input *saved_new(struct bytes left, size_t wants)
 {
     struct saved_input *saved = mem_alloc(sizeof *saved + left.len + INPUT_PADDING);
@@ -187,12 +180,12 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
 
     if (left == 0) {
         if (likely(!saved)) return true;
-        show(&conn->shown_input, 0);
+        conn_show(&conn->shown_input, 0);
         mem_free(saved);
         conn->work->saved = NULL;
         return true;
     }
-    show(&conn->shown_input, left);
+    conn_show(&conn->shown_input, left);
     if (saved && input.at == saved->at + saved->start) {
         saved->start += used;
         saved->len = left;
@@ -243,7 +236,7 @@ static bool conn_hold_back(struct conn *conn)
 {
     size_t unsent = conn_unsent(conn);
 
-    show(&conn->shown_output, unsent);
+    conn_show(&conn->shown_output, unsent);
     if (over_output_limit(conn)) {
         char peer[CONN_NAME_MAX];
 

@@ -30,9 +30,8 @@ static bool saved_make_room(struct conn *conn)
     return true;
 }
 
-static bool over_query_limit(struct conn *conn)
+static bool over_query_limit(struct conn *conn, size_t len)
 {
-    size_t len = conn_saved(conn)->len;
     char peer[CONN_NAME_MAX];
 
     if ((int64_t)len <= option_int(&net_options.client_query_buffer_limit)) return false;
@@ -91,8 +90,12 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
     if ((size_t)n < saved->direct_left) {
         saved->direct += n;
         saved->direct_left -= (size_t)n;
+        saved->direct_got += (size_t)n;
+        conn_show(&conn->shown_input, saved->direct_got);
+        if (over_query_limit(conn, saved->direct_got)) conn->flags |= CONN_DEAD;
         return false;
     }
+    conn_show(&conn->shown_input, 0);
     *input = bytes_of(window, (size_t)n - saved->direct_left);
     mem_free(saved);
     conn->work->saved = NULL;
@@ -126,7 +129,7 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
         saved = conn->work->saved;
         if (!conn_read(conn, saved->at + saved->len, saved->room - saved->len, &got)) return false;
         saved->len += got.len;
-        if (over_query_limit(conn)) {
+        if (over_query_limit(conn, saved->len)) {
             conn->flags |= CONN_DEAD;
             return false;
         }

@@ -18,7 +18,7 @@ struct saved_input {
     size_t start, len, room; /* the unused bytes are at[start … start+len-1] */
     size_t wants;            /* so many of them before they are delivered again; 0: any */
     char *direct; /* else there are none, and these bytes of the door's are to be filled first */
-    size_t direct_left;
+    size_t direct_left, direct_got;
     char at[];
 };
 
@@ -68,6 +68,12 @@ static inline int conn_fd(const struct conn *conn)
 static inline struct saved_input *conn_saved(const struct conn *conn)
 {
     return conn->work ? conn->work->saved : NULL;
+}
+
+/* For whoever lists or weighs clients. */
+static inline void conn_show(_Atomic uint32_t *figure, size_t bytes)
+{
+    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, memory_order_relaxed);
 }
 
 static inline size_t conn_unsent(const struct conn *conn)

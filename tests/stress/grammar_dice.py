@@ -103,7 +103,7 @@ class Grammar:
     def integer(self, name):
         dice = self.dice
         if name == "timeout":
-            return b"%.3f" % (dice.random() * 0.05)
+            return b"%.3f" % dice.uniform(0.001, 0.05)      # never 0, which waits for ever
         if name == "index" and self.kind is None:
             return b"%d" % dice.randrange(16)
         if name == "cursor":

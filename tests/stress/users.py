@@ -5,6 +5,8 @@
 
 Beyond reach: a user who may touch ok:* only says random commands of all families, with keys of ok:* and of no:* mixed.
 What no:* holds must never be in a reply, and must be the same when all is over.
+The walk: the same with every command that the server lists, drawn from its own grammar (grammar_dice.py), whatever is added to it; and
+what COMMAND GETKEYSANDFLAGS, ACL DRYRUN and the command itself say of each must agree.
 Changing rules: a boss turns what users may do on and off while they work on other workers: from the answer to ACL SETUSER
 on nothing else is allowed or refused, by no connection. Users are deleted and made anew: their connections end.
 Files: users are saved and loaded, in the file of aclfile and in the configuration, and one wrong line changes nothing.
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import common
 from common import expect, wire
+from grammar_dice import Grammar
 
 sys.path.insert(0, str(common.HOME / "tests"))
 from compare.engine import draw as dice_of  # noqa: E402
@@ -123,6 +126,96 @@ def beyond_reach(server, commands, seed):
         each.close()
     expect(0.1 < refused / done < 0.9, "%d of %d commands were refused", refused, done)
     return "%d commands, %d refused, %d keys untouched" % (done, refused, len(before))
+
+
+# These would make the walker somebody else, or answer otherwise than once.
+NOT_WALKED = {b"auth", b"hello", b"reset", b"quit", b"multi", b"exec", b"discard", b"watch", b"monitor", b"subscribe", b"psubscribe", b"ssubscribe",
+              b"unsubscribe", b"punsubscribe", b"sunsubscribe", b"client"}
+
+
+class Walk(Grammar):
+    """Calls whose keys are now within reach, now not."""
+
+    beyond = 0.3
+
+    def key(self, kind):
+        return (b"no:" if self.dice.random() < self.beyond else b"ok:") + super().key(kind)
+
+    def value(self, node):
+        if node.type == "pattern" and self.dice.random() < 0.5:
+            return self.dice.choice((b"no:*", b"no:hash:*->f1", b"no:str:*", b"ok:*"))
+        return super().value(node)
+
+    def call(self):
+        while True:
+            words = self.command()
+            if words[0].lower() not in NOT_WALKED and not words[0].isupper():
+                return words
+
+
+def walk(server, count, seed):
+    """Every command there is, by who may touch ok:* only."""
+    boss, walker = common.connect(server, 60.0), common.connect(server, 60.0)
+    draw = Walk(boss.ask("COMMAND", "DOCS"), seed)
+    draw.beyond = 1
+    for turn in range(200):
+        say(boss, Talk(draw), BATCH)
+        boss.ask("SELECT", "0")
+        if turn >= 10 and len(contents(boss)) > 20:     # now and then all is flushed
+            break
+    draw.beyond = 0.3
+    for name in contents(boss):
+        plant(boss, name)
+    before = contents(boss)
+    expect(len(before) > 20, "only %d keys are there to be kept from", len(before))
+    boss.ask("ACL", "SETUSER", "walker", "on", ">word", "~ok:*", "&*", "+@all", "-@admin", "-@dangerous", "+sort", "+sort_ro", "+keys")
+    expect(walker.ask("AUTH", "walker", "word") == ("status", b"OK"), "AUTH")
+    done, refused = 0, 0
+    while done < count:
+        calls = [draw.call() for _ in range(BATCH)]
+        judged = [judge(boss, words) for words in calls]
+        in_transaction = draw.dice.random() < 0.1
+        walker.send(b"".join(map(wire.encode, [[b"MULTI"]] * in_transaction + calls + [[b"EXEC"]] * in_transaction)))
+        replies = [raw_reply(walker) for _ in range(len(calls) + 2 * in_transaction)]
+        expect(not any(SECRET in reply for reply in replies), "a reply holds what it must not, to one of: %s",
+               " | ".join(speech.shown(words) for words in calls))
+        for words, (allowed, beyond), reply in zip(calls, judged, replies[in_transaction:]):
+            done += 1
+            refused += reply.startswith(b"-NOPERM")
+            expect(not (allowed and beyond), "allowed, with a key beyond reach: %s", speech.shown(words))
+            if allowed is not None and not reply.startswith(b"-ERR wrong number"):
+                # What no words name, SORT asks when it runs.
+                told = reply.startswith(b"-NOPERM")
+                expect(told is not allowed or words[0] in (b"sort", b"sort_ro"), "DRYRUN said %s, and the command %r: %s", allowed, reply[:80],
+                       speech.shown(words))
+    after = contents(boss)
+    changed = [name for name in before if before[name] != after.get(name)] + [name for name in after if name not in before]
+    expect(not changed, "changed by who may not: %r", changed[:5])
+    walked = len(draw.seen)
+    boss.ask("ACL", "DELUSER", "walker")
+    boss.ask("FLUSHALL")
+    for each in (boss, walker):
+        each.close()
+    expect(0.1 < refused / done < 0.9, "%d of %d commands were refused", refused, done)
+    return "%d calls of %d kinds of command by their grammar, %d refused" % (done, walked, refused)
+
+
+class Talk:
+    """A grammar as say() wants it."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def next(self):
+        return [self.draw.call()]
+
+
+def judge(boss, words):
+    """What ACL DRYRUN says, None where it is no judge; and whether COMMAND GETKEYSANDFLAGS names a key beyond reach."""
+    kind, keys = boss.ask("COMMAND", "GETKEYSANDFLAGS", *words)
+    beyond = kind == "array" and any(not pair[1][0][1].startswith(b"ok:") for pair in keys)
+    kind, told = boss.ask("ACL", "DRYRUN", "walker", *words)
+    return (None if kind == "error" else told == b"OK"), beyond
 
 
 def changing(server, seconds, count, dice):
@@ -263,6 +356,7 @@ def main():
     with common.servers.Server(options.server) as server:
         try:
             print(beyond_reach(server, options.commands, options.seed))
+            print(walk(server, options.commands // 6, options.seed))
             print(changing(server, options.seconds, options.clients, common.dice(options.seed)))
             expect(server.alive(), "the server ended")
             server.end_process()
