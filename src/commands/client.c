@@ -189,70 +189,6 @@ static void cmd_client_unblock(struct call *call)
     reply_int(call->reply, blocking_unblock((uint64_t)id, with_error));
 }
 
-/* ---- client-side caching: not there yet, so it is off ---- */
-
-/* The words after ON and OFF. False: the client has been answered. */
-static bool read_tracking_options(struct call *call)
-{
-    static const char *const alone[] = {"BCAST", "OPTIN", "OPTOUT", "NOLOOP"};
-
-    for (unsigned i = 3; i < call_argc(call); i++) {
-        bool more = i + 1 < call_argc(call), known = false;
-        int64_t id;
-
-        for (size_t a = 0; a < sizeof alone / sizeof alone[0]; a++)
-            known |= call_arg_is(call, i, alone[a]);
-        if (known) continue;
-        if (more && call_arg_is(call, i, "REDIRECT")) {
-            if (!call_read_int(call, i + 1, &id)) return false;
-        } else if (!more || !call_arg_is(call, i, "PREFIX")) {
-            call_syntax_error(call);
-            return false;
-        }
-        i++;
-    }
-    return true;
-}
-
-static void cmd_client_tracking(struct call *call)
-{
-    if (!read_tracking_options(call)) return;
-    if (call_arg_is(call, 2, "ON")) {
-        reply_errorf(
-            call->reply,
-            "ERR CLIENT TRACKING is not there yet: coatcheck does not follow what clients cache");
-    } else if (call_arg_is(call, 2, "OFF")) {
-        reply_ok(call->reply);
-    } else {
-        call_syntax_error(call);
-    }
-}
-
-static void cmd_client_trackinginfo(struct call *call)
-{
-    reply_map(call->reply, 3);
-    reply_bulk_text(call->reply, "flags");
-    reply_set(call->reply, 1);
-    reply_bulk_text(call->reply, "off");
-    reply_bulk_text(call->reply, "redirect");
-    reply_int(call->reply, -1);
-    reply_bulk_text(call->reply, "prefixes");
-    reply_array(call->reply, 0);
-}
-
-static void cmd_client_getredir(struct call *call)
-{
-    reply_int(call->reply, -1);
-}
-
-static void cmd_client_caching(struct call *call)
-{
-    reply_errorf(
-        call->reply,
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN "
-        "or OPTOUT mode enabled");
-}
-
 /* ---- the rows ---- */
 
 #define ORDINARY (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_CONNECTION)
@@ -267,7 +203,7 @@ static const struct command_row subs[] = {
      .cost = "O(1)",
      .syntax = "<YES | NO>",
      .summary =
-         "Would choose whether the next command's keys are tracked; tracking is not there yet."},
+         "Chooses whether the keys that the next command reads are tracked."},
     {.name = "getname",
      .run = cmd_client_getname,
      .arity = 2,
@@ -283,7 +219,7 @@ static const struct command_row subs[] = {
      .since = "6.0.0",
      .cost = "O(1)",
      .syntax = "",
-     .summary = "Answers -1: tracking is not there yet, so nothing is redirected."},
+     .summary = "Answers the number of the connection that hears what this one tracks; 0 is itself, -1 nobody."},
     {.name = "help",
      .run = cmd_client_help,
      .arity = 2,
@@ -397,7 +333,7 @@ static const struct command_row subs[] = {
      .cost = "O(1)",
      .syntax = "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] "
                "[OPTIN] [OPTOUT] [NOLOOP]",
-     .summary = "Would tell this client when a key changes that it has read; not there yet."},
+     .summary = "Tells this client, or another one, when keys change that it has read, or that begin in some way."},
     {.name = "trackinginfo",
      .run = cmd_client_trackinginfo,
      .arity = 2,
@@ -405,7 +341,7 @@ static const struct command_row subs[] = {
      .since = "6.2.0",
      .cost = "O(1)",
      .syntax = "",
-     .summary = "Tells that tracking is off: it is not there yet."},
+     .summary = "Tells whether this connection tracks keys, and how."},
     {.name = "unblock",
      .run = cmd_client_unblock,
      .arity = -3,

@@ -3,9 +3,9 @@
 
 static const char *const lines[] = {
     "CACHING (YES|NO)",
-    "    Choose for the next command whether its keys are tracked. Not there yet.",
+    "    Choose for the next command whether its keys are tracked.",
     "GETREDIR",
-    "    The client that tracking news go to; -1, as tracking is not there yet.",
+    "    The connection that hears what this one tracks: 0 itself, -1 nobody.",
     "GETNAME",
     "    The name of this connection.",
     "ID",
@@ -46,9 +46,9 @@ static const char *const lines[] = {
     "    End another connection's wait in a blocking command.",
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
     "         [OPTIN] [OPTOUT] [NOLOOP]",
-    "    Be told when keys change that this client has read. Not there yet.",
+    "    Be told when keys change that this client has read.",
     "TRACKINGINFO",
-    "    Whether this connection is tracked.",
+    "    Whether this connection tracks keys, and how.",
     "NO-EVICT (ON|OFF)",
     "    Do not close this connection to make room for others.",
     "NO-TOUCH (ON|OFF)",

@@ -25,5 +25,9 @@ void cmd_client_info(struct call *call);
 void cmd_client_list(struct call *call);
 void cmd_client_kill(struct call *call);
 void cmd_client_help(struct call *call);
+void cmd_client_tracking(struct call *call);
+void cmd_client_trackinginfo(struct call *call);
+void cmd_client_getredir(struct call *call);
+void cmd_client_caching(struct call *call);
 
 #endif

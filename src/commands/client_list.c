@@ -36,10 +36,10 @@ static void print_flags(const struct session *session, bool unix_socket, struct 
         unsigned flags;
         char letter;
     } letters[] = {
-        {SESSION_MONITOR, 'O'},  {SESSION_LISTENS, 'P'},
-        {SESSION_POSTPONED, 'b'}, {SESSION_CLOSING, 'c'},  {0, 'U'},
-        {SESSION_MULTI, 'x'},    {SESSION_TOUCHED, 'd'},
-        {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
+        {SESSION_MONITOR, 'O'},   {SESSION_LISTENS, 'P'},  {SESSION_MULTI, 'x'},
+        {SESSION_POSTPONED, 'b'}, {SESSION_TRACKS, 't'},   {SESSION_REDIRECT_BROKEN, 'R'},
+        {SESSION_TRACKS_ALL, 'B'}, {SESSION_TOUCHED, 'd'}, {SESSION_CLOSING, 'c'},
+        {0, 'U'},                 {SESSION_NO_EVICT, 'e'}, {SESSION_NO_TOUCH, 'T'},
     };
     unsigned flags = session_flags(session) | (session_is_waiting(session) ? SESSION_POSTPONED : 0);
     size_t before = into->len;
@@ -85,7 +85,7 @@ void client_describe(struct session *session, struct text *into)
     before = into->len;
     session_add_text(session, SESSION_USER, into);
     if (into->len == before) text_add(into, BYTES("default"));
-    text_addf(into, " redir=-1 resp=%d lib-name=", session_resp(session));
+    text_addf(into, " redir=%lld resp=%d lib-name=", (long long)session_redirect(session), session_resp(session));
     session_add_text(session, SESSION_LIBRARY_NAME, into);
     text_add(into, BYTES(" lib-ver="));
     session_add_text(session, SESSION_LIBRARY_VERSION, into);

@@ -52,6 +52,7 @@ static void cmd_swapdb(struct call *call)
     if (!call_read_int32(call, 2, "invalid second DB index", &b)) return;
     if (!is_database(call, a) || !is_database(call, b)) return;
     if (!call_ok(call, keyspace_swap_entered(call->keyspace, (unsigned)a, (unsigned)b))) return;
+    if (a != b) touch_tell_all(call->keyspace);
     effect_of_database(call, (unsigned)a, false);
     effect_of_database(call, (unsigned)b, true);
     reply_ok(call->reply);
@@ -83,6 +84,7 @@ static void flush(struct call *call, unsigned first, unsigned last)
         keyspace_flush_entered(call->keyspace, db);
         effect_of_database(call, db, db > first);
     }
+    touch_tell_all(call->keyspace);
     if (now) {
         keyspace_leave_all(call->keyspace);
         keyspace_reclaim_all(call->keyspace);

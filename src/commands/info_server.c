@@ -13,6 +13,7 @@
 #include "coatcheck/keyspace/weight.h"
 #include "coatcheck/net/worker.h"
 #include "coatcheck/observe/facts.h"
+#include "coatcheck/tracking/tracking.h"
 #include "coatcheck/version.h"
 
 void info_server(struct call *call, struct text *into)
@@ -74,7 +75,7 @@ void info_clients(struct call *call, struct text *into)
     text_addf(into, "client_recent_max_input_buffer:%zu\r\n", sums.longest_input);
     text_addf(into, "client_recent_max_output_buffer:%zu\r\n", sums.longest_output);
     text_addf(into, "blocked_clients:%zu\r\n", sums.blocked);
-    text_addf(into, "tracking_clients:0\r\n");
+    text_addf(into, "tracking_clients:%lld\r\n", (long long)METRIC_SUM(tracking, tracking_clients));
     text_addf(into, "clients_in_timeout_table:%lld\r\n",
               (long long)METRIC_SUM(blocking, clients_in_timeout_table));
 }

@@ -14,12 +14,15 @@
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/histogram.h"
 #include "coatcheck/observe/registry.h"
+#include "coatcheck/tracking/prefix.h"
+#include "coatcheck/tracking/tracking.h"
 
 /* Counters that have a place of their own below, in redis-server's order. */
 static const char told[] = " total_connections_received rejected_connections connected_clients "
                            "total_net_input_bytes total_net_output_bytes total_reads_processed "
                            "total_writes_processed keyspace_hits keyspace_misses expired_keys "
-                           "clients_in_timeout_table evicted_keys evicted_clients ";
+                           "clients_in_timeout_table evicted_keys evicted_clients tracking_clients "
+                           "tracking_total_keys tracking_total_items ";
 
 static void add_count(struct text *into, const char *name, int64_t count)
 {
@@ -73,9 +76,10 @@ void info_stats(struct call *call, struct text *into)
               "latest_fork_usec:0\r\ntotal_forks:0\r\nmigrate_cached_sockets:0\r\n"
               "slave_expires_tracked_keys:0\r\nactive_defrag_hits:0\r\nactive_defrag_misses:0\r\n"
               "active_defrag_key_hits:0\r\nactive_defrag_key_misses:0\r\n");
-    text_addf(into,
-              "tracking_total_keys:0\r\ntracking_total_items:0\r\ntracking_total_prefixes:0\r\n"
-              "unexpected_error_replies:0\r\n");
+    add_count(into, "tracking_total_keys", METRIC_SUM(tracking, tracking_total_keys));
+    add_count(into, "tracking_total_items", METRIC_SUM(tracking, tracking_total_items));
+    add_count(into, "tracking_total_prefixes", (int64_t)prefixes_count());
+    text_addf(into, "unexpected_error_replies:0\r\n");
     add_count(into, "total_error_replies", stats_errors());
     text_addf(into, "dump_payload_sanitizations:0\r\n");
     add_count(into, "total_reads_processed", METRIC_SUM(net, total_reads_processed));

@@ -17,7 +17,6 @@ struct foreign_row {
 #define NO_MODULES "there are no modules"
 #define NO_TLS "there is no TLS: connections are in plain text"
 #define OWN_FREQUENCY "how often a key is used is counted in another way"
-#define NO_TRACKING "clients cannot track keys"
 #define NO_DEFRAG "there is no active defragmentation"
 #define NOT_PINNED "threads are not pinned; CPUAffinity= of the service or taskset does that"
 #define NOT_TUNED "how values are packed when small is not up to an option"
@@ -169,7 +168,6 @@ static const struct foreign_row rows[] = {
     HARMLESS("busy-reply-threshold", NULL, NO_SCRIPTS)
     HARMLESS("lua-time-limit", NULL, NO_SCRIPTS)
     HARMLESS("lua-replicate-commands", NULL, NO_SCRIPTS)
-    HARMLESS("tracking-table-max-keys", NULL, NO_TRACKING)
     HARMLESS("locale-collate", NULL, "text is compared byte by byte")
 
     /* how values are packed */

@@ -41,6 +41,7 @@
 #include "coatcheck/persist/rdb.h"
 #include "coatcheck/pubsub/notice.h"
 #include "coatcheck/serve/client_door.h"
+#include "coatcheck/tracking/tracking.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
@@ -265,6 +266,7 @@ static bool notices_setup(struct text *why)
 {
     (void)why;
     notice_setup();
+    tracking_setup(parts.keyspace);
     return true;
 }
 

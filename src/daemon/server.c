@@ -31,6 +31,7 @@
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/pubsub/delivery.h"
 #include "coatcheck/pubsub/notice.h"
+#include "coatcheck/tracking/tracking.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
@@ -55,6 +56,7 @@ void server_declare(void)
     config_add(&zset_option_set);
     notice_declare();
     config_add(&pubsub_option_set);
+    config_add(&tracking_option_set);
     config_add(&hyperloglog_option_set);
     stats_declare();
     observe_add(&net_metric_set);
@@ -67,6 +69,7 @@ void server_declare(void)
     observe_add(&blocking_metric_set);
     observe_add(&transaction_metric_set);
     observe_add(&pubsub_metric_set);
+    observe_add(&tracking_metric_set);
 }
 
 /* SHUTDOWN may come from a worker's thread: it sends the signal that an operator would send. */

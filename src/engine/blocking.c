@@ -7,6 +7,7 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/watch.h"
 #include "coatcheck/keyspace/await.h"
 
 METRIC_DEFINE(blocking, BLOCKING_METRICS)
@@ -346,6 +347,8 @@ void blocking_send(void)
 {
     struct waiter *waiter;
 
+    /* What they have heard of their keys goes before what they waited for. */
+    if (watch_hooks.waking) watch_hooks.waking();
     while ((waiter = list_take(&served))) waiter_send(waiter);
 }
 

@@ -194,6 +194,12 @@ static inline bool reaches_further(struct call *call)
            blocking_reach(call->keyspace, call->keys, call->key_count);
 }
 
+/* It has run, with its shards entered. */
+static inline void note_tracked(struct call *call)
+{
+    if (unlikely(session_flags(call->session) & SESSION_TRACKS)) watch_hooks.tracked(call);
+}
+
 static inline void run_inside(struct call *call)
 {
     const struct command_row *row = call->command->row;
@@ -202,12 +208,14 @@ static inline void run_inside(struct call *call)
     if (unlikely(command_wants_every_shard(row, &call->args))) {
         keyspace_enter_all(call->keyspace);
         row->run(call);
+        note_tracked(call);
         served = hand_out();
         keyspace_leave_all(call->keyspace);
     } else if (likely(call->key_count == 1)) {
         shard_enter(call->keys[0].shard);
         further = reaches_further(call);
         row->run(call);
+        note_tracked(call);
         served = hand_out();
         if (likely(!further)) {
             shard_leave(call->keys[0].shard);
@@ -218,6 +226,7 @@ static inline void run_inside(struct call *call)
         shards_enter(call->keys, call->key_count);
         further = reaches_further(call);
         row->run(call);
+        note_tracked(call);
         served = hand_out();
         if (likely(!further)) {
             shards_leave(call->keys, call->key_count);
@@ -311,6 +320,7 @@ void dispatch_run_within(struct call *call, uint64_t *ticks)
     }
     turn_at_work = call;
     call->command->row->run(call);
+    note_tracked(call);
     turn_at_work = exec;
     count_run(call, errors_before, ticks);
     show_to_monitors(call);

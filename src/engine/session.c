@@ -77,11 +77,14 @@ static char **text_of(struct session_extras *extras, enum session_text which)
     must(!"a text that sessions have");
 }
 
-/* MONITOR and what it listens to. */
+#define FORGET (SESSION_LISTENS | SESSION_POSTPONED | SESSION_TRACKS | SESSION_RECEIVES)
+
+/* MONITOR, what it listens to and what it tracks. */
 static void stop_listening(struct session *session, bool ends)
 {
     if (session_flags(session) & SESSION_MONITOR) monitor_end(session);
-    if (unlikely(session_flags(session) & (SESSION_LISTENS | SESSION_POSTPONED)) && session_hooks.forget) {
+    if (unlikely(session_flags(session) & FORGET || (ends && session->extras && session->extras->tracker)) &&
+        session_hooks.forget) {
         session_hooks.forget(session, ends);
     }
 }
@@ -163,6 +166,17 @@ void session_read_subscriptions(const struct session *session, uint32_t counts[S
         counts[i] = atomic_load_explicit(&session->extras->subscriptions[i], memory_order_relaxed);
     }
     lock_release(&extras_lock, EXTRAS_RANK);
+}
+
+int64_t session_redirect(const struct session *session)
+{
+    int64_t redirect = -1;
+
+    if (!(session_flags(session) & SESSION_TRACKS)) return redirect;
+    lock_take(&extras_lock, EXTRAS_RANK, 0);
+    if (session->extras) redirect = (int64_t)atomic_load_explicit(&session->extras->redirect, memory_order_relaxed);
+    lock_release(&extras_lock, EXTRAS_RANK);
+    return redirect;
 }
 
 bool session_set_text(struct session *session, enum session_text which, struct bytes value)

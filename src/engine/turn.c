@@ -7,6 +7,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/secret.h"
 #include "coatcheck/engine/stats.h"
+#include "coatcheck/engine/watch.h"
 #include "dispatch_internal.h"
 #include "half_internal.h"
 
@@ -178,6 +179,9 @@ static void run_call(struct turn *turn, struct call *call)
         end = run_muted(turn, call);
     } else {
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
+    }
+    if (unlikely((flags | session_flags(feed->session)) & SESSION_TRACKS)) {
+        watch_hooks.answered(call, end == DISPATCH_WAITS);
     }
     turn_at_work = NULL;
     if (unlikely(call->command && row_may_have_secrets(call->command->row)) && end == DISPATCHED && had_half == !!call->half) {

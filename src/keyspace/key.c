@@ -155,7 +155,7 @@ void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t
     if (unlikely(reason != REMOVED_BY_CLIENT)) {
         struct key key = {.name = entry_key(entry), .hash = hash, .shard = shard, .db = db};
 
-        key_touched(&key);
+        key_touched_by_itself(&key);
         publish_removal(db, key.name, reason);
     }
     chores_add_entry(shard, entry);

@@ -34,7 +34,7 @@ bool within_expire(struct shard *shard, unsigned db, struct table *table, uint64
 
     METRIC_ADD(keyspace, expired_fields, (int64_t)telling.count);
     if (telling.count > 0) {
-        key_touched(&(struct key){.name = telling.key, .hash = hash, .shard = shard, .db = db});
+        key_touched_by_itself(&(struct key){.name = telling.key, .hash = hash, .shard = shard, .db = db});
     }
     if (telling.kind->length(container) > 0) return done;
     if (unlikely(change_anyone_listens)) {

@@ -40,6 +40,8 @@ static struct {
 } __attribute__((aligned(64))) owed[METRIC_LANES];
 static _Atomic unsigned lanes_behind;
 
+_Atomic unsigned delivery_tell_writes;
+
 /* ---- how much there is ---- */
 
 bool delivery_is_behind(void)
@@ -47,7 +49,7 @@ bool delivery_is_behind(void)
     return atomic_load_explicit(&lanes_behind, memory_order_relaxed) > 0;
 }
 
-static void owe(unsigned lane, uint64_t cost)
+void delivery_owe(unsigned lane, uint64_t cost)
 {
     int64_t before = atomic_fetch_add(&owed[lane].cost, (int64_t)cost);
 
@@ -55,7 +57,7 @@ static void owe(unsigned lane, uint64_t cost)
     if (atomic_fetch_add(&lanes_behind, 1) == 0) gate_raise(GATE_BACKLOG);
 }
 
-static void settle(uint64_t cost)
+void delivery_settle(uint64_t cost)
 {
     int64_t before = atomic_fetch_sub(&owed[metric_lane].cost, (int64_t)cost);
 
@@ -134,7 +136,7 @@ static void put_aside(unsigned lane, struct message *message, uint64_t cost)
     struct batch *batch = lane == metric_lane ? inbox_here.own : outgoing[lane];
 
     batch->of[batch->count++] = (struct waiting){.message = message, .cost = cost};
-    owe(lane, cost);
+    delivery_owe(lane, cost);
     if (lane != metric_lane) return;
     inbox_here.end++;
     METRIC_ADD(pubsub, messages_waiting, 1);
@@ -246,7 +248,7 @@ bool delivery_hand_out(int64_t budget_us)
         batch->at += n;
         inbox_here.next += n;
         METRIC_ADD(pubsub, messages_waiting, -(int64_t)n);
-        settle(cost);
+        delivery_settle(cost);
         if (batch->at == batch->count) drop_first();
     }
     return true;
@@ -329,7 +331,7 @@ enum gate_answer gate_delivery(struct call *call)
         return GATE_PASS;
     }
     flags = transaction_flags(call);
-    if (!(flags & COMMAND_WRITE && notice_is_on()) && !(flags & COMMAND_PUBSUB && flags & COMMAND_FAST)) {
+    if (!(flags & COMMAND_WRITE && (notice_is_on() || atomic_load(&delivery_tell_writes) > 0)) && !(flags & COMMAND_PUBSUB && flags & COMMAND_FAST)) {
         return GATE_PASS;
     }
     if (waiters.count == waiters.room) {

@@ -18,6 +18,7 @@
 #include "coatcheck/net/conn.h"
 #include "coatcheck/pubsub/delivery.h"
 #include "coatcheck/pubsub/subscriber.h"
+#include "coatcheck/tracking/tracking.h"
 
 /* A slice of the keyspace's chores: short enough that a client hardly sees it. */
 #define CHORES_SLICE_US 50
@@ -110,6 +111,7 @@ static void send_early(void *context, unsigned i)
     struct post *post = worker_room(worker);
 
     delivery_send_off();
+    tracking_send_off();
     post->deliveries[i].output = post->feeds[i].output;
     worker_send(worker, &post->deliveries[i]);
     post->feeds[i].output = (struct bytes){NULL, 0};
@@ -123,6 +125,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     must(count <= FEEDS_MAX);
     /* Nothing is written yet: what listeners get now goes before the replies of this turn. */
     delivery_hand_out(DELIVERY_SLICE_US);
+    tracking_hand_out(DELIVERY_SLICE_US);
     post->deliveries = deliveries;
     for (unsigned i = 0; i < count; i++) {
         post->feeds[i].session = session_of(deliveries[i].conn);
@@ -133,6 +136,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
     /* Before the replies: who knows of them asks another worker and finds the messages there before him. */
     delivery_send_off();
+    tracking_send_off();
     for (unsigned i = 0; i < count; i++) settle_feed(post, i);
 }
 
@@ -213,7 +217,7 @@ static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
     int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us,
-            for_messages_us, for_logins_us;
+            for_messages_us, for_logins_us, for_caches_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
@@ -229,8 +233,13 @@ static int64_t door_housekeep(struct worker *worker)
     for_keyspace_us = delivery_is_behind() ? CHORES_PAUSE_US : keyspace_slice(worker, post, now_us);
     if (for_keyspace_us < for_sessions_us) for_sessions_us = for_keyspace_us;
     for_messages_us = delivery_look_after();
-    if (!delivery_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
+    for_caches_us = tracking_look_after();
+    if (for_caches_us < for_messages_us) for_messages_us = for_caches_us;
     delivery_send_off();
+    tracking_send_off();
+    if (!delivery_hand_out(DELIVERY_SLICE_US) || !tracking_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
+    delivery_send_off();
+    tracking_send_off();
     return for_sessions_us < for_messages_us ? for_sessions_us : for_messages_us;
 }
 
@@ -248,6 +257,7 @@ static void door_stopped(struct worker *worker)
     struct post *post = worker_room(worker);
 
     delivery_stop();
+    tracking_stop();
     turn_free(&post->turn);
     mem_free(post);
 }
@@ -400,6 +410,7 @@ static void host_shut_down(void)
 static void forget_listener(struct session *session, bool ends)
 {
     if (ends) delivery_forget(session);
+    tracking_forget(session, ends);
     if (session_flags(session) & SESSION_LISTENS) subscriber_end(session);
 }
 

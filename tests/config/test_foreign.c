@@ -94,7 +94,6 @@ static void how_redis_does_things_is_harmless(void **state)
                                         "tls-ciphers",
                                         "cluster-node-timeout",
                                         "stream-node-max-bytes",
-                                        "tracking-table-max-keys",
                                         "set-max-listpack-value",
                                         "server_cpulist"};
 

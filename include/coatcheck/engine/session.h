@@ -15,6 +15,7 @@
 struct half;
 struct mail;
 struct subscriber;
+struct tracker;
 struct transaction;
 struct user;
 struct waiter;
@@ -37,7 +38,17 @@ enum session_flags {
     SESSION_TOUCHED = 16384, /* a key that it watches was changed, by whoever sets this: EXEC does nothing */
     SESSION_LISTENS = 32768,  /* to a channel or a pattern */
     SESSION_RESTRICTED = 65536, /* its user may not do everything; set by whoever changes the user's rules */
-    SESSION_RESP3 = 131072
+    SESSION_RESP3 = 131072,
+
+    /* CLIENT TRACKING; the room tracking/ sets these. */
+    SESSION_TRACKS = 262144,
+    SESSION_TRACKS_ALL = 524288, /* BCAST */
+    SESSION_OPTIN = 1048576,
+    SESSION_OPTOUT = 2097152,
+    SESSION_NOLOOP = 4194304,
+    SESSION_CACHING = 8388608,      /* CLIENT CACHING holds for the next command */
+    SESSION_REDIRECT_BROKEN = 16777216,
+    SESSION_RECEIVES = 33554432     /* what others track, or has done; set by any thread */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
@@ -64,6 +75,10 @@ struct session_extras {
     /* The room pubsub/ fills these. */
     struct subscriber *subscriber;      /* the owner's, or NULL */
     _Atomic uint32_t subscriptions[SESSION_SUBSCRIPTIONS]; /* any thread may look */
+
+    /* The room tracking/ fills these. */
+    struct tracker *tracker;  /* the owner's, or NULL */
+    _Atomic uint64_t redirect; /* whom it is redirected to, 0: nobody; any thread may look */
 };
 
 struct session {
@@ -133,6 +148,9 @@ struct session_queue session_queue(const struct session *session);
 
 /* Any thread, while the session cannot go away: how many of each it has. */
 void session_read_subscriptions(const struct session *session, uint32_t counts[SESSION_SUBSCRIPTIONS]);
+
+/* Any thread, while the session cannot go away: the session that hears what it tracks, 0 for itself; -1: it does not. */
+int64_t session_redirect(const struct session *session);
 
 /* Flags of sessions that begin from now on, of AUTHENTICATED (no password is asked) and RESTRICTED. */
 void session_newcomers(unsigned flags);
@@ -226,8 +244,8 @@ extern const struct session_host *session_host;
 /* ---- what floors above keep for a session, filled at start ---- */
 
 struct session_hooks {
-    /* The owner: what it listens to, or waits for, is forgotten: it ends, or begins again. Called for sessions with
-     * SESSION_LISTENS or SESSION_POSTPONED. */
+    /* The owner: what it listens to, tracks or waits for is forgotten: it ends, or begins again. Called for sessions
+     * with SESSION_LISTENS, _POSTPONED, _TRACKS or _RECEIVES, and when one with a tracker ends. */
     void (*forget)(struct session *session, bool ends);
 };
 extern struct session_hooks session_hooks;

@@ -1,4 +1,4 @@
-/* watch: who looks on when a command has run: the slow log and LATENCY. (MONITOR: monitor.h.)
+/* watch: who looks on when a command has run: the slow log and LATENCY, and the caches of clients. (MONITOR: monitor.h.)
  * Filled at start; NULL is nobody. */
 #ifndef COATCHECK_ENGINE_WATCH_H
 #define COATCHECK_ENGINE_WATCH_H
@@ -8,6 +8,16 @@
 struct watch_hooks {
     /* A command that took at least watch_slow_ticks. */
     void (*slow)(struct call *call, int64_t ns);
+
+    /* Of a session with SESSION_TRACKS, while the shards of the call's keys are entered: it has run. */
+    void (*tracked)(struct call *call);
+
+    /* As above, once all is left and the reply stands: more may be added to that. Of EXEC, not of what it runs.
+     * `again`: it has to wait, and will be run from its beginning. */
+    void (*answered)(struct call *call, bool again);
+
+    /* Clients that wait in a blocking command are about to be woken for what this thread has done. Outside of shards. */
+    void (*waking)(void);
 };
 extern struct watch_hooks watch_hooks;
 

@@ -42,6 +42,13 @@ int64_t delivery_look_after(void);
 /* The session ends: it waits no more. */
 void delivery_forget(struct session *session);
 
+/* What else one worker is on the way to tell another's clients waits beside the messages, and counts as they do: its
+ * cost is owed to that lane by whoever sends it, any thread, and settled there once it is handed out. While
+ * delivery_tell_writes is not 0, writes make such news: whoever writes waits too while delivery is behind. */
+void delivery_owe(unsigned lane, uint64_t cost);
+void delivery_settle(uint64_t cost);
+extern _Atomic unsigned delivery_tell_writes;
+
 /* Is there so much to deliver that nothing should be added to it without need? */
 bool delivery_is_behind(void);
 

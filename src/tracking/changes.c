@@ -1,0 +1,124 @@
+#include "coatcheck/tracking/changes.h"
+
+#include <stdlib.h>
+#include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
+#include "coatcheck/base/text.h"
+
+/* Memory is kept up to this size. */
+#define KEEP_BYTES (64 * 1024)
+
+struct change_made {
+    size_t at, len; /* of the name, in `names` */
+    tracker_item who;
+    unsigned number;
+};
+
+static _Thread_local struct {
+    struct text names;
+    struct change_made *of;
+    unsigned count, room;
+    bool failed;
+} made;
+
+static struct bytes name_of(const struct change_made *change)
+{
+    return bytes_of(made.names.at + change->at, change->len);
+}
+
+void changes_add(struct bytes name, tracker_item who)
+{
+    size_t at = made.names.len;
+
+    if (made.count == made.room) {
+        unsigned room = made.room ? made.room * 2 : 64;
+        struct change_made *grown = mem_resize(made.of, room * sizeof *grown);
+
+        if (!grown) {
+            made.failed = true;
+            return;
+        }
+        made.of = grown;
+        made.room = room;
+    }
+    text_add(&made.names, name);
+    made.of[made.count] = (struct change_made){.at = at, .len = name.len, .who = who, .number = made.count};
+    made.count++;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct change_made *one = a, *other = b;
+    int order = bytes_compare(name_of(one), name_of(other));
+
+    return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
+}
+
+/* Of several changes of one key the last one stays. Returns the bytes of all that stay, as parcels have them. */
+static uint64_t sort_out(void)
+{
+    unsigned kept = 0;
+    uint64_t size = 0;
+
+    if (made.count > 1) qsort(made.of, made.count, sizeof *made.of, by_name);
+    for (unsigned i = 0; i < made.count; i++) {
+        if (i + 1 < made.count && bytes_equal(name_of(&made.of[i]), name_of(&made.of[i + 1]))) continue;
+        made.of[kept++] = made.of[i];
+        size += sizeof(struct changed_key) + PARCEL_PAD(made.of[i].len);
+    }
+    made.count = kept;
+    return size;
+}
+
+static void pack_for(unsigned lane, uint64_t size)
+{
+    struct news *news = parcel_add(lane, NEWS_KEYS, 0, size);
+    char *at;
+
+    if (!news) return;
+    news->count = made.count;
+    at = news->at;
+    for (unsigned i = 0; i < made.count; i++) {
+        struct changed_key *key = (struct changed_key *)at;
+
+        *key = (struct changed_key){.who = made.of[i].who, .len = made.of[i].len};
+        if (key->len > 0) memcpy(key->name, name_of(&made.of[i]).at, key->len);
+        at += sizeof *key + PARCEL_PAD(key->len);
+    }
+}
+
+static void forget(void)
+{
+    made.count = 0;
+    made.failed = false;
+    if (made.names.room > KEEP_BYTES || text_failed(&made.names)) {
+        changes_stop();
+    } else {
+        text_clear(&made.names);
+    }
+}
+
+void changes_pack(void)
+{
+    bool failed = made.failed || text_failed(&made.names);
+    uint64_t size;
+
+    if (likely(made.count == 0 && !failed)) return;
+    size = failed ? 0 : sort_out();
+    for (unsigned lane = 1; lane <= session_host->workers(); lane++) {
+        if (trackers_of_all_in(lane) == 0) continue;
+        if (failed) {
+            parcel_add(lane, NEWS_ALL, 0, 0);
+        } else {
+            pack_for(lane, size);
+        }
+    }
+    forget();
+}
+
+void changes_stop(void)
+{
+    text_fini(&made.names);
+    mem_free(made.of);
+    memset(&made, 0, sizeof made);
+}

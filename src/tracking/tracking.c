@@ -1,0 +1,264 @@
+#include "coatcheck/tracking/tracking.h"
+
+#include <string.h>
+#include "coatcheck/base/clock.h"
+#include "coatcheck/engine/turn.h"
+#include "coatcheck/engine/watch.h"
+#include "coatcheck/keyspace/keyspace.h"
+#include "coatcheck/tracking/changes.h"
+#include "coatcheck/tracking/inform.h"
+#include "coatcheck/tracking/remembered.h"
+
+METRIC_DEFINE(tracking, TRACKING_METRICS)
+
+#define OPTIONS_HERE tracking_options
+#define OPTION_HOOKS_HERE tracking_option_hooks
+OPTION_DEFINE(tracking, TRACKING_OPTIONS)
+
+/* A command that has read so many keys makes room for as many and these. */
+#define EVICT_MORE 16
+
+#define SLICE_US 50
+#define PAUSE_US 1000
+
+/* A text is kept up to this size. */
+#define KEEP_BYTES 4096
+
+static struct keyspace *the_keyspace;
+
+/* What the session whose command is at work has to be told itself, behind the reply: tails one behind the other, each after
+ * its length; and the keys that it has read. */
+static _Thread_local struct {
+    struct text tails;
+    bool all; /* anything may have changed, behind the rest */
+    unsigned keys_read;
+} own;
+
+/* ---- inside of shards ---- */
+
+static struct tracker *tracker_at_work(void)
+{
+    const struct call *call = turn_call_at_work();
+
+    return call ? tracker_of(call->session) : NULL;
+}
+
+/* Who has changed a key: a command; nobody, it has expired or was evicted; nobody, and it has not: it has lost its place in
+ * the table. */
+enum change_by { BY_CLIENT, BY_ITSELF, BY_TABLE };
+
+static void tell_oneself(struct bytes name)
+{
+    size_t len = name.len;
+
+    text_add(&own.tails, bytes_of(&len, sizeof len));
+    text_add(&own.tails, name);
+}
+
+/* NOLOOP: not what the client has done itself. What nobody has done it may have met with by a command of its own: then it
+ * has seen that, if it has asked for the key by its name. */
+static bool knows_itself(const struct tracker *tracker, struct bytes name, enum change_by by)
+{
+    const struct call *call = turn_call_at_work();
+
+    if (!(session_flags(tracker->session) & SESSION_NOLOOP) || by == BY_TABLE) return false;
+    for (unsigned k = 0; by == BY_ITSELF && k < call->key_count; k++) {
+        if (bytes_equal(call->keys[k].name, name)) return true;
+    }
+    return by == BY_CLIENT;
+}
+
+/* To all who have read it. */
+static void tell_readers(const struct remembered *remembered, enum change_by by)
+{
+    struct tracker *at_work = tracker_at_work();
+    struct bytes name = remembered_name(remembered);
+    bool is_first = true;
+    tracker_item item;
+    uint32_t at = 0;
+
+    while ((item = remembered_next(remembered, &at))) {
+        if (at_work && item == at_work->item) {
+            if (tracker_is_told_of_reads(at_work) && !knows_itself(at_work, name, by)) tell_oneself(name);
+        } else {
+            parcel_add_reader(is_first, name, item);
+            is_first = false;
+        }
+    }
+}
+
+static void key_was_touched(const struct key *key, bool by_itself)
+{
+    struct remembered *remembered = remembered_take(key);
+
+    if (unlikely(trackers_of_all_exist())) {
+        struct tracker *at_work = by_itself ? NULL : tracker_at_work();
+
+        changes_add(key->name, at_work ? at_work->item : 0);
+    }
+    if (likely(!remembered)) return;
+    tell_readers(remembered, by_itself ? BY_ITSELF : BY_CLIENT);
+    remembered_free(&remembered);
+}
+
+static void all_was_touched(struct keyspace *keyspace)
+{
+    struct tracker *at_work = tracker_at_work();
+    unsigned lanes = session_host->workers() + 1;
+
+    remembered_forget_all(keyspace);
+    for (unsigned lane = 1; lane < lanes; lane++) {
+        if (trackers_in(lane) > 0) parcel_add(lane, NEWS_ALL, at_work ? at_work->item : 0, 0);
+    }
+    if (at_work && session_flags(at_work->session) & SESSION_TRACKS) own.all = true;
+}
+
+/* The keys of a reading command, as redis-server counts such, are in its client's cache from now on. */
+static void keys_were_read(struct call *call)
+{
+    unsigned flags = session_flags(call->session);
+    struct tracker *tracker = tracker_of(call->session);
+
+    if (!(call->command->row->flags & COMMAND_READ) || call->command->row->flags & COMMAND_PUBSUB) return;
+    if (flags & SESSION_TRACKS_ALL) return;
+    if (flags & SESSION_OPTIN && !(flags & SESSION_CACHING)) return;
+    if (flags & SESSION_OPTOUT && flags & SESSION_CACHING) return;
+    for (unsigned k = 0; k < call->key_count; k++) {
+        /* It must not believe in what it has just read: nobody would tell it better. */
+        if (unlikely(remembered_add(&call->keys[k], tracker->item) != OK)) tell_oneself(call->keys[k].name);
+    }
+    own.keys_read += call->key_count;
+}
+
+/* ---- when a command has been answered ---- */
+
+static bool is_over_limit(void)
+{
+    uint64_t most = (uint64_t)option_int(&tracking_options.tracking_table_max_keys);
+
+    return most > 0 && remembered_count() > most;
+}
+
+/* False: there was none. */
+static bool evict_one(void)
+{
+    struct remembered *remembered = remembered_take_any(the_keyspace);
+
+    if (!remembered) return false;
+    tell_readers(remembered, BY_TABLE);
+    remembered_free(&remembered);
+    METRIC_ADD(tracking, tracking_evicted, 1);
+    return true;
+}
+
+static void own_forget(void)
+{
+    if (own.tails.room > KEEP_BYTES || text_failed(&own.tails)) {
+        text_fini(&own.tails);
+        own.tails = (struct text){0};
+    }
+    text_clear(&own.tails);
+    own.all = false;
+}
+
+/* The reply to the command stands: what it has changed of its own client's cache goes behind it. */
+static void tell_own(struct tracker *tracker, struct reply *reply)
+{
+    struct text tail = {0};
+    size_t at = 0;
+
+    while (at < own.tails.len && !text_failed(&own.tails)) {
+        size_t len;
+
+        memcpy(&len, own.tails.at + at, sizeof len);
+        text_clear(&tail);
+        inform_tail(bytes_of(own.tails.at + at + sizeof len, len), &tail);
+        if (text_failed(&tail)) own.tails.failed = true;
+        if (!text_failed(&tail)) inform_within(tracker, text_bytes(&tail), reply);
+        at += sizeof len + len;
+    }
+    if (own.all || text_failed(&own.tails)) inform_within(tracker, inform_all_tail(tracker), reply);
+    text_fini(&tail);
+    own_forget();
+}
+
+static bool is_client_command(const struct command *command)
+{
+    return command && command->parent && !strcmp(command->parent->row->name, "client");
+}
+
+static void call_was_answered(struct call *call, bool again)
+{
+    struct tracker *tracker = tracker_of(call->session);
+    unsigned effort = own.keys_read + EVICT_MORE;
+
+    if (own.keys_read > 0) {
+        while (unlikely(is_over_limit()) && effort-- > 0 && evict_one()) continue;
+        own.keys_read = 0;
+    }
+    if (unlikely(own.tails.len > 0 || own.all || text_failed(&own.tails))) tell_own(tracker, call->reply);
+    /* CLIENT CACHING holds for the next command, or the next transaction. */
+    if (unlikely(session_flags(call->session) & SESSION_CACHING) && !again && !(session_flags(call->session) & SESSION_MULTI) &&
+        !is_client_command(call->command)) {
+        session_unset(call->session, SESSION_CACHING);
+    }
+}
+
+/* ---- between two turns ---- */
+
+void tracking_send_off(void)
+{
+    changes_pack();
+    parcels_send_off();
+}
+
+bool tracking_hand_out(int64_t budget_us)
+{
+    return parcels_open(budget_us, inform, inform_of_loss);
+}
+
+int64_t tracking_look_after(void)
+{
+    uint64_t until = clock_ticks() + clock_us_to_ticks(SLICE_US);
+    bool all_given_back = remembered_reclaim(until);
+
+    if (likely(trackers_exist() ? !is_over_limit() : remembered_count() == 0)) return all_given_back ? INT64_MAX : PAUSE_US;
+    /* With nobody left who tracks, nobody is told, and what is remembered is of no use. */
+    while (clock_ticks() < until && (is_over_limit() || !trackers_exist())) {
+        if (!evict_one()) break;
+    }
+    return PAUSE_US;
+}
+
+void tracking_forget(struct session *session, bool ends)
+{
+    if (!ends) {
+        tracker_end(session);
+        return;
+    }
+    tracker_free(session);
+    if (session_flags(session) & SESSION_RECEIVES) receiver_leave(session);
+}
+
+void tracking_stop(void)
+{
+    tracking_send_off();
+    parcels_stop();
+    inform_stop();
+    text_fini(&own.tails);
+    own.tails = (struct text){0};
+    trackers_stop();
+    changes_stop();
+    remembered_reclaim(UINT64_MAX);
+}
+
+static const struct touch_followers followers = {.touched = key_was_touched, .all_touched = all_was_touched};
+
+void tracking_setup(struct keyspace *keyspace)
+{
+    the_keyspace = keyspace;
+    touch_follow(&followers);
+    watch_hooks.tracked = keys_were_read;
+    watch_hooks.answered = call_was_answered;
+    watch_hooks.waking = tracking_send_off;
+}
