@@ -27,7 +27,7 @@ struct turn {
     struct keyspace *keyspace;
     struct call calls[TURN_BATCH];
     unsigned count;
-    const struct key *keys[TURN_BATCH]; /* of the calls that name one */
+    const struct key *keys[TURN_BATCH]; /* of the calls that name one; not again right behind itself */
     unsigned n_keys;
     bool has_elements; /* some of them name an element of a container as well */
     struct bytes words[TURN_WORDS];
@@ -203,28 +203,20 @@ static void run_call(struct turn *turn, struct call *call)
 /* What is looked for in containers lies behind several pointers: each round follows one more of them for all. */
 static void prefetch_elements(struct turn *turn, unsigned count)
 {
-    uint64_t memos[TURN_BATCH];
-    uint8_t left[TURN_BATCH];
-    unsigned n_left = 0;
+    struct key_element elements[TURN_BATCH];
+    unsigned n = 0;
 
     for (unsigned i = 0; i < count; i++) {
         const struct call *call = &turn->calls[i];
+        unsigned word = call->keys_hashed ? call->command->row->element : 0;
 
-        if (!call->keys_hashed || call->command->row->element == 0) continue;
-        if (call->command->row->element < call->args.n) left[n_left++] = (uint8_t)i;
+        if (word == 0 || word >= call->args.n) continue;
+        elements[n].key = &call->first_key;
+        elements[n++].element = word > 1 ? call->args.of[word] : bytes_of(NULL, 0);
     }
-    for (unsigned step = 0; step < PREFETCH_STEPS && n_left > 0; step++) {
-        unsigned n = n_left;
-
-        n_left = 0;
-        for (unsigned i = 0; i < n; i++) {
-            const struct call *call = &turn->calls[left[i]];
-            unsigned word = call->command->row->element;
-            struct bytes element = word > 1 ? call->args.of[word] : bytes_of(NULL, 0);
-
-            if (key_prefetch_element(&call->first_key, element, step, &memos[left[i]])) left[n_left++] = left[i];
-        }
-    }
+    /* One or two are searched for as soon as the way to them could be fetched. */
+    if (n <= 2) return;
+    for (unsigned step = 0; step < PREFETCH_STEPS && n > 0; step++) n = key_elements_prefetch(elements, n, step);
 }
 
 static void run_batch(struct turn *turn)
@@ -232,7 +224,7 @@ static void run_batch(struct turn *turn)
     unsigned count = turn->count;
 
     keys_prefetch(turn->keys, turn->n_keys);
-    if (turn->has_elements && turn->n_keys > 2) prefetch_elements(turn, count);
+    if (turn->has_elements) prefetch_elements(turn, count);
     turn->count = 0;
     turn->n_keys = 0;
     turn->has_elements = false;
@@ -271,7 +263,8 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     if (!request->args_on_heap) turn->words_used += request->n;
     dispatch_prepare(call);
     if (likely(call->keys_hashed)) {
-        turn->keys[turn->n_keys++] = &call->first_key;
+        if (turn->n_keys == 0 || !key_seems_same(turn->keys[turn->n_keys - 1], &call->first_key))
+            turn->keys[turn->n_keys++] = &call->first_key;
         turn->has_elements |= call->command->row->element != 0;
     }
 }

@@ -15,30 +15,6 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
     key->db = db;
 }
 
-/* The first entry with the key's tag will do: whose it is makes no difference to a hint. */
-bool key_prefetch_element(const struct key *key, struct bytes element, unsigned step, uint64_t *memo)
-{
-    struct table *table;
-    bool more = false;
-
-    if (!shard_try_lock(key->shard)) return false;
-    table = shard_table(key->shard, key->db);
-    if (table && table->groups) {
-        struct walk walk = table_walk(table, key->hash, key->name);
-        struct group *group = &walk.groups[walk.home];
-        uint32_t slots = group_match(group, walk.tag);
-        struct entry *entry = slots ? slot_entry(*group_first_slot(group, slots)) : NULL;
-
-        if (entry && (entry->head & HEAD_TYPE) != VALUE_STRING) {
-            const struct value_kind *kind = value_kind_of(entry_type(entry));
-
-            if (kind->prefetch) more = kind->prefetch(entry_container(entry), element, step, memo);
-        }
-    }
-    shard_unlock(key->shard);
-    return more;
-}
-
 /* --- finding --- */
 
 /* A reader has looked for it in vain. */

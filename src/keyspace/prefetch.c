@@ -4,6 +4,7 @@
  * large key space that is a walk through page tables. Several walks are under way at once only if their prefetches stand
  * some ten instructions apart: so each step is a short loop over all keys, with nothing else in it. */
 #include "coatcheck/keyspace/key.h"
+#include "coatcheck/values/kind.h"
 #include "keyspace_internal.h"
 
 /* Reads a table that others may be changing: what comes of it is an address to fetch and nothing
@@ -75,4 +76,45 @@ void keys_prefetch(const struct key *const *keys, unsigned count)
         n_further += prefetch_entry_of(keys[i], 0);
     }
     for (unsigned i = 0; i < n_further; i++) prefetch_entry_of(further[i], 1);
+}
+
+/* The first one with the key's tag in its home group will do: whose it is makes no difference to a hint. NULL: there is
+ * none, or it is a string. */
+static inline const struct entry *container_entry(const struct key *key)
+{
+    struct table *table = shard_table(key->shard, key->db);
+    struct walk walk;
+    struct group *group;
+    struct entry *entry;
+    uint32_t slots;
+
+    if (unlikely(!table || !table->groups)) return NULL;
+    walk = table_walk(table, key->hash, key->name);
+    group = &walk.groups[walk.home];
+    slots = group_match(group, walk.tag);
+    if (!slots) return NULL;
+    entry = slot_entry(*group_first_slot(group, slots));
+    return (entry->head & HEAD_TYPE) != VALUE_STRING ? entry : NULL;
+}
+
+unsigned key_elements_prefetch(struct key_element *elements, unsigned count, unsigned step)
+{
+    unsigned left = 0;
+
+    for (unsigned i = 0, end; i < count; i = end) {
+        const struct key *key = elements[i].key;
+        const struct value_kind *kind = NULL;
+        const struct entry *entry = NULL;
+
+        for (end = i + 1; end < count && key_seems_same(elements[end].key, key);) end++;
+        if (!shard_try_lock(key->shard)) continue;
+        entry = container_entry(key);
+        if (likely(entry != NULL)) kind = value_kind_of(entry_type(entry));
+        for (unsigned k = i; kind && kind->prefetch && k < end; k++) {
+            if (kind->prefetch(entry_container(entry), elements[k].element, step, &elements[k].memo))
+                elements[left++] = elements[k];
+        }
+        shard_unlock(key->shard);
+    }
+    return left;
 }

@@ -24,6 +24,12 @@ struct key {
 /* Hashes the name and finds its shard. */
 void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct bytes name);
 
+/* By what is at hand, which is good enough for hints and for nothing else. */
+static inline bool key_seems_same(const struct key *key, const struct key *other)
+{
+    return key->hash == other->hash && key->db == other->db;
+}
+
 /* Hints to the processor, none of them trusted later: the head of a key's shard, as soon as the key is known; and, once
  * there are some keys, the groups and then the entries of all of them. For the entries each shard is entered for a
  * moment when it is free, and left out when it is not. */
@@ -31,9 +37,16 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
 void key_prefetch_shard(const struct key *key);
 void keys_prefetch(const struct key *const *keys, unsigned count);
 
-/* And then, where the key holds a container, what a search for one of its elements will read, in PREFETCH_STEPS
- * steps, some commands apart, with one memo for all (values/kind.h). False: no further step is of use. */
-bool key_prefetch_element(const struct key *key, struct bytes element, unsigned step, uint64_t *memo);
+/* And then, where a key holds a container, what a search for one of its elements will read, in PREFETCH_STEPS steps
+ * (values/kind.h). */
+struct key_element {
+    const struct key *key;
+    struct bytes element; /* at NULL: none in particular */
+    uint64_t memo;        /* the kind's own, from step to step */
+};
+/* One step for all of these; neighbours that name the same key are looked for once. Returns how many have a further
+ * step: those come first afterwards, in their order. */
+unsigned key_elements_prefetch(struct key_element *elements, unsigned count, unsigned step);
 
 /* Where a key was found or would go; good until the shard is left, or this key is changed by other means
  * than this spot. */
