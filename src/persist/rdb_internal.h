@@ -4,6 +4,11 @@
 
 #include "coatcheck/base/number.h"
 #include "coatcheck/persist/rdb.h"
+#include "coatcheck/persist/sequence.h"
+#include "coatcheck/values/hash.h"
+#include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
+#include "coatcheck/values/zset.h"
 
 /* Of the first byte of a length. */
 #define LENGTH_SHORT 0x00
@@ -68,5 +73,12 @@ void *rdb_read_list(struct source *source, enum rdb_type type);
 void *rdb_read_set(struct source *source, enum rdb_type type);
 void *rdb_read_zset(struct source *source, enum rdb_type type);
 void *rdb_read_hash(struct source *source, enum rdb_type type);
+
+/* Puts the elements of a sequence of which nothing was taken yet into an empty value, at once. True: so it is, or the
+ * source has failed. False: this is not the way for it; nothing has changed, and they are to be taken one by one. */
+bool rdb_fill_list(struct source *source, const struct sequence *sequence, struct list *list);
+bool rdb_fill_hash(struct source *source, const struct sequence *sequence, struct hash *hash);
+bool rdb_fill_set(struct source *source, const struct sequence *sequence, struct set *set);
+bool rdb_fill_zset(struct source *source, const struct sequence *sequence, struct zset *zset);
 
 #endif

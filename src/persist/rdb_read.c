@@ -5,11 +5,6 @@
 #include <math.h>
 #include <string.h>
 #include "coatcheck/base/mem.h"
-#include "coatcheck/persist/sequence.h"
-#include "coatcheck/values/hash.h"
-#include "coatcheck/values/list.h"
-#include "coatcheck/values/set.h"
-#include "coatcheck/values/zset.h"
 
 /* ---- texts one after the other: in the source itself, or in a sequence that one text of it is ---- */
 
@@ -94,10 +89,11 @@ static bool push_texts(struct list *list, struct texts *texts)
 static bool push_packed_node(struct list *list, struct source *source, enum sequence_form form)
 {
     struct texts texts;
-    bool good = texts_open(&texts, source, form) && push_texts(list, &texts);
+    bool good = texts_open(&texts, source, form);
 
+    if (good && !(list_count(list) == 0 && rdb_fill_list(source, &texts.sequence, list))) push_texts(list, &texts);
     texts_fini(&texts);
-    return good;
+    return source->status == OK;
 }
 
 static bool push_plain_node(struct list *list, struct source *source)
@@ -168,7 +164,8 @@ void *rdb_read_set(struct source *source, enum rdb_type type)
     struct texts texts;
 
     if (!is_done(source, set ? OK : NO_MEMORY)) return NULL;
-    if (texts_begin(&texts, source, form, 1)) add_members(set, &texts);
+    if (texts_begin(&texts, source, form, 1) && !(texts.packed && rdb_fill_set(source, &texts.sequence, set)))
+        add_members(set, &texts);
     texts_fini(&texts);
     if (source->status == OK && set_count(set) == 0) source_fail(source, MALFORMED);
     if (source->status != OK) set_free(&set);
@@ -249,6 +246,7 @@ static struct zset *read_zset_packed(struct source *source, enum sequence_form f
     bool good = texts_open(&texts, source, form);
 
     if (good) zset = new_zset(source, texts.left / 2);
+    if (zset && zset_is_packed(zset)) good = !rdb_fill_zset(source, &texts.sequence, zset);
     while (zset && good && texts_next(&texts, &member)) {
         double score;
 
@@ -369,7 +367,10 @@ static void read_hash_into(struct hash_reading *reading)
         return;
     }
     if (reading->type == RDB_HASH_LISTPACK_EX && !source_read_le64(source, &reading->soonest_ms)) return;
-    if (texts_begin(&reading->texts, source, form_of_hash(reading->type), 2)) read_fields(reading);
+    if (texts_begin(&reading->texts, source, form_of_hash(reading->type), 2) &&
+        !(reading->texts.packed && reading->type != RDB_HASH_LISTPACK_EX &&
+          rdb_fill_hash(source, &reading->texts.sequence, reading->hash)))
+        read_fields(reading);
     texts_fini(&reading->texts);
 }
 

@@ -98,31 +98,31 @@ uint64_t sequence_most(const struct sequence *sequence)
 /* ---- elements ---- */
 
 /* `head` bytes, and then a text of so many. False: they do not fit. */
-static bool take_text(struct sequence *sequence, size_t head, uint64_t len, struct bytes *text)
+static bool take_text(struct sequence *sequence, size_t head, uint64_t len, struct sequence_element *element)
 {
     if (left(sequence) < head || left(sequence) - head < len) return is_broken(sequence);
-    *text = bytes_of(sequence->at + head, len);
+    element->is_number = false;
+    element->text = bytes_of(sequence->at + head, len);
     sequence->at += head + len;
     return true;
 }
 
 /* `head` bytes, and then a number of so many. */
-static bool take_number(struct sequence *sequence, size_t head, unsigned bytes, char *scratch, struct bytes *text)
+static bool take_number(struct sequence *sequence, size_t head, unsigned bytes, struct sequence_element *element)
 {
-    int64_t number;
-
     if (left(sequence) < head + bytes) return is_broken(sequence);
-    number = read_signed(sequence->at + head, bytes);
+    element->is_number = true;
+    element->number = read_signed(sequence->at + head, bytes);
     sequence->at += head + bytes;
-    *text = bytes_of(scratch, number_print_int(scratch, number));
     return true;
 }
 
 /* A number that stands in `head` bytes themselves. */
-static bool take_small(struct sequence *sequence, size_t head, int64_t number, char *scratch, struct bytes *text)
+static bool take_small(struct sequence *sequence, size_t head, int64_t number, struct sequence_element *element)
 {
     sequence->at += head;
-    *text = bytes_of(scratch, number_print_int(scratch, number));
+    element->is_number = true;
+    element->number = number;
     return true;
 }
 
@@ -143,76 +143,76 @@ static bool take_back(struct sequence *sequence, size_t bytes)
     return true;
 }
 
-static bool take_listpack_body(struct sequence *sequence, char *scratch, struct bytes *text)
+static bool take_listpack_body(struct sequence *sequence, struct sequence_element *element)
 {
     const uint8_t *at = sequence->at;
     uint8_t kind = at[0];
     int64_t number;
 
-    if (kind < 0x80) return take_small(sequence, 1, kind, scratch, text);
-    if (kind < 0xc0) return take_text(sequence, 1, kind & 0x3f, text);
+    if (kind < 0x80) return take_small(sequence, 1, kind, element);
+    if (kind < 0xc0) return take_text(sequence, 1, kind & 0x3f, element);
     if (left(sequence) < 2) return is_broken(sequence);
     if (kind < 0xe0) {
         number = (kind & 0x1f) << 8 | at[1];
-        return take_small(sequence, 2, number < 0x1000 ? number : number - 0x2000, scratch, text);
+        return take_small(sequence, 2, number < 0x1000 ? number : number - 0x2000, element);
     }
-    if (kind < 0xf0) return take_text(sequence, 2, (uint64_t)(kind & 15) << 8 | at[1], text);
+    if (kind < 0xf0) return take_text(sequence, 2, (uint64_t)(kind & 15) << 8 | at[1], element);
     switch (kind) {
     case 0xf0:
         if (left(sequence) < 5) return is_broken(sequence);
-        return take_text(sequence, 5, read_number(at + 1, 4), text);
+        return take_text(sequence, 5, read_number(at + 1, 4), element);
     case 0xf1:
     case 0xf2:
     case 0xf3:
-        return take_number(sequence, 1, kind - 0xefu, scratch, text);
+        return take_number(sequence, 1, kind - 0xefu, element);
     case 0xf4:
-        return take_number(sequence, 1, 8, scratch, text);
+        return take_number(sequence, 1, 8, element);
     default:
         return is_broken(sequence);
     }
 }
 
-static bool take_from_listpack(struct sequence *sequence, char *scratch, struct bytes *text)
+static bool take_from_listpack(struct sequence *sequence, struct sequence_element *element)
 {
     const uint8_t *start = sequence->at;
 
-    return take_listpack_body(sequence, scratch, text) && take_back(sequence, (size_t)(sequence->at - start));
+    return take_listpack_body(sequence, element) && take_back(sequence, (size_t)(sequence->at - start));
 }
 
-static bool take_ziplist_body(struct sequence *sequence, char *scratch, struct bytes *text)
+static bool take_ziplist_body(struct sequence *sequence, struct sequence_element *element)
 {
     const uint8_t *at = sequence->at;
     uint8_t kind;
 
     if (left(sequence) < 1) return is_broken(sequence);
     kind = at[0];
-    if (kind < 0x40) return take_text(sequence, 1, kind, text);
+    if (kind < 0x40) return take_text(sequence, 1, kind, element);
     if (kind < 0x80) {
         if (left(sequence) < 2) return is_broken(sequence);
-        return take_text(sequence, 2, (uint64_t)(kind & 0x3f) << 8 | at[1], text);
+        return take_text(sequence, 2, (uint64_t)(kind & 0x3f) << 8 | at[1], element);
     }
     if (kind < 0xc0) {
         if (left(sequence) < 5) return is_broken(sequence);
-        return take_text(sequence, 5, (uint64_t)at[1] << 24 | at[2] << 16 | at[3] << 8 | at[4], text);
+        return take_text(sequence, 5, (uint64_t)at[1] << 24 | at[2] << 16 | at[3] << 8 | at[4], element);
     }
     switch (kind) {
     case 0xc0:
-        return take_number(sequence, 1, 2, scratch, text);
+        return take_number(sequence, 1, 2, element);
     case 0xd0:
-        return take_number(sequence, 1, 4, scratch, text);
+        return take_number(sequence, 1, 4, element);
     case 0xe0:
-        return take_number(sequence, 1, 8, scratch, text);
+        return take_number(sequence, 1, 8, element);
     case 0xf0:
-        return take_number(sequence, 1, 3, scratch, text);
+        return take_number(sequence, 1, 3, element);
     case 0xfe:
-        return take_number(sequence, 1, 1, scratch, text);
+        return take_number(sequence, 1, 1, element);
     default:
         if (kind < 0xf1 || kind > 0xfd) return is_broken(sequence);
-        return take_small(sequence, 1, (kind & 15) - 1, scratch, text);
+        return take_small(sequence, 1, (kind & 15) - 1, element);
     }
 }
 
-static bool take_from_ziplist(struct sequence *sequence, char *scratch, struct bytes *text)
+static bool take_from_ziplist(struct sequence *sequence, struct sequence_element *element)
 {
     const uint8_t *start = sequence->at;
     uint64_t before = start[0];
@@ -225,14 +225,14 @@ static bool take_from_ziplist(struct sequence *sequence, char *scratch, struct b
     }
     if (before != sequence->before) return is_broken(sequence);
     sequence->at += width;
-    if (!take_ziplist_body(sequence, scratch, text)) return false;
+    if (!take_ziplist_body(sequence, element)) return false;
     sequence->before = (size_t)(sequence->at - start);
     /* The head knows where the last one begins. */
     return sequence->at < sequence->end ||
            read_number(sequence->start + 4, 4) == (uint64_t)(start - sequence->start) || is_broken(sequence);
 }
 
-static bool take_from_zipmap(struct sequence *sequence, struct bytes *text)
+static bool take_from_zipmap(struct sequence *sequence, struct sequence_element *element)
 {
     const uint8_t *at = sequence->at;
     size_t head = 1;
@@ -248,24 +248,24 @@ static bool take_from_zipmap(struct sequence *sequence, struct bytes *text)
         if (left(sequence) <= head) return is_broken(sequence);
         slack = at[head++];
     }
-    if (!take_text(sequence, head, len, text)) return false;
+    if (!take_text(sequence, head, len, element)) return false;
     if (left(sequence) < slack) return is_broken(sequence);
     sequence->at += slack;
     sequence->at_value = !sequence->at_value;
     return true;
 }
 
-static bool take_from_intset(struct sequence *sequence, char *scratch, struct bytes *text)
+static bool take_from_intset(struct sequence *sequence, struct sequence_element *element)
 {
     unsigned width = (unsigned)sequence->before;
     int64_t number = read_signed(sequence->at, width);
 
     if (sequence->seen > 0 && number <= sequence->last) return is_broken(sequence);
     sequence->last = number;
-    return take_small(sequence, width, number, scratch, text);
+    return take_small(sequence, width, number, element);
 }
 
-bool sequence_next(struct sequence *sequence, char scratch[NUMBER_MAX_TEXT], struct bytes *text)
+bool sequence_take(struct sequence *sequence, struct sequence_element *element)
 {
     bool taken = false;
 
@@ -277,18 +277,27 @@ bool sequence_next(struct sequence *sequence, char scratch[NUMBER_MAX_TEXT], str
     if (sequence->seen == sequence->told) return is_broken(sequence);
     switch (sequence->form) {
     case SEQUENCE_LISTPACK:
-        taken = take_from_listpack(sequence, scratch, text);
+        taken = take_from_listpack(sequence, element);
         break;
     case SEQUENCE_ZIPLIST:
-        taken = take_from_ziplist(sequence, scratch, text);
+        taken = take_from_ziplist(sequence, element);
         break;
     case SEQUENCE_ZIPMAP:
-        taken = take_from_zipmap(sequence, text);
+        taken = take_from_zipmap(sequence, element);
         break;
     case SEQUENCE_INTSET:
-        taken = take_from_intset(sequence, scratch, text);
+        taken = take_from_intset(sequence, element);
         break;
     }
     sequence->seen += taken;
     return taken;
+}
+
+bool sequence_next(struct sequence *sequence, char scratch[NUMBER_MAX_TEXT], struct bytes *text)
+{
+    struct sequence_element element;
+
+    if (!sequence_take(sequence, &element)) return false;
+    *text = element.is_number ? bytes_of(scratch, number_print_int(scratch, element.number)) : element.text;
+    return true;
 }

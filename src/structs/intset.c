@@ -86,6 +86,19 @@ static inline void number_write(struct intset *set, unsigned width, uint32_t at,
     }
 }
 
+struct intset *intset_of(const int64_t *numbers, uint32_t count)
+{
+    unsigned least = count > 0 ? width_for(numbers[0]) : 2, width = count > 0 ? width_for(numbers[count - 1]) : 2;
+    struct intset *set;
+
+    if (width < least) width = least;
+    set = intset_new(count, width);
+    if (!set) return NULL;
+    set->count = count;
+    for (uint32_t i = 0; i < count; i++) number_write(set, width, i, numbers[i]);
+    return set;
+}
+
 int64_t intset_at(const struct intset *set, uint32_t at)
 {
     return number_at(set, intset_width(set), at);

@@ -27,6 +27,18 @@ struct packed *packed_new(enum packed_form form, size_t size)
     return block_new(form, size > DEQUE_HEAD ? size : DEQUE_HEAD);
 }
 
+struct packed *packed_of(enum packed_form form, const struct packitem *items, unsigned count)
+{
+    struct packed *block;
+    size_t size = DEQUE_HEAD;
+
+    for (unsigned i = 0; i < count; i++) size += packitem_size(&items[i]);
+    if (form == PACKED_PLAIN) size -= DEQUE_HEAD - PLAIN_HEAD;
+    block = block_new(form, size);
+    if (block && packed_insert(&block, 0, items, count) != OK) packed_free(&block);
+    return block;
+}
+
 void packed_free(struct packed **block)
 {
     if (!*block) return;

@@ -275,6 +275,46 @@ struct scoreblock *scoreblock_slice(const struct scoreblock *block, unsigned fro
     return slice;
 }
 
+/* How wide the scores of these are, and how many bytes their members are. */
+static unsigned shape_for(const struct scoreitem *items, unsigned count, size_t *bytes)
+{
+    unsigned shape = 0;
+
+    *bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (!score_is_narrow(items[i].score)) shape = SHAPE_WIDE;
+        *bytes += items[i].length;
+    }
+    return shape;
+}
+
+size_t scoreblock_size_for(const struct scoreitem *items, unsigned count)
+{
+    size_t bytes;
+    unsigned shape = shape_for(items, count, &bytes);
+
+    return size_of_shape(shape, count, bytes);
+}
+
+struct scoreblock *scoreblock_of(const struct scoreitem *items, unsigned count)
+{
+    size_t bytes;
+    unsigned shape = shape_for(items, count, &bytes);
+    struct scoreblock *block = block_new(shape, count, bytes, size_of_shape(shape, count, bytes));
+    char *member;
+
+    if (!block) return NULL;
+    member = members_of(block);
+    for (unsigned i = 0; i < count; i++) {
+        must_debug(!items[i].far);
+        lengths_of(block)[i] = items[i].length;
+        score_write(scores_of(block), shape & SHAPE_WIDE, i, items[i].score);
+        if (items[i].length > 0) memcpy(member, items[i].at, items[i].length);
+        member += items[i].length;
+    }
+    return block;
+}
+
 struct scoreblock *scoreblock_join(const struct scoreblock *left, const struct scoreblock *right)
 {
     unsigned shape = (left->shape & SHAPE_LEAF) | ((left->shape | right->shape) & SHAPE_FAR);

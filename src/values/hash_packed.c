@@ -1,5 +1,6 @@
 /* hash_packed: a small hash is one block of names and values, one after the other. */
 #include "coatcheck/base/mem.h"
+#include "coatcheck/structs/twins.h"
 #include "hash_internal.h"
 
 /* A block beyond this is slower to change than a map, whatever the options say: such a hash becomes a map that still
@@ -182,6 +183,49 @@ enum status hash_packed_put(struct hash *hash, struct bytes name, struct bytes v
     *added = true;
     return add(hash, items, deadline_ms == HASH_KEEP_DEADLINE ? NEVER : deadline_ms);
 }
+
+/* ---- all at once ---- */
+
+static uint64_t hash_of_name(const void *items, unsigned at)
+{
+    return hash_bytes(packitem_data((const struct packitem *)items + 2 * (size_t)at));
+}
+
+static bool is_same_name(const void *items, unsigned at, unsigned other)
+{
+    return packitem_equals((const struct packitem *)items + 2 * (size_t)at,
+                           (const struct packitem *)items + 2 * (size_t)other);
+}
+
+/* What a hash of so many fields, the longest of its texts, and bytes may be. */
+static bool fits_packed(const struct packitem *items, unsigned pairs)
+{
+    size_t size = sizeof(struct packed), longest = 0;
+
+    for (unsigned i = 0; i < 2 * pairs; i++) {
+        size_t len = items[i].at ? items[i].len : NUMBER_MAX_TEXT;
+
+        size += packitem_size(&items[i]);
+        if (len > longest) longest = len;
+    }
+    return size <= PACKED_MAX && packed_rules_allow(pairs, bytes_of(NULL, longest), bytes_of(NULL, 0));
+}
+
+enum status hash_fill(struct hash *hash, const struct packitem *items, unsigned pairs)
+{
+    static const struct twins_verbs names = {hash_of_name, is_same_name};
+    struct packed *block;
+
+    must_debug(!hash->root && pairs > 0);
+    if (!fits_packed(items, pairs)) return TOO_BIG;
+    if (twins_found(&names, items, pairs)) return MALFORMED;
+    block = packed_of(PACKED_PLAIN, items, 2 * pairs);
+    if (!block) return NO_MEMORY;
+    hash->root = (uintptr_t)block;
+    return OK;
+}
+
+/* ---- deadlines of fields ---- */
 
 enum status hash_packed_set_deadline(struct hash *hash, struct bytes name, int64_t deadline_ms)
 {

@@ -122,6 +122,18 @@ enum status list_push(struct list *list, enum list_end end, struct bytes text)
     return push(list, end, &element, &limit);
 }
 
+enum status list_fill(struct list *list, const struct packitem *items, unsigned count)
+{
+    struct node_limit limit = node_limit();
+    size_t size = NODE_HEAD;
+
+    must_debug(!list->root && count > 0);
+    for (unsigned i = 0; i < count; i++) size += packitem_size(&items[i]);
+    if (size > limit.bytes || count > limit.count) return TOO_BIG;
+    list->root = (uintptr_t)packed_of(PACKED_DEQUE, items, count);
+    return list->root ? OK : NO_MEMORY;
+}
+
 enum status list_push_walked(struct list *list, enum list_end end, const struct list_walk *walk)
 {
     struct node_limit limit = node_limit();

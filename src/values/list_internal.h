@@ -42,6 +42,9 @@ static inline struct packed *list_block_of(const struct list *list)
 
 /* ---- nodes: list_node.c ---- */
 
+/* What an empty block takes. */
+#define NODE_HEAD 12
+
 static inline bool node_is_alone(uintptr_t node)
 {
     return (node & NODE_ALONE) != 0;

@@ -4,9 +4,6 @@
 
 #define COUNTED_BYTES 8192 /* of a block that is limited by its count */
 
-/* What an empty block takes, which is more than its head. */
-#define BLOCK_HEAD 12
-
 size_t node_used_bytes(uintptr_t node)
 {
     if (node_is_alone(node)) return mem_good_size(sizeof(struct blob) + node_blob(node)->room);
@@ -52,7 +49,7 @@ void element_init(struct element *element, struct bytes text, const struct node_
     element->text = text;
     element->blob = NULL;
     element->alone = !packitem_init(&element->item, text) ||
-                     packitem_size(&element->item) + BLOCK_HEAD > limit->bytes;
+                     packitem_size(&element->item) + NODE_HEAD > limit->bytes;
 }
 
 bool node_takes(uintptr_t node, const struct element *element, const struct node_limit *limit)
@@ -79,7 +76,7 @@ uintptr_t node_of(const struct element *element)
         blob->len = element->text.len;
         return (uintptr_t)blob | NODE_ALONE;
     }
-    block = packed_new(PACKED_DEQUE, BLOCK_HEAD + packitem_size(&element->item));
+    block = packed_new(PACKED_DEQUE, NODE_HEAD + packitem_size(&element->item));
     if (block && packed_insert(&block, 0, &element->item, 1) != OK) packed_free(&block);
     return (uintptr_t)block;
 }

@@ -245,6 +245,18 @@ enum status set_add(struct set *set, struct bytes member, bool *added)
     return status;
 }
 
+enum status set_fill(struct set *set, const int64_t *numbers, uint32_t count)
+{
+    struct intset *block;
+
+    must_debug(!set->root && count > 0);
+    if (count > numbers_max()) return TOO_BIG;
+    block = intset_of(numbers, count);
+    if (!block) return NO_MEMORY;
+    set->root = (uintptr_t)block | ROOT_INTSET;
+    return OK;
+}
+
 static void cut_number(struct set *set, uint32_t at)
 {
     struct intset *numbers = set_numbers_of(set);

@@ -1,5 +1,7 @@
 /* zset_packed: a small sorted set is one block. */
+#include "coatcheck/base/hash.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/structs/twins.h"
 #include "zset_large_internal.h"
 
 /* A block beyond this is slower to change than a tree, whatever the options say: such a set becomes
@@ -92,4 +94,50 @@ enum status zset_packed_edit(struct zset *zset, struct bytes member, struct zset
                      : add(zset, member, score);
     if (status == OK) *change = at >= 0 ? ZSET_MOVED : ZSET_ADDED;
     return status;
+}
+
+/* --- all at once --- */
+
+static uint64_t hash_of_member(const void *items, unsigned at)
+{
+    return hash_bytes(scoreitem_member((const struct scoreitem *)items + at));
+}
+
+static bool is_same_member(const void *items, unsigned at, unsigned other)
+{
+    return bytes_equal(scoreitem_member((const struct scoreitem *)items + at),
+                       scoreitem_member((const struct scoreitem *)items + other));
+}
+
+static bool is_in_order(const struct scoreitem *items, unsigned count)
+{
+    for (unsigned i = 1; i < count; i++) {
+        if (items[i - 1].score > items[i].score) return false;
+        if (items[i - 1].score == items[i].score &&
+            bytes_compare(scoreitem_member(&items[i - 1]), scoreitem_member(&items[i])) >= 0)
+            return false;
+    }
+    return true;
+}
+
+enum status zset_fill(struct zset *zset, struct scoreitem *items, unsigned count)
+{
+    static const struct twins_verbs members = {hash_of_member, is_same_member};
+    struct scoreblock *block;
+    size_t longest = 0;
+
+    must_debug(!zset->root && count > 0);
+    for (unsigned i = 0; i < count; i++) {
+        if (items[i].far) return TOO_BIG;
+        if (items[i].length > longest) longest = items[i].length;
+        items[i].score = without_sign(items[i].score);
+    }
+    if (!zset_packed_is_allowed(count, bytes_of(NULL, longest)) || scoreblock_size_for(items, count) > PACKED_MAX)
+        return TOO_BIG;
+    if (!is_in_order(items, count)) return TOO_BIG;
+    if (twins_found(&members, items, count)) return MALFORMED;
+    block = scoreblock_of(items, count);
+    if (!block) return NO_MEMORY;
+    zset->root = (uintptr_t)block;
+    return OK;
 }

@@ -38,6 +38,16 @@ bool sequence_open(struct sequence *sequence, enum sequence_form form, struct by
 /* At most so many elements are in it, whatever its head says. */
 uint64_t sequence_most(const struct sequence *sequence);
 
+/* An element as it stands there. */
+struct sequence_element {
+    bool is_number;
+    int64_t number;
+    struct bytes text; /* in the string, where it is no number */
+};
+
+/* The next element. False: there are no more, or sequence->broken. */
+bool sequence_take(struct sequence *sequence, struct sequence_element *element);
+
 /* The next text, in the string or, for a number, printed into `scratch`. False: there are no more, or
  * sequence->broken. */
 bool sequence_next(struct sequence *sequence, char scratch[NUMBER_MAX_TEXT], struct bytes *text);

@@ -26,6 +26,9 @@ struct intset {
 /* Empty, with room for `count` numbers of `width` bytes. NULL: no memory. */
 struct intset *intset_new(uint32_t count, unsigned width);
 
+/* Of these numbers, each greater than the one before. NULL: no memory. */
+struct intset *intset_of(const int64_t *numbers, uint32_t count);
+
 /* *set is NULL afterwards, and may have been before. */
 void intset_free(struct intset **set);
 

@@ -47,6 +47,10 @@ enum packed_form { PACKED_PLAIN, PACKED_DEQUE };
  * memory. */
 struct packed *packed_new(enum packed_form form, size_t size);
 
+/* A block of these alone, in as little room as they need. NULL: no memory, or too big. */
+struct packitem;
+struct packed *packed_of(enum packed_form form, const struct packitem *items, unsigned count);
+
 /* *block is NULL afterwards, and may have been before. */
 void packed_free(struct packed **block);
 
@@ -74,6 +78,17 @@ void packitem_init_number(struct packitem *item, int64_t number);
 
 /* What it takes in a block, its code included. */
 size_t packitem_size(const struct packitem *item);
+
+/* What they hold in all without a code, for who compares or hashes items of equal codes. */
+static inline struct bytes packitem_data(const struct packitem *item)
+{
+    return bytes_of(item->at ? item->at : item->number, item->len);
+}
+
+static inline bool packitem_equals(const struct packitem *item, const struct packitem *other)
+{
+    return item->code == other->code && bytes_equal(packitem_data(item), packitem_data(other));
+}
 
 /* ---- walking ---- */
 

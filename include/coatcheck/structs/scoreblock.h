@@ -137,6 +137,10 @@ struct scoreblock *scoreblock_slice(const struct scoreblock *block, unsigned fro
                                     enum scoreblock_form form);
 void scoreblock_set_tag(struct scoreblock *block, unsigned at, uint8_t tag);
 
+/* A new plain block of these items, which are in order, and of which none stands elsewhere. NULL: no memory. */
+size_t scoreblock_size_for(const struct scoreitem *items, unsigned count);
+struct scoreblock *scoreblock_of(const struct scoreitem *items, unsigned count);
+
 /* Both in one new block, `left` before `right`; frees nothing of either. NULL: no memory. */
 struct scoreblock *scoreblock_join(const struct scoreblock *left, const struct scoreblock *right);
 

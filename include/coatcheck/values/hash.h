@@ -56,6 +56,11 @@ enum status hash_put(struct hash *hash, struct bytes name, struct bytes value, i
 enum status hash_put_all(struct hash *hash, const struct bytes *words, unsigned pairs, int64_t deadline_ms,
                          unsigned *added);
 
+/* Fields for an empty hash all at once, names and values in turn, TWINS_MOST pairs at most. MALFORMED: two names are the
+ * same; TOO_BIG: it would not be a packed one, so they are to be put one by one. Then, and for want of memory, the hash
+ * stays empty. */
+enum status hash_fill(struct hash *hash, const struct packitem *items, unsigned pairs);
+
 /* Sees to it that hash_set_deadline() will not fail for want of memory for this field, if it is there, as long as it
  * is not put anew. NO_MEMORY: nothing has changed. */
 enum status hash_ready_deadline(struct hash *hash, struct bytes name);

@@ -35,6 +35,10 @@ enum list_end { LIST_LEFT, LIST_RIGHT };
 /* In all changes: NO_MEMORY: nothing has changed. */
 enum status list_push(struct list *list, enum list_end end, struct bytes text);
 
+/* Elements for an empty list all at once. TOO_BIG: they are more than one block may hold, so they are to be pushed one by
+ * one. */
+enum status list_fill(struct list *list, const struct packitem *items, unsigned count);
+
 /* Before element `at`; the count is allowed. */
 enum status list_insert(struct list *list, uint64_t at, struct bytes text);
 

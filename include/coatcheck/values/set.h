@@ -39,6 +39,10 @@ void set_prefetch(const struct set *set, struct bytes member);
 /* *added: it was not there. NO_MEMORY: nothing has changed. */
 enum status set_add(struct set *set, struct bytes member, bool *added);
 
+/* Numbers for an empty set all at once, each greater than the one before. TOO_BIG: there are more than an intset may
+ * have, so they are to be added one by one. */
+enum status set_fill(struct set *set, const int64_t *numbers, uint32_t count);
+
 /* True: it was there. */
 bool set_remove(struct set *set, struct bytes member);
 

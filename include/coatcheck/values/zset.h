@@ -42,6 +42,11 @@ enum zset_change { ZSET_SAME, ZSET_ADDED, ZSET_MOVED };
 /* Adds the member or gives it another score. NO_MEMORY: nothing has changed. */
 enum status zset_put(struct zset *zset, struct bytes member, double score, enum zset_change *change);
 
+/* Members for an empty set all at once, TWINS_MOST at most; where the scores are -0 they are made 0. MALFORMED: two are the
+ * same; TOO_BIG: it would not be a packed one, or they are not in order, so they are to be put one by one. Then, and for
+ * want of memory, the set stays empty. */
+enum status zset_fill(struct zset *zset, struct scoreitem *items, unsigned count);
+
 /* What becomes of a member depends on the score it has: `decide` is called once with it (or with false and
  * 0), and leaves the new one in *score; false: leave everything as it is. One search for ZADD's conditions
  * and for ZINCRBY. */
