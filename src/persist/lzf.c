@@ -187,11 +187,63 @@ static bool copy_match(struct unpacker *unpacker, uint8_t head)
     return true;
 }
 
+/* Copies `len` bytes from `distance` back: by eights, which write over what comes behind, where that is no matter. */
+static inline void repeat(char *at, size_t distance, size_t len, size_t room)
+{
+    if (distance >= 8 && room >= len + 8) {
+        for (size_t done = 0; done < len; done += 8) memcpy(at + done, at + done - distance, 8);
+        return;
+    }
+    for (; len > 0; len--, at++) *at = at[-(ptrdiff_t)distance];
+}
+
+static inline void copy_short(char *at, const uint8_t *from, size_t len, size_t room, size_t left)
+{
+    if (room >= LITERALS_MOST && left >= LITERALS_MOST) {
+        memcpy(at, from, LITERALS_MOST);
+    } else {
+        memcpy(at, from, len);
+    }
+}
+
+/* As below, where all of the packed bytes are in one piece: most are. */
+static bool unpack_piece(const uint8_t *from, size_t packed, char *into, size_t size)
+{
+    const uint8_t *behind = from + packed;
+    char *at = into, *end = into + size;
+
+    while (from < behind) {
+        size_t head = *from++, len = head + 1, distance;
+
+        if (head < LITERALS_MOST) {
+            if ((size_t)(behind - from) < len || (size_t)(end - at) < len) return false;
+            copy_short(at, from, len, (size_t)(end - at), (size_t)(behind - from));
+            from += len;
+            at += len;
+            continue;
+        }
+        len = head >> 5;
+        if (behind - from < (len == 7 ? 2 : 1)) return false;
+        if (len == 7) len += *from++;
+        len += 2;
+        distance = ((head & 31) << 8 | *from++) + 1;
+        if ((size_t)(at - into) < distance || (size_t)(end - at) < len) return false;
+        repeat(at, distance, len, (size_t)(end - at));
+        at += len;
+    }
+    return at == end;
+}
+
 bool lzf_unpack(struct source *source, uint64_t packed, char *into, size_t len)
 {
     struct unpacker unpacker = {
         .source = source, .packed = packed, .start = into, .at = into, .end = into + len};
 
+    if (likely((uint64_t)(source->end - source->at) >= packed)) {
+        if (!unpack_piece(source->at, packed, into, len)) return source_fail(source, MALFORMED);
+        source->at += packed;
+        return true;
+    }
     while (unpacker.packed > 0) {
         uint8_t head;
         bool good = take(&unpacker, &head);

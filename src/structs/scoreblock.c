@@ -301,14 +301,17 @@ struct scoreblock *scoreblock_of(const struct scoreitem *items, unsigned count)
     size_t bytes;
     unsigned shape = shape_for(items, count, &bytes);
     struct scoreblock *block = block_new(shape, count, bytes, size_of_shape(shape, count, bytes));
-    char *member;
+    char *scores, *member;
+    uint8_t *lengths;
 
     if (!block) return NULL;
+    lengths = lengths_of(block);
+    scores = scores_of(block);
     member = members_of(block);
     for (unsigned i = 0; i < count; i++) {
         must_debug(!items[i].far);
-        lengths_of(block)[i] = items[i].length;
-        score_write(scores_of(block), shape & SHAPE_WIDE, i, items[i].score);
+        lengths[i] = items[i].length;
+        score_write(scores, shape & SHAPE_WIDE, i, items[i].score);
         if (items[i].length > 0) memcpy(member, items[i].at, items[i].length);
         member += items[i].length;
     }
