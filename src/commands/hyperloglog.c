@@ -152,6 +152,18 @@ static bool find_text(struct call *call, struct opened *opened)
     return !opened->spot.entry || check_one(call, entry_string(opened->spot.entry, scratch));
 }
 
+/* Who turns out to have met a corrupt one is told so, and no event: redis-server does not tell one either. What was
+ * changed before is news for those who keep a copy or watch the key. */
+static void tell_added(struct call *call, enum adding adding)
+{
+    if (likely(adding != CORRUPT)) {
+        call_changed(call, &call->keys[0], "pfadd");
+    } else {
+        key_touched(&call->keys[0]);
+        effect_alone(call, &call->keys[0]);
+    }
+}
+
 /* Elements that were added before one that could not be stay: adding them again does nothing. */
 static void cmd_pfadd(struct call *call)
 {
@@ -171,7 +183,7 @@ static void cmd_pfadd(struct call *call)
     close_text(&opened);
     if (changed) {
         hll_void_cache(opened.at);
-        call_changed(call, &call->keys[0], "pfadd");
+        tell_added(call, adding);
     }
     if (went_well(call, adding)) reply_int(call->reply, changed);
 }
@@ -263,7 +275,7 @@ static void cmd_pfmerge(struct call *call)
     if (adding == FINE) adding = add_ranks(&opened, ranks);
     close_text(&opened);
     hll_void_cache(opened.at);
-    call_changed(call, &call->keys[0], "pfadd");
+    tell_added(call, adding);
     if (went_well(call, adding)) reply_ok(call->reply);
 }
 

@@ -249,24 +249,21 @@ enum status key_put_container(const struct key *key, struct spot *spot, enum val
 
 static char *edit_blob(const struct key *key, struct spot *spot, struct blob *blob, size_t len)
 {
-    blob = blob_make_own(&blob, len);
+    blob = blob_set_length(&blob, len);
     if (!blob) return NULL;
     far_write(entry_parts(spot->entry).value, blob);
     spot_refresh(key, spot);
     spot_touch(spot);
-    if (len > blob->len) memset(blob->at + blob->len, 0, len - blob->len);
-    blob->len = len;
     return blob->at;
 }
 
 static char *edit_into_blob(const struct key *key, struct spot *spot, struct bytes was, size_t len)
 {
-    struct blob *blob = len < SIZE_MAX / 4 ? blob_new(len + len / 4) : NULL;
+    struct blob *blob = len < SIZE_MAX / 4 ? blob_new_zeroed(len + len / 4) : NULL;
 
     if (!blob) return NULL;
     if (was.len > 0) memcpy(blob->at, was.at, was.len);
-    memset(blob->at + was.len, 0, len - was.len);
-    blob->len = len;
+    blob->len = blob->clean = len;
     if (put_far(key, spot, VALUE_STRING, blob, KEEP_DEADLINE) != OK) {
         blob_release(&blob);
         return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/random.h"
 #include "coatcheck/values/blob.h"
 
 static void a_new_blob_is_empty_and_has_the_room_that_was_asked_for(void **state)
@@ -201,6 +202,58 @@ static void several_threads_may_bury(void **state)
     assert_true(blob_bury_some());
 }
 
+/* Longer and shorter, alone and shared, with and without a jump: beside a model of all of its bytes. */
+static void what_a_length_brings_is_zero(void **state)
+{
+    static char model[4 << 20];
+    uint64_t dice = 9;
+    struct blob *blob = blob_new(65536), *other = NULL;
+    size_t len = 0, steps[] = {100, 70000, 2 << 20};
+
+    (void)state;
+    memset(blob->at, 'x', blob->room); /* what was left there by others */
+    for (unsigned i = 0; i < 400; i++) {
+        size_t step = (size_t)random_below(&dice, steps[random_below(&dice, 3)]), to = len + step;
+
+        if (random_below(&dice, 10) == 0 || to > sizeof model) to = (size_t)random_below(&dice, len + 1) / (1 + i % 2 * 40);
+        if (random_below(&dice, 5) == 0) {
+            blob_release(&other);
+            other = blob;
+            blob_hold(other);
+        }
+        assert_non_null(blob_set_length(&blob, to));
+        assert_int_equal(blob->len, to);
+        assert_true(blob->clean >= to && blob->clean <= blob->room);
+        if (to > len) memset(model + len, 0, to - len);
+        len = to;
+        assert_memory_equal(blob->at, model, len);
+        if (len == 0 || (other && other == blob)) continue;
+        for (unsigned k = 0; k < 5; k++) {
+            size_t at = (size_t)random_below(&dice, len);
+
+            blob->at[at] = model[at] = (char)random_below(&dice, 256);
+        }
+    }
+    blob_release(&blob);
+    blob_release(&other);
+}
+
+static void a_length_beyond_reason_changes_nothing(void **state)
+{
+    struct blob *blob = blob_new_zeroed(10);
+
+    (void)state;
+    assert_non_null(blob_set_length(&blob, 7));
+    assert_null(blob_set_length(&blob, SIZE_MAX));
+    assert_null(blob_set_length(&blob, SIZE_MAX / 4));
+    assert_int_equal(blob->len, 7);
+    mem_fail_after(1);
+    assert_null(blob_set_length(&blob, 3 << 20));
+    mem_fail_after(0);
+    assert_int_equal(blob->len, 7);
+    blob_release(&blob);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +266,8 @@ int main(void)
         cmocka_unit_test(a_giant_is_laid_aside_and_buried_in_pieces),
         cmocka_unit_test(threads_may_hold_and_release_at_once),
         cmocka_unit_test(several_threads_may_bury),
+        cmocka_unit_test(what_a_length_brings_is_zero),
+        cmocka_unit_test(a_length_beyond_reason_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

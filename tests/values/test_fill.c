@@ -34,7 +34,8 @@ static void draw_texts(unsigned count, unsigned longest)
 
         if (number && len > 12) len = 12;
         for (; at < len; at++) texts[i][at] = (char)((number ? '1' : 'a') + random_below(&dice, 9));
-        snprintf(texts[i] + len, 5, "%04u", i);
+        for (unsigned digit = 0, left = i; digit < 4; digit++, left /= 10) texts[i][len + 3 - digit] = (char)('0' + left % 10);
+        texts[i][len + 4] = '\0';
         if (number && len == 0) texts[i][0] = '7';
         assert_true(packitem_init(&items[i], text_at(i)));
     }

@@ -16,12 +16,16 @@
 struct blob {
     _Atomic uint32_t references;
     size_t len;
-    size_t room; /* bytes that fit without a new allocation */
+    size_t room;  /* bytes that fit without a new allocation */
+    size_t clean; /* never less than a length it had: what lies behind was never written, and is zero */
     char at[];
 };
 
 /* One reference, the caller's; len 0, room for at least `room` bytes. NULL: no memory. */
 struct blob *blob_new(size_t room);
+
+/* All of it zero: where it is large the kernel's own zero pages, which cost nothing before they are touched. */
+struct blob *blob_new_zeroed(size_t room);
 
 static inline void blob_hold(struct blob *blob)
 {
@@ -45,5 +49,8 @@ static inline struct bytes blob_bytes(const struct blob *blob)
  * (slack is added, so that appending stays linear), a copy otherwise. Takes *blob's reference and replaces
  * it; on NO_MEMORY (NULL) *blob is untouched. */
 struct blob *blob_make_own(struct blob **blob, size_t room);
+
+/* The same with this length; bytes behind those that were there are zero. As blob_make_own(). */
+struct blob *blob_set_length(struct blob **blob, size_t len);
 
 #endif
