@@ -96,11 +96,15 @@ static bool push_packed_node(struct list *list, struct source *source, enum sequ
     return source->status == OK;
 }
 
+/* redis-server takes none that is empty, and writes none. */
 static bool push_plain_node(struct list *list, struct source *source)
 {
-    struct texts texts = texts_of_source(source, 1);
+    struct rdb_text text = {.own = NULL};
+    bool good = rdb_read_text(source, &text) && (text.bytes.len > 0 || source_fail(source, MALFORMED)) &&
+                is_done(source, list_push(list, LIST_RIGHT, text.bytes));
 
-    return push_texts(list, &texts);
+    rdb_text_fini(&text);
+    return good;
 }
 
 static bool push_node(struct list *list, struct source *source)

@@ -202,7 +202,7 @@ def list_forms(dice, values):
     cut = [values[i:i + 5] for i in range(0, len(values), 5)]
     nodes = b""
     for node in cut:
-        nodes += b"\x02" + some_text(dice, listpack(node)) if len(node) > 1 else b"\x01" + some_text(dice, node[0])
+        nodes += b"\x02" + some_text(dice, listpack(node)) if len(node) > 1 or node[0] == b"" else b"\x01" + some_text(dice, node[0])
     yield "list", bytes([LIST]) + length(len(values)) + b"".join(some_text(dice, v) for v in values)
     yield "list ziplist", bytes([LIST_ZIPLIST]) + some_text(dice, ziplist(values, dice))
     yield "list quicklist", bytes([LIST_QUICKLIST]) + length(len(cut)) + b"".join(

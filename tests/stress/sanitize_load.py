@@ -29,7 +29,8 @@ PROCESSES = 4
 # Words in capitals stay; k is a key, v a value, n a number, p a pattern, t a deadline soon, g a float,
 # s a key whose value w is always short: LCS takes time by the product of two lengths; z a sorted set, m a member of it;
 # b a sorted set that grows large, since little takes all of it away; * forty scores and members;
-# d a dump, one in ten damaged; h a hash, a few of which grow large, with fields m; x a set, likewise, with members m.
+# d a dump, one in ten damaged; h a hash, a few of which grow large, with fields m; x a set, likewise, with members m;
+# u a HyperLogLog; y a sorted set of places, o and a a longitude and a latitude.
 SENSIBLE = """
 SET k v|SET k v PX t|SET k v EX n|SET k v NX|SET k v XX GET|SET k v KEEPTTL|SET k n|SETNX k v|SETEX k n v
 PSETEX k t v|GETSET k v|GETDEL k|GETEX k PX t|GETEX k PERSIST|GET k|GET k|GET k|MGET k k k k k k k k
@@ -71,6 +72,12 @@ SORT x ALPHA LIMIT n n|SORT x BY key:* ALPHA GET # GET key:*|SORT x BY hash:*->m
 SORT_RO z BY nosort LIMIT n n|SORT_RO b BY nosort DESC LIMIT n 20|SORT b ALPHA LIMIT 0 10|SORT h
 OBJECT ENCODING h|DEBUG OBJECT h|MULTI|EXEC|DISCARD|WATCH k|UNWATCH|PFADD k v|XADD k * v v|XRANGE k - +
 PUBLISH v v|FLUSHDB ASYNC|FLUSHALL|DUMP k|DUMP h|DUMP x|DUMP z|DUMP b|RESTORE k 0 d REPLACE|RESTORE k t d|RESTORE h n d REPLACE
+PFADD u v v v|PFADD u m m m m m m m m m m m m m m m m|PFADD u|PFCOUNT u|PFCOUNT u u u|PFMERGE u u u|PFMERGE u k|SETRANGE u n v|DUMP u
+RESTORE u 0 d REPLACE|DEL u|COPY u u REPLACE|GEOADD y o a m|GEOADD y o a m o a m o a m o a m|GEOADD y XX CH o a m|GEOPOS y m m|GEOHASH y m m
+GEODIST y m m km|GEOSEARCH y FROMMEMBER m BYRADIUS n km|GEOSEARCH y FROMLONLAT o a BYBOX 4000 2000 km ASC COUNT 10 WITHCOORD WITHDIST
+GEOSEARCH y FROMLONLAT o a BYRADIUS 3000 km COUNT 5 ANY WITHHASH|GEOSEARCHSTORE z y FROMLONLAT o a BYRADIUS 3000 km STOREDIST
+GEOSEARCHSTORE y y FROMLONLAT o a BYRADIUS 9000 km|GEORADIUS y o a 2000 km STORE z|GEORADIUSBYMEMBER y m 500 km DESC|ZREM y m m m|DUMP y
+RESTORE y 0 d REPLACE|SORT y BY nosort GET # LIMIT 0 10|COPY y z REPLACE|UNLINK y
 RESTORE x 0 d REPLACE FREQ n|RESTORE z 0 d REPLACE IDLETIME n|RESTORE z t d REPLACE
 """
 RARELY = {"FLUSHALL", "FLUSHDB", "SWAPDB", "KEYS", "CLIENT", "INFO", "HELLO"}
@@ -137,6 +144,12 @@ class Dice:
             return b"board:%d" % dice.randrange(2)
         if letter == "m":
             return b"member:%d" % dice.randrange(40 if dice.random() < 0.2 else 6000)
+        if letter == "u":
+            return b"seen:%d" % dice.randrange(6)
+        if letter == "y":
+            return b"places:%d" % dice.randrange(4)
+        if letter in "oa":
+            return b"%.4f" % ((dice.random() - 0.5) * (360 if letter == "o" else 170))
         if letter == "p":
             return dice.choice((b"*", b"key:1*", b"[a-k]*:?", b"\\*", b"max*"))
         return letter.encode()
