@@ -82,7 +82,7 @@ static bool read_own(const struct option_row *row, const struct words *words, co
         text_fini(&value);
         return fail(why, place, status_text(NO_MEMORY));
     }
-    put = registry_put(row, text_bytes(&value), &reason);
+    put = registry_put(row, text_bytes(&value), place, &reason);
     if (put != PUT_DONE) fail_value(why, place, row, text_bytes(&value), put, &reason);
     text_fini(&value);
     text_fini(&reason);

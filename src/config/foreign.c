@@ -15,7 +15,7 @@ struct foreign_row {
 #define NO_CLUSTER "there is no cluster mode"
 #define NO_SCRIPTS "there are no scripts"
 #define NO_MODULES "there are no modules"
-#define NO_TLS "there is no TLS: connections are in plain text"
+#define NO_CONNECTING "the server opens no connection by itself"
 #define OWN_FREQUENCY "how often a key is used is counted in another way"
 #define NO_DEFRAG "there is no active defragmentation"
 #define NOT_PINNED "threads are not pinned; CPUAffinity= of the service or taskset does that"
@@ -139,26 +139,12 @@ static const struct foreign_row rows[] = {
     HARMLESS("cluster-slave-validity-factor", NULL, NO_CLUSTER)
 
     /* access and encryption */
-    REFUSED("tls-port", "0", NO_TLS)
-    REFUSED("tls-cluster", "no", NO_TLS)
-    REFUSED("tls-replication", "no", NO_TLS)
-    HARMLESS("tls-auth-clients", NULL, NO_TLS)
-    HARMLESS("tls-ca-cert-dir", NULL, NO_TLS)
-    HARMLESS("tls-ca-cert-file", NULL, NO_TLS)
-    HARMLESS("tls-cert-file", NULL, NO_TLS)
-    HARMLESS("tls-ciphers", NULL, NO_TLS)
-    HARMLESS("tls-ciphersuites", NULL, NO_TLS)
-    HARMLESS("tls-client-cert-file", NULL, NO_TLS)
-    HARMLESS("tls-client-key-file", NULL, NO_TLS)
-    HARMLESS("tls-client-key-file-pass", NULL, NO_TLS)
-    HARMLESS("tls-dh-params-file", NULL, NO_TLS)
-    HARMLESS("tls-key-file", NULL, NO_TLS)
-    HARMLESS("tls-key-file-pass", NULL, NO_TLS)
-    HARMLESS("tls-prefer-server-ciphers", NULL, NO_TLS)
-    HARMLESS("tls-protocols", NULL, NO_TLS)
-    HARMLESS("tls-session-cache-size", NULL, NO_TLS)
-    HARMLESS("tls-session-cache-timeout", NULL, NO_TLS)
-    HARMLESS("tls-session-caching", NULL, NO_TLS)
+    REFUSED("tls-cluster", "no", NO_CLUSTER)
+    REFUSED("tls-replication", "no", NO_REPLICATION)
+    HARMLESS("tls-client-cert-file", NULL, NO_CONNECTING)
+    HARMLESS("tls-client-key-file", NULL, NO_CONNECTING)
+    HARMLESS("tls-client-key-file-pass", NULL, NO_CONNECTING)
+    HARMLESS("tls-dh-params-file", NULL, "Diffie-Hellman parameters are chosen to fit the key")
     REFUSED("gopher-enabled", "no", "Gopher is not spoken")
 
     /* what clients may use */
@@ -211,10 +197,10 @@ static const struct foreign_row rows[] = {
     HARMLESS("crash-memcheck-enabled", "no", "memory is not tested after a crash")
     HARMLESS("use-exit-on-panic", NULL, "a broken promise always aborts")
     HARMLESS("ignore-warnings", NULL, "no warning stops the server")
-    HARMLESS("bind-source-addr", NULL, "the server opens no connection by itself")
+    HARMLESS("bind-source-addr", NULL, NO_CONNECTING)
     HARMLESS("socket-mark-id", "0", "sockets are not marked")
     HARMLESS("max-new-connections-per-cycle", NULL, "accepting goes in bounded batches anyhow")
-    HARMLESS("max-new-tls-connections-per-cycle", NULL, NO_TLS)
+    HARMLESS("max-new-tls-connections-per-cycle", NULL, "handshakes are done in bounded slices anyhow")
 };
 /* clang-format on */
 

@@ -16,6 +16,7 @@ struct kept_text {
 struct slot {
     const struct option_row *row;
     bool given; /* by a line of the file or the command line: defaults do not repeat */
+    const char *place; /* of that line, among the kept texts; NULL: none, or CONFIG SET was later */
 };
 
 static struct lock options_lock; /* over all below, and over the values themselves */
@@ -27,8 +28,9 @@ static struct kept_text *kept_texts;
 struct change {
     const struct option_row *row;
     struct bytes given;
-    int64_t number;
-    const char *text;
+    int64_t number, number_before;
+    const char *text, *text_before;
+    bool differs; /* from what was stored */
 };
 
 void config_add(const struct option_set *set)
@@ -148,20 +150,34 @@ static enum put change_prepare(struct change *change, struct text *why)
 }
 
 /* Did that make a difference? */
-static bool change_store(const struct change *change)
+static bool change_store(struct change *change)
 {
     struct option_text *text = change->row->value;
     _Atomic int64_t *number = change->row->value;
 
     if (change->row->kind == OPTION_TEXT) {
-        if (strcmp(text_now(change->row), change->text) == 0) return false;
+        change->text_before = text_now(change->row);
+        if (strcmp(change->text_before, change->text) == 0) return false;
         atomic_store_explicit(&text->at, change->text, memory_order_release);
         return true;
     }
-    return atomic_exchange_explicit(number, change->number, memory_order_relaxed) != change->number;
+    change->number_before = atomic_exchange_explicit(number, change->number, memory_order_relaxed);
+    return change->number_before != change->number;
 }
 
-enum put registry_put(const struct option_row *row, struct bytes given, struct text *why)
+static void change_take_back(const struct change *change)
+{
+    struct option_text *text = change->row->value;
+    _Atomic int64_t *number = change->row->value;
+
+    if (change->row->kind == OPTION_TEXT) {
+        atomic_store_explicit(&text->at, change->text_before, memory_order_release);
+    } else {
+        atomic_store_explicit(number, change->number_before, memory_order_relaxed);
+    }
+}
+
+enum put registry_put(const struct option_row *row, struct bytes given, const char *place, struct text *why)
 {
     struct slot *slot = slot_find(bytes_of_text(row->name));
     struct text joined = {0};
@@ -183,6 +199,7 @@ enum put registry_put(const struct option_row *row, struct bytes given, struct t
     if (put == PUT_DONE) {
         change_store(&change);
         slot->given = true;
+        slot->place = keep_text(bytes_of_text(place));
     }
     lock_release(&options_lock, RANK_OPTIONS);
     text_fini(&joined);
@@ -246,6 +263,42 @@ static bool prepare_all(struct change *changes, unsigned count, struct text *why
     return i == count;
 }
 
+/* All that can refuse the changes together; a hook that several share is asked once. */
+static bool apply_all(const struct change *changes, unsigned count, struct text *why)
+{
+    for (unsigned i = 0; i < count; i++) {
+        bool (*apply)(struct text *) = changes[i].row->hooks ? changes[i].row->hooks->apply : NULL;
+        struct text reason = {0};
+        bool good;
+
+        for (unsigned j = 0; j < i && apply; j++) {
+            if (changes[j].row->hooks && changes[j].row->hooks->apply == apply) apply = NULL;
+        }
+        if (!apply) continue;
+        good = apply(&reason);
+        text_add_char(&reason, 0);
+        if (!good) refuse(why, bytes_of_text(changes[i].row->name), text_failed(&reason) ? "" : reason.at);
+        text_fini(&reason);
+        if (!good) return false;
+    }
+    return true;
+}
+
+/* Holding the lock. On refusal everything is as it was; else `changes` begins with those that made a difference. */
+static bool store_all(struct change *changes, unsigned count, unsigned *differ, struct text *why)
+{
+    for (unsigned i = 0; i < count; i++) changes[i].differs = change_store(&changes[i]);
+    if (!apply_all(changes, count, why)) {
+        for (unsigned i = 0; i < count; i++) change_take_back(&changes[i]);
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        slot_find(bytes_of_text(changes[i].row->name))->place = NULL;
+        if (changes[i].differs) changes[(*differ)++] = changes[i];
+    }
+    return true;
+}
+
 /* Several options may share a hook: it is told once. */
 static void tell(const struct change *changes, unsigned count)
 {
@@ -275,14 +328,31 @@ static bool set_all(const struct config_pair *pairs, unsigned count, bool may_pr
     if (good) {
         lock_take(&options_lock, RANK_OPTIONS, 0);
         good = prepare_all(changes, found, why);
-        for (unsigned i = 0; i < found && good; i++) {
-            if (change_store(&changes[i])) changes[differ++] = changes[i];
-        }
+        good = good && store_all(changes, found, &differ, why);
         lock_release(&options_lock, RANK_OPTIONS);
         if (good) tell(changes, differ);
     }
     mem_free(changes);
     return good;
+}
+
+bool config_apply(struct bytes name, struct text *why)
+{
+    const struct option_row *row = config_find(name);
+    bool good;
+
+    must(row && row->hooks && row->hooks->apply);
+    lock_take(&options_lock, RANK_OPTIONS, 0);
+    good = row->hooks->apply(why);
+    lock_release(&options_lock, RANK_OPTIONS);
+    return good;
+}
+
+const char *config_place(struct bytes name)
+{
+    const struct slot *slot = slot_find(name);
+
+    return slot ? slot->place : NULL;
 }
 
 bool config_set(const struct config_pair *pairs, unsigned count, struct text *why)

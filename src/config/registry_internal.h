@@ -8,8 +8,8 @@ enum put { PUT_DONE, PUT_MALFORMED, PUT_REFUSED };
 
 /* Stores what a line of a file or of the command line gives; the first line of an option that
  * repeats replaces its default, the later ones are added. hooks->changed is not told.
- * MALFORMED: not of the row's kind; REFUSED: by hooks->check. `why` says it in Redis's words. */
-enum put registry_put(const struct option_row *row, struct bytes given, struct text *why);
+ * `place` is where that stands. MALFORMED: not of the row's kind; REFUSED: by hooks->check. `why` says it in Redis's words. */
+enum put registry_put(const struct option_row *row, struct bytes given, const char *place, struct text *why);
 
 /* Does the row hold just what these words of a file would store?  And is that its default? */
 bool registry_holds(const struct option_row *row, struct bytes given);

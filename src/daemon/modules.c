@@ -17,6 +17,7 @@
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/client.h"
 #include "coatcheck/commands/table.h"
+#include "coatcheck/config/registry.h"
 #include "coatcheck/daemon/activation.h"
 #include "coatcheck/daemon/crash.h"
 #include "coatcheck/daemon/daemonize.h"
@@ -36,6 +37,7 @@
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
+#include "coatcheck/net/tls.h"
 #include "coatcheck/observe/facts.h"
 #include "coatcheck/observe/footprint.h"
 #include "coatcheck/persist/rdb.h"
@@ -322,6 +324,21 @@ static bool descriptors_setup(struct text *why)
     return true;
 }
 
+static bool tls_setup(struct text *why)
+{
+    struct text reason = {0};
+    const char *option = "tls-port", *place;
+    bool good = tls_load(&reason, &option);
+
+    if (!good) {
+        place = config_place(bytes_of_text(option));
+        if (!place) place = config_place(BYTES("tls-port"));
+        text_addf(why, "%s%s%.*s", place ? place : "", place ? ": " : "", (int)reason.len, reason.at);
+    }
+    text_fini(&reason);
+    return good;
+}
+
 static struct worker_door door;
 
 /* A worker that overflows its stack needs another one to tell. */
@@ -413,6 +430,7 @@ const struct module modules[] = {
     {"notices", notices_setup, NULL},
     {"loop", loop_setup, loop_teardown},
     {"descriptors", descriptors_setup, NULL},
+    {"tls", tls_setup, tls_teardown},
     {"workers", workers_setup, NULL},
     {"listener", listener_setup, NULL},
     {"running", start_workers, stop_workers},

@@ -28,6 +28,7 @@
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/listener.h"
+#include "coatcheck/net/tls.h"
 #include "coatcheck/observe/registry.h"
 #include "coatcheck/pubsub/delivery.h"
 #include "coatcheck/pubsub/notice.h"
@@ -41,6 +42,29 @@
 
 enum { EXIT_FAILED = 1 };
 
+static bool apply_tls(struct text *why)
+{
+    const char *option;
+
+    text_addf(why, "Unable to update TLS configuration: ");
+    return tls_load(why, &option);
+}
+
+/* A change of any of them needs a new context. */
+static void declare_tls(void)
+{
+    struct option_hooks *all[] = {
+        &tls_option_hooks.tls_cert_file, &tls_option_hooks.tls_key_file, &tls_option_hooks.tls_key_file_pass,
+        &tls_option_hooks.tls_ca_cert_file, &tls_option_hooks.tls_ca_cert_dir, &tls_option_hooks.tls_auth_clients,
+        &tls_option_hooks.tls_protocols, &tls_option_hooks.tls_ciphers, &tls_option_hooks.tls_ciphersuites,
+        &tls_option_hooks.tls_prefer_server_ciphers, &tls_option_hooks.tls_session_caching,
+        &tls_option_hooks.tls_session_cache_size, &tls_option_hooks.tls_session_cache_timeout};
+
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) all[i]->apply = apply_tls;
+    config_add(&tls_option_set);
+    observe_add(&tls_metric_set);
+}
+
 void server_declare(void)
 {
     net_option_hooks.client_output_buffer_limit.check = conn_check_output_limits;
@@ -48,6 +72,7 @@ void server_declare(void)
     net_option_hooks.client_output_buffer_limit.changed = conn_read_output_limits;
     config_add(&daemon_option_set);
     config_add(&net_option_set);
+    declare_tls();
     config_add(&engine_option_set);
     config_add(&acl_option_set);
     config_add(&hash_option_set);
@@ -84,6 +109,21 @@ static void on_stop(void *context, int signal)
     log_notice("stopping: %s", signal == SIGINT ? "interrupted" : "asked to");
     notify_stopping();
     event_base_loopbreak(parts.base);
+}
+
+/* The certificate may have been renewed. */
+static void on_reopened(void *context)
+{
+    struct text why = {0};
+
+    (void)context;
+    if (option_int(&tls_options.tls_port) == 0) return;
+    if (config_apply(BYTES("tls-cert-file"), &why)) {
+        log_notice("TLS certificate loaded again: connections from now on get it");
+    } else {
+        log_warning("%.*s; the old certificate stays in use", (int)why.len, why.at);
+    }
+    text_fini(&why);
 }
 
 /* The manager hears that we live only while every worker comes round: one that hangs has us restarted. */
@@ -142,7 +182,7 @@ static void say_hello(void)
 
 static int serve(void)
 {
-    struct signals_rows rows = {.stop = on_stop};
+    struct signals_rows rows = {.stop = on_stop, .reopened = on_reopened};
     struct event *status = NULL, *watchdog = NULL;
 
     if (!signals_setup(parts.base, &rows)) {

@@ -12,6 +12,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
+#include "tls_internal.h"
 
 /* A client that leaves so much unread is read from no more, until it has taken half of it. */
 #define CHOKE_BYTES (1024 * 1024)
@@ -51,6 +52,7 @@ void conn_drop_work(struct conn *conn)
 {
     if (!conn->work) return;
     outbox_clear(&conn->work->outbox);
+    outbox_clear(&conn->work->sealed);
     mem_free(conn->work->saved);
     mem_free(conn->work);
     conn->work = NULL;
@@ -58,7 +60,9 @@ void conn_drop_work(struct conn *conn)
 
 void conn_rest(struct conn *conn)
 {
-    if (!conn->work->saved && !conn->work->outbox.first) conn_drop_work(conn);
+    const struct conn_work *work = conn->work;
+
+    if (!work->saved && !work->outbox.first && !work->sealed.first) conn_drop_work(conn);
 }
 
 static bool over_output_limit(struct conn *conn);
@@ -252,7 +256,7 @@ static bool conn_hold_back(struct conn *conn)
         METRIC_ADD(net, unread_pauses, 1);
     } else if ((conn->flags & CONN_CHOKED) && unsent < CHOKE_BYTES / 2) {
         conn->flags &= ~CONN_CHOKED;
-        if (conn->flags & CONN_RESUMED) conn_list_ready(conn);
+        if (conn->flags & (CONN_RESUMED | CONN_HELD)) conn_list_ready(conn);
     }
     conn_watch(conn);
     if (conn->work && conn->work->soft_since_s != 0) {
@@ -293,6 +297,7 @@ static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *ou
 {
     size_t gone = 0;
 
+    if (unlikely(conn->flags & CONN_TLS)) return tls_send(conn, outbox, output);
     while (outbox->bytes + output->len > 0 && gone < CONN_SHARE) {
         size_t asked = output->len;
         size_t queued = outbox->bytes;
@@ -337,7 +342,7 @@ bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output)
     }
     alive = send_some(conn, outbox, &output);
     if (likely(alive && output.len == 0 && outbox->bytes == 0)) {
-        if (unlikely(conn->watching & EV_WRITE || conn->flags & CONN_CHOKED))
+        if (unlikely(conn->watching & EV_WRITE || conn->flags & (CONN_CHOKED | CONN_SEALED)))
             return conn_hold_back(conn);
         return true;
     }

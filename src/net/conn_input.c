@@ -5,7 +5,7 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
-#include "worker_internal.h"
+#include "tls_internal.h"
 
 /* Room behind the saved bytes for what is still to come, and for some of what comes after it; but never more than
  * doubles at a time: a header alone that announces much makes nothing large. */
@@ -63,9 +63,14 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
 {
     ssize_t n;
 
-    do {
-        n = recv(conn_fd(conn), into, room < CONN_SHARE ? room : CONN_SHARE, 0);
-    } while (n < 0 && errno == EINTR);
+    if (room > CONN_SHARE) room = CONN_SHARE;
+    if (unlikely(conn->flags & CONN_TLS)) {
+        n = tls_read(conn, into, room);
+    } else {
+        do {
+            n = recv(conn_fd(conn), into, room, 0);
+        } while (n < 0 && errno == EINTR);
+    }
     *got = bytes_of(into, n > 0 ? (size_t)n : 0);
     return count_read(conn, n);
 }
@@ -83,9 +88,13 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
         message.msg_iovlen = 1;
     }
 
-    do {
-        n = recvmsg(conn_fd(conn), &message, 0);
-    } while (n < 0 && errno == EINTR);
+    if (unlikely(conn->flags & CONN_TLS)) {
+        n = tls_read(conn, saved->direct, pieces[0].iov_len);
+    } else {
+        do {
+            n = recvmsg(conn_fd(conn), &message, 0);
+        } while (n < 0 && errno == EINTR);
+    }
     if (!count_read(conn, n)) return false;
     if ((size_t)n < saved->direct_left) {
         saved->direct += n;
@@ -106,7 +115,7 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
 {
     struct saved_input *saved = conn_saved(conn);
     bool resumed = conn->flags & CONN_RESUMED;
-    bool readable = conn->flags & CONN_READABLE;
+    bool readable = conn->flags & (CONN_READABLE | CONN_HELD);
     struct bytes got;
 
     *filled = false;

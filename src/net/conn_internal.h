@@ -32,6 +32,10 @@ enum conn_flags {
     CONN_PEER_GONE = 64, /* the peer will send no more */
     CONN_DIRTY = 128,    /* the outbox got something: send it */
     CONN_MOVED = 256,    /* bytes have come or gone; see conn_has_moved() */
+    CONN_TLS = 512,      /* encrypted: a struct tls lies behind the door's room */
+    CONN_SHAKING = 1024, /* its handshake is not done: not a client yet */
+    CONN_HELD = 2048,    /* TLS: there is input that the socket will not tell of */
+    CONN_SEALED = 4096,  /* TLS: encrypted bytes wait in the work's `sealed` */
 };
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
@@ -41,6 +45,7 @@ enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
 struct conn_work {
     struct saved_input *saved;
     struct outbox outbox;
+    struct outbox sealed;  /* TLS: encrypted before, to be sent before the outbox */
     uint32_t soft_since_s; /* when the outbox went over its soft limit; 0: it is not */
 };
 
@@ -78,7 +83,7 @@ static inline void conn_show(_Atomic uint32_t *figure, size_t bytes)
 
 static inline size_t conn_unsent(const struct conn *conn)
 {
-    return conn->work ? conn->work->outbox.bytes : 0;
+    return conn->work ? conn->work->outbox.bytes + conn->work->sealed.bytes : 0;
 }
 
 /* Its work, made now when there was none. NULL: no memory. */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
-#include "worker_internal.h"
+#include "tls_internal.h"
 
 static void conn_on_event(evutil_socket_t fd, short what, void *context)
 {
@@ -51,22 +51,30 @@ static enum conn_origin origin_of(int fd, bool unix_socket)
     return CONN_REMOTE;
 }
 
-static void conn_open(struct worker *worker, int fd, bool unix_socket)
+static struct conn *conn_new(struct worker *worker, int fd, enum conn_kind kind)
 {
-    struct conn *conn = NULL;
+    size_t size = worker->door->conn_room;
+    struct conn *conn;
 
-    if (!worker->stopping) conn = mem_alloc_zeroed(sizeof *conn + worker->door->conn_room);
-    if (!conn) {
-        close(fd);
-        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
-        METRIC_ADD(net, connected_clients, -1);
-        return;
-    }
+    if (kind == CONN_OF_TLS) size = tls_offset(worker) + sizeof(struct tls);
+    conn = mem_alloc_zeroed(sizeof *conn + size);
+    if (!conn) return NULL;
     conn->home = (uint8_t)worker->index;
-    conn->origin = (uint8_t)origin_of(fd, unix_socket);
+    if (kind == CONN_OF_TLS && !tls_begin(conn)) {
+        mem_free(conn);
+        return NULL;
+    }
+    conn->origin = (uint8_t)origin_of(fd, kind == CONN_OF_UNIX);
     conn->watching = EV_READ;
-    if (!unix_socket) set_keepalive(fd);
+    if (kind != CONN_OF_UNIX) set_keepalive(fd);
     event_assign(&conn->event, worker->base, fd, EV_READ | EV_PERSIST, conn_on_event, conn);
+    return conn;
+}
+
+/* The door hears of it. */
+static void conn_enter(struct conn *conn)
+{
+    struct worker *worker = conn_worker(conn);
 
     /* Who goes through all connections meets it ready, or has done its work before it got ready. */
     lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
@@ -75,6 +83,57 @@ static void conn_open(struct worker *worker, int fd, bool unix_socket)
     if (conn->next) conn->next->prev = conn;
     worker->conns = conn;
     lock_release(&worker->conns_lock, RANK_SESSIONS);
+}
+
+static void shaking_add(struct worker *worker, struct conn *conn)
+{
+    conn->prev = worker->shaking_last;
+    if (conn->prev) {
+        conn->prev->next = conn;
+    } else {
+        worker->shaking = conn;
+    }
+    worker->shaking_last = conn;
+}
+
+static void shaking_remove(struct worker *worker, struct conn *conn)
+{
+    if (conn->next) {
+        conn->next->prev = conn->prev;
+    } else {
+        worker->shaking_last = conn->prev;
+    }
+    if (conn->prev) {
+        conn->prev->next = conn->next;
+    } else {
+        worker->shaking = conn->next;
+    }
+    conn->next = conn->prev = NULL;
+}
+
+void conn_admit(struct conn *conn)
+{
+    shaking_remove(conn_worker(conn), conn);
+    conn->flags &= ~CONN_SHAKING;
+    conn_enter(conn);
+    conn_worker(conn)->door->shaken(conn);
+}
+
+static void conn_open(struct worker *worker, int fd, enum conn_kind kind)
+{
+    struct conn *conn = worker->stopping ? NULL : conn_new(worker, fd, kind);
+
+    if (!conn) {
+        close(fd);
+        atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);
+        METRIC_ADD(net, connected_clients, -1);
+        return;
+    }
+    if (kind == CONN_OF_TLS) {
+        shaking_add(worker, conn);
+    } else {
+        conn_enter(conn);
+    }
     if (event_add(&conn->event, NULL) != 0) conn_close(conn);
 }
 
@@ -85,11 +144,10 @@ static bool conn_is_owed_a_farewell(const struct conn *conn)
            conn_unsent(conn) == 0;
 }
 
-void conn_end(struct conn *conn)
+static void conn_leave(struct conn *conn)
 {
     struct worker *worker = conn_worker(conn);
 
-    must(!(conn->flags & CONN_LISTED));
     lock_take(&worker->conns_lock, RANK_SESSIONS, worker->index);
     if (conn->next) conn->next->prev = conn->prev;
     if (conn->prev) {
@@ -98,9 +156,21 @@ void conn_end(struct conn *conn)
         worker->conns = conn->next;
     }
     lock_release(&worker->conns_lock, RANK_SESSIONS);
-
     worker->door->closed(conn);
+}
+
+void conn_end(struct conn *conn)
+{
+    struct worker *worker = conn_worker(conn);
+
+    must(!(conn->flags & CONN_LISTED));
+    if (unlikely(conn->flags & CONN_SHAKING)) {
+        shaking_remove(worker, conn);
+    } else {
+        conn_leave(conn);
+    }
     event_del(&conn->event);
+    if (unlikely(conn->flags & CONN_TLS)) tls_end(conn);
     if (conn_is_owed_a_farewell(conn)) {
         farewell_begin(&worker->farewells, worker->base, conn_fd(conn));
     } else {
@@ -122,7 +192,7 @@ void worker_each_conn(struct worker *worker, void (*see)(struct conn *conn, void
 struct adoption {
     struct mail mail;
     int fd;
-    bool unix_socket;
+    enum conn_kind kind;
 };
 
 static void open_adoption(struct worker *worker, struct mail *mail)
@@ -134,11 +204,11 @@ static void open_adoption(struct worker *worker, struct mail *mail)
         mem_free(adoption);
         return;
     }
-    conn_open(worker, adoption->fd, adoption->unix_socket);
+    conn_open(worker, adoption->fd, adoption->kind);
     mem_free(adoption);
 }
 
-void worker_adopt(struct worker *worker, int fd, bool unix_socket)
+void worker_adopt(struct worker *worker, int fd, enum conn_kind kind)
 {
     struct adoption *adoption = mem_alloc(sizeof *adoption);
 
@@ -147,7 +217,7 @@ void worker_adopt(struct worker *worker, int fd, bool unix_socket)
         METRIC_ADD(net, connected_clients, -1);
         return;
     }
-    *adoption = (struct adoption){.mail.open = open_adoption, .fd = fd, .unix_socket = unix_socket};
+    *adoption = (struct adoption){.mail.open = open_adoption, .fd = fd, .kind = kind};
     atomic_fetch_add_explicit(&worker->load, 1, memory_order_relaxed);
     worker_post(worker, &adoption->mail);
 }

@@ -14,6 +14,7 @@
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/net/conn.h"
+#include "coatcheck/net/tls.h"
 
 #define SOCKETS_MAX 32
 
@@ -24,7 +25,8 @@ struct door_socket {
     struct listener *listener;
     struct event *event;
     int fd;
-    bool is_unix, is_ours; /* ours: the file of a Unix socket is removed at the end */
+    enum conn_kind kind; /* of those that come in by it */
+    bool is_ours; /* the file of a Unix socket is removed at the end */
     uint16_t port;
     char name[CONN_NAME_MAX];
 };
@@ -122,11 +124,11 @@ static void on_knock(evutil_socket_t fd, short what, void *context)
             continue;
         }
         METRIC_ADD(net, connected_clients, 1);
-        worker_adopt(least_loaded(listener), client, door->is_unix);
+        worker_adopt(least_loaded(listener), client, door->kind);
     }
 }
 
-static bool add_socket(struct listener *listener, int fd, bool is_unix, bool is_ours, uint16_t port,
+static bool add_socket(struct listener *listener, int fd, enum conn_kind kind, bool is_ours, uint16_t port,
                        const char *name, struct text *why)
 {
     struct door_socket *door = &listener->sockets[listener->count];
@@ -137,7 +139,7 @@ static bool add_socket(struct listener *listener, int fd, bool is_unix, bool is_
         return false;
     }
     *door = (struct door_socket){
-        .listener = listener, .fd = fd, .is_unix = is_unix, .is_ours = is_ours, .port = port};
+        .listener = listener, .fd = fd, .kind = kind, .is_ours = is_ours, .port = port};
     snprintf(door->name, sizeof door->name, "%s", name);
     door->event = event_new(listener->base, fd, EV_READ | EV_PERSIST, on_knock, door);
     if (!door->event || event_add(door->event, NULL) != 0) {
@@ -179,56 +181,63 @@ static int open_tcp(const struct addrinfo *address)
     return -1;
 }
 
-/* `host` NULL is every address of `family`. */
-static bool listen_tcp(struct listener *listener, const char *host, int family, uint16_t port, bool optional,
+/* What one word of `bind` asks for. */
+struct tcp_address {
+    const char *host; /* NULL: every address of the family */
+    int family;
+    bool optional;
+};
+
+static bool listen_tcp(struct listener *listener, struct tcp_address at, uint16_t port, enum conn_kind kind,
                        struct text *why)
 {
     struct addrinfo hints = {
-        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+        .ai_family = at.family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
     char service[8], name[CONN_NAME_MAX];
-    const char *shown = host ? host : family == AF_INET6 ? "::" : "0.0.0.0";
+    const char *shown = at.host ? at.host : at.family == AF_INET6 ? "::" : "0.0.0.0";
     int fd, error;
 
     snprintf(service, sizeof service, "%u", port);
-    error = getaddrinfo(host, service, &hints, &found);
+    error = getaddrinfo(at.host, service, &hints, &found);
     if (error != 0) {
-        if (optional) return true;
+        if (at.optional) return true;
         text_addf(why, "can't listen on '%s': %s", shown, gai_strerror(error));
         return false;
     }
     fd = open_tcp(found);
     freeaddrinfo(found);
     if (fd < 0) {
-        if (optional && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) return true;
+        if (at.optional && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) return true;
         text_addf(why, "can't listen on %s port %u: %s", shown, port, strerror(errno));
         return false;
     }
     port = bound_port(fd);
-    snprintf(name, sizeof name, strchr(shown, ':') ? "[%s]:%u" : "%s:%u", shown, port);
-    return add_socket(listener, fd, false, true, port, name, why);
+    snprintf(name, sizeof name, strchr(shown, ':') ? "[%s]:%u%s" : "%s:%u%s", shown, port,
+             kind == CONN_OF_TLS ? " (TLS)" : "");
+    return add_socket(listener, fd, kind, true, port, name, why);
 }
 
-/* The words of `bind`. With port 0 in a test, all addresses take the port that the first one got. */
-static bool listen_all_tcp(struct listener *listener, struct text *why)
+static struct tcp_address read_address(const char *word)
+{
+    bool optional = word[0] == '-';
+
+    if (optional) word++;
+    if (strcmp(word, "*") == 0) return (struct tcp_address){NULL, AF_INET, optional};
+    if (strcmp(word, "::*") == 0) return (struct tcp_address){NULL, AF_INET6, optional};
+    return (struct tcp_address){word, AF_UNSPEC, optional};
+}
+
+/* The words of `bind`. */
+static bool listen_all_tcp(struct listener *listener, uint16_t port, enum conn_kind kind, struct text *why)
 {
     char *words = strdup(option_text(&net_options.bind)), *rest = words, *word;
-    uint16_t port = (uint16_t)option_int(&net_options.port);
     bool fine = true;
 
     if (!words) return false;
     while (fine && (word = strsep(&rest, " \t\n"))) {
-        bool optional = word[0] == '-';
-
-        if (optional) word++;
-        if (*word == '\0') continue;
-        if (strcmp(word, "*") == 0) {
-            fine = listen_tcp(listener, NULL, AF_INET, port, optional, why);
-        } else if (strcmp(word, "::*") == 0) {
-            fine = listen_tcp(listener, NULL, AF_INET6, port, optional, why);
-        } else {
-            fine = listen_tcp(listener, word, AF_UNSPEC, port, optional, why);
-        }
+        if (word[strspn(word, "-")] == '\0') continue;
+        fine = listen_tcp(listener, read_address(word), port, kind, why);
     }
     free(words);
     return fine;
@@ -290,14 +299,17 @@ static bool listen_unix(struct listener *listener, const char *path, struct text
         if (fd >= 0) close(fd);
         return false;
     }
-    return add_socket(listener, fd, true, true, 0, path, why);
+    return add_socket(listener, fd, CONN_OF_UNIX, true, 0, path, why);
 }
 
 bool listener_open(struct listener *listener, struct text *why)
 {
     const char *path = option_text(&net_options.unixsocket);
+    uint16_t port = (uint16_t)option_int(&net_options.port);
+    uint16_t tls_port = (uint16_t)option_int(&tls_options.tls_port);
 
-    if (option_int(&net_options.port) > 0 && !listen_all_tcp(listener, why)) return false;
+    if (port > 0 && !listen_all_tcp(listener, port, CONN_OF_TCP, why)) return false;
+    if (tls_port > 0 && !listen_all_tcp(listener, tls_port, CONN_OF_TLS, why)) return false;
     return *path == '\0' || listen_unix(listener, path, why);
 }
 
@@ -306,6 +318,7 @@ bool listener_add(struct listener *listener, int fd, struct text *why)
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     char name[CONN_NAME_MAX];
+    enum conn_kind kind;
 
     if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
         text_addf(why, "can't use the socket that was passed as descriptor %d: %s", fd, strerror(errno));
@@ -313,16 +326,18 @@ bool listener_add(struct listener *listener, int fd, struct text *why)
     }
     if (address.ss_family == AF_UNIX) {
         snprintf(name, sizeof name, "%.108s", ((struct sockaddr_un *)&address)->sun_path);
-        return add_socket(listener, fd, true, false, 0, name, why);
+        return add_socket(listener, fd, CONN_OF_UNIX, false, 0, name, why);
     }
     snprintf(name, sizeof name, "port %u (passed as descriptor %d)", bound_port(fd), fd);
-    return add_socket(listener, fd, false, false, bound_port(fd), name, why);
+    /* Of what is handed over, one whose port is tls-port speaks TLS. */
+    kind = bound_port(fd) > 0 && bound_port(fd) == option_int(&tls_options.tls_port) ? CONN_OF_TLS : CONN_OF_TCP;
+    return add_socket(listener, fd, kind, false, bound_port(fd), name, why);
 }
 
 uint16_t listener_port(const struct listener *listener)
 {
     for (unsigned i = 0; i < listener->count; i++) {
-        if (!listener->sockets[i].is_unix) return listener->sockets[i].port;
+        if (listener->sockets[i].kind != CONN_OF_UNIX) return listener->sockets[i].port;
     }
     return 0;
 }
@@ -341,7 +356,7 @@ void listener_close(struct listener *listener)
 
         event_free(door->event);
         close(door->fd);
-        if (door->is_unix && door->is_ours) unlink(door->name);
+        if (door->kind == CONN_OF_UNIX && door->is_ours) unlink(door->name);
     }
     listener->count = 0;
 }

@@ -1,6 +1,6 @@
 /* round: one round of a worker's turn: who is ready, what they bring, what the door answers. */
 #include "coatcheck/base/must.h"
-#include "worker_internal.h"
+#include "tls_internal.h"
 
 void worker_send(struct worker *worker, struct delivery *delivery)
 {
@@ -41,7 +41,8 @@ static void conn_finish(struct conn *conn)
         return;
     }
     if (unlikely(conn->work != NULL)) conn_rest(conn);
-    if (conn->flags & CONN_RESUMED && !(conn->flags & CONN_CHOKED)) conn_list_add(&conn_worker(conn)->more, conn);
+    if (conn->flags & (CONN_RESUMED | CONN_HELD) && !(conn->flags & CONN_CHOKED))
+        conn_list_add(&conn_worker(conn)->more, conn);
 }
 
 /* Off the ready list; what the outbox got meanwhile is sent. */
@@ -84,6 +85,7 @@ void worker_round(struct worker *worker)
         bool filled;
 
         conn_take(conn, &worker->fresh[0]);
+        if (unlikely(conn->flags & CONN_SHAKING) && !tls_shake(conn)) continue;
         if (!conn_fetch(conn, area, window, &input, &filled)) continue;
         if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
         worker->deliveries[count] = (struct delivery){.conn = conn, .input = input, .filled = filled};

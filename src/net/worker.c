@@ -8,7 +8,7 @@
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
-#include "worker_internal.h"
+#include "tls_internal.h"
 
 METRIC_DEFINE(net, NET_METRICS)
 
@@ -83,6 +83,11 @@ static void worker_wind_up(struct worker *worker)
     bool time_is_over = clock_steady_us() > worker->stop_at_us;
 
     if (time_is_over) farewells_cut_short(&worker->farewells);
+    for (struct conn *conn = worker->shaking, *next; conn; conn = next) {
+        next = conn->next;
+        conn->flags |= CONN_DEAD;
+        if (!(conn->flags & CONN_LISTED)) conn_end(conn);
+    }
     for (struct conn *conn = worker->conns, *next; conn; conn = next) {
         next = conn->next;
         if (time_is_over) conn->flags |= CONN_DEAD;
@@ -110,9 +115,10 @@ static void *worker_run(void *context)
         int64_t wait_us = worker->door->housekeep(worker);
         int flags = EVLOOP_ONCE;
 
+        if (unlikely(worker->shaking != NULL)) wait_us = tls_sweep(worker, wait_us);
         if (worker->stopping) {
             worker_wind_up(worker);
-            if (!worker->conns && worker->farewells.count == 0) break;
+            if (!worker->conns && !worker->shaking && worker->farewells.count == 0) break;
             if (wait_us > 10000) wait_us = 10000;
         }
         if (worker->ready.count + worker->more.count > 0 || wait_us == 0) {
@@ -120,6 +126,7 @@ static void *worker_run(void *context)
         } else {
             arm_chores(worker, wait_us);
         }
+        worker->shaken_us = 0;
         event_base_loop(worker->base, flags);
         clock_update();
         atomic_store_explicit(&worker->beats, worker_beats(worker) + 1, memory_order_relaxed);
@@ -220,6 +227,7 @@ void worker_free(struct worker **worker_taken)
     if (worker->mail_fd > 0) close(worker->mail_fd);
     mem_free(worker->input_area);
     mem_free(worker->reply_area);
+    tls_desk_free(worker);
     if (workers[worker->index] == worker) workers[worker->index] = NULL;
     mem_free(worker);
 }

@@ -45,6 +45,11 @@ struct worker {
 
     struct farewells farewells;
 
+    /* TLS */
+    struct conn *shaking, *shaking_last; /* whose handshake is not done, the oldest first; linked as the others */
+    int64_t shaken_us;                   /* of handshakes since the loop last looked at the sockets */
+    struct tls_desk *desk;               /* made with the first TLS connection */
+
     /* stopping */
     bool stopping;
     int64_t stop_at_us;
@@ -113,6 +118,9 @@ void mailbox_clear(struct worker *worker);
 
 /* Closes the socket, or leaves it to the farewells, and frees the connection, which is in no list. */
 void conn_end(struct conn *conn);
+
+/* Its handshake is done: a client like the others from here on. */
+void conn_admit(struct conn *conn);
 
 /* ---- conn_input.c ---- */
 

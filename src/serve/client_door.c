@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include "coatcheck/acl/throttle.h"
+#include "coatcheck/acl/user.h"
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
@@ -16,6 +17,7 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
+#include "coatcheck/net/tls.h"
 #include "coatcheck/pubsub/delivery.h"
 #include "coatcheck/pubsub/subscriber.h"
 #include "coatcheck/tracking/tracking.h"
@@ -32,6 +34,9 @@
 #define SWEEP_PAUSE_US 5000
 
 #define FEEDS_MAX 64
+
+/* X.520's upper bound of a common name, in characters of up to four bytes. */
+#define CERTIFIED_NAME_MAX 256
 
 /* What the door keeps for a worker. */
 struct post {
@@ -82,6 +87,18 @@ static void door_opened(struct conn *conn)
     if (!conn_is_local(conn) && option_int(&engine_options.protected_mode) && session_is_open()) {
         refuse_strangers(conn);
     }
+}
+
+/* Who the certificate names need not say so again. */
+static void door_shaken(struct conn *conn)
+{
+    char name[CERTIFIED_NAME_MAX];
+    size_t len;
+
+    if (option_int(&tls_options.tls_auth_clients_user) != TLS_USER_CN) return;
+    len = conn_print_certified_name(conn, name, sizeof name);
+    if (len == 0 || !users_login_certified(session_of(conn), bytes_of(name, len))) return;
+    if (!session_set_text(session_of(conn), SESSION_USER, user_name(session_user(session_of(conn))))) conn_close(conn);
 }
 
 static void door_closed(struct conn *conn)
@@ -267,6 +284,7 @@ const struct worker_door client_door = {
     .started = door_started,
     .stopped = door_stopped,
     .opened = door_opened,
+    .shaken = door_shaken,
     .closed = door_closed,
     .turn = door_turn,
     .housekeep = door_housekeep,

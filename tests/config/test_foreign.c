@@ -37,7 +37,7 @@ static void what_an_operator_relies_on_is_refused(void **state)
                      {"slaveof", "10.0.0.1 6379"},
                      {"min-replicas-to-write", "1"},
                      {"cluster-enabled", "yes"},
-                     {"tls-port", "6380"},
+                     {"tls-replication", "yes"},
                      {"loadmodule", "/usr/lib/search.so"},
                      {"shutdown-on-sigterm", "save"}};
 
@@ -57,7 +57,7 @@ static void what_happens_anyhow_may_be_asked_for(void **state)
                 {"daemonize", "no"},
                 {"replicaof", "no one"},
                 {"cluster-enabled", "no"},
-                {"tls-port", "0"},
+                {"tls-replication", "no"},
                 {"supervised", "auto"},
                 {"supervised", "systemd"},
                 {"shutdown-on-sigint", "nosave now"},
@@ -91,7 +91,7 @@ static void how_redis_does_things_is_harmless(void **state)
                                         "io-threads",
                                         "active-defrag-cycle-min",
                                         "lfu-decay-time",
-                                        "tls-ciphers",
+                                        "tls-dh-params-file",
                                         "cluster-node-timeout",
                                         "stream-node-max-bytes",
                                         "set-max-listpack-value",

@@ -42,6 +42,11 @@ static void on_opened(struct conn *conn)
     opened++;
 }
 
+static void on_shaken(struct conn *conn)
+{
+    (void)conn;
+}
+
 static void on_closed(struct conn *conn)
 {
     (void)conn;
@@ -124,6 +129,7 @@ static const struct worker_door door = {
     .started = nothing,
     .stopped = nothing,
     .opened = on_opened,
+    .shaken = on_shaken,
     .closed = on_closed,
     .turn = on_turn,
     .housekeep = on_housekeep,
@@ -166,7 +172,7 @@ static int join_tcp(void)
     assert_true(theirs >= 0);
     close(door_fd);
     METRIC_ADD(net, connected_clients, 1);
-    worker_adopt(worker, theirs, false);
+    worker_adopt(worker, theirs, CONN_OF_TCP);
     return ours;
 }
 
@@ -178,7 +184,7 @@ static int join(void)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
     METRIC_ADD(net, connected_clients, 1);
-    worker_adopt(worker, ends[1], true);
+    worker_adopt(worker, ends[1], CONN_OF_UNIX);
     return ends[0];
 }
 

@@ -25,6 +25,9 @@ struct bytes user_name(const struct user *user);
 /* Logs the session in. False: no such user, it is off, or this is not its password; also for want of memory. */
 bool users_login(struct session *session, struct bytes name, struct bytes password);
 
+/* The same without a password: the client's certificate says who it is. */
+bool users_login_certified(struct session *session, struct bytes name);
+
 /* AUTH with a password alone asks for one that the default user has. */
 bool users_default_needs_password(void);
 

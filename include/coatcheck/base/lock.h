@@ -18,6 +18,7 @@ enum lock_rank {
     RANK_JOURNAL,
     RANK_SLOWLOG,
     RANK_OPTIONS,
+    RANK_TLS,
     RANK_METRICS,
     RANK_CHANNELS,
     RANK_PATTERNS, /* several at once, in rising order of their worker */

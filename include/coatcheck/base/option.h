@@ -67,6 +67,11 @@ struct option_hooks {
      * as given, all lines of an option that repeats. Runs under the lock of the options (RANK_OPTIONS). */
     bool (*check)(struct bytes value, struct text *why);
 
+    /* Makes what CONFIG SET has stored work, and may still refuse it all: then the old values come back. For values
+     * that say something only together: a certificate and its key. Runs even when the value is the old one, for the
+     * file that it names may be another; under the lock of the options, once for several rows that share it. */
+    bool (*apply)(struct text *why);
+
     /* Told after CONFIG SET has changed the value, under no lock. Files and the command line are read
      * before the rooms are set up: nobody is told of them. */
     void (*changed)(void);

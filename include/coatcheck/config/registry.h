@@ -39,4 +39,11 @@ struct config_pair {
 bool config_set(const struct config_pair *pairs, unsigned count, struct text *why);
 bool config_set_protected(const struct config_pair *pairs, unsigned count, struct text *why);
 
+/* Calls what makes the row's value work again, though it has not changed: a file that it names may have. False: it was
+ * refused, `why` says so. */
+bool config_apply(struct bytes name, struct text *why);
+
+/* Where the row's value was given: "coatcheck.conf:12". NULL: nowhere, it is the default or was set later. */
+const char *config_place(struct bytes name);
+
 #endif

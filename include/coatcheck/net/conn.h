@@ -50,6 +50,10 @@ void conn_print_local(const struct conn *conn, char into[CONN_NAME_MAX]);
 /* Does the peer sit on this machine: loopback or Unix socket? */
 bool conn_is_local(const struct conn *conn);
 
+/* The common name in the certificate that the client has shown, any bytes; the worker's thread. 0: there is none, or it
+ * does not fit. */
+size_t conn_print_certified_name(struct conn *conn, char *into, size_t room);
+
 /* Which limit of client-output-buffer-limit holds for it. */
 enum conn_class { CONN_NORMAL, CONN_REPLICA, CONN_PUBSUB, CONN_CLASSES };
 void conn_set_class(struct conn *conn, enum conn_class class);

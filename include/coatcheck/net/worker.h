@@ -41,6 +41,7 @@ struct worker_door {
     void (*started)(struct worker *worker); /* on the new thread, before its loop */
     void (*stopped)(struct worker *worker);
     void (*opened)(struct conn *conn);
+    void (*shaken)(struct conn *conn); /* after `opened` for one of TLS, whose certificate can be read; no lock is held */
     void (*closed)(struct conn *conn); /* the last call about it */
 
     /* Serve these; each conn once. `area` is for replies. May send early with worker_send(). */
@@ -77,8 +78,10 @@ uint64_t worker_beats(const struct worker *worker);
 /* Any thread: how many connections it owns or is about to own, the accepting loop's measure of load. */
 unsigned worker_load(const struct worker *worker);
 
-/* Any thread. Hands over an accepted socket; its fd is the worker's from here on. */
-void worker_adopt(struct worker *worker, int fd, bool unix_socket);
+/* Any thread. Hands over an accepted socket; its fd is the worker's from here on. The door hears of one of TLS when
+ * its handshake is done. */
+enum conn_kind { CONN_OF_TCP, CONN_OF_UNIX, CONN_OF_TLS };
+void worker_adopt(struct worker *worker, int fd, enum conn_kind kind);
 
 /* Mail: something to run on the worker's thread between two turns. Owned by the worker once posted, until
  * `open` is called, which frees it; with NULL for a worker that came to its end before, and then it only
