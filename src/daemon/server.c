@@ -173,7 +173,7 @@ static void say_hello(void)
     listener_print(parts.listener, &where);
     log_notice("coatcheckd %s, process %d, %u workers, listening on %.*s", COATCHECK_VERSION, (int)getpid(),
                parts.worker_count, (int)where.len, where.at);
-    if (listener_port(parts.listener) > 0 && isatty(STDERR_FILENO)) {
+    if (option_int(&net_options.port) > 0 && listener_port(parts.listener) > 0 && isatty(STDERR_FILENO)) {
         log_notice("talk to it: redis-cli -p %u   or: nc 127.0.0.1 %u, then type HELP",
                    listener_port(parts.listener), listener_port(parts.listener));
     }

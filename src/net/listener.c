@@ -62,11 +62,12 @@ static struct worker *least_loaded(struct listener *listener)
     return best;
 }
 
-static void turn_away(int fd)
+static void turn_away(int fd, enum conn_kind kind)
 {
     static const char words[] = "-ERR max number of clients reached\r\n";
 
-    if (send(fd, words, sizeof words - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) log_debug("refusal not delivered");
+    /* Without a handshake no word can be said in TLS. */
+    if (kind != CONN_OF_TLS && send(fd, words, sizeof words - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) log_debug("refusal not delivered");
     close(fd);
     METRIC_ADD(net, rejected_connections, 1);
 }
@@ -120,7 +121,7 @@ static void on_knock(evutil_socket_t fd, short what, void *context)
         }
         METRIC_ADD(net, total_connections_received, 1);
         if (METRIC_SUM(net, connected_clients) >= option_int(&net_options.maxclients)) {
-            turn_away(client);
+            turn_away(client, door->kind);
             continue;
         }
         METRIC_ADD(net, connected_clients, 1);

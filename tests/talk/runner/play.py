@@ -111,6 +111,9 @@ class Player:
         if talk.tcp_only and self.target[0] != "tcp":
             self.tally.not_run.append((talk, "needs TCP"))
             return
+        if talk.plain_only and self.target[0] == "tls":
+            self.tally.not_run.append((talk, "needs plain text"))
+            return
         self.empty()
         unknown = [name for name in talk.commands if not self.knows(name)]
         if unknown:

@@ -41,7 +41,7 @@ class Talk:
         self.steps = []
         self.needs = []                         # (option, value) pairs the server must run with
         self.commands = []                      # commands that the server must know
-        self.tcp_only = False
+        self.tcp_only = self.plain_only = False
         self.own_server = False                 # it ends the server, or changes it for good
         self.only, self.only_reason = None, None
 
@@ -161,6 +161,8 @@ class FileReader:
             talk.only, talk.only_reason = only.group(1), notation.unquote(only.group(2)).decode()
         elif bare == "needs tcp":
             talk.tcp_only = True
+        elif bare == "needs plain text":
+            talk.plain_only = True
         elif bare == "needs own server":
             talk.own_server = True
         elif needs and needs.group(1) == "command":

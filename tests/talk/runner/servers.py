@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from . import wire
+from . import tls, wire
 
 REDIS = ("redis-server --port {port} --bind 127.0.0.1 --unixsocket {socket} --dir {dir} --save '' "
          "--appendonly no --daemonize no")
@@ -24,10 +24,19 @@ class StartError(Exception):
     """The server did not come up; the message holds what it printed."""
 
 
-def free_port():
-    with socket.socket() as probe:
+def free_ports(count):
+    """Of this moment, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def free_port():
+    return free_ports(1)[0]
 
 
 def die_with_parent():
@@ -36,12 +45,15 @@ def die_with_parent():
 
 
 class Server:
-    """One running server. command may name {port}, {socket} and {dir}; options are (name, value) pairs."""
+    """One running server. command may name {port}, {tls_port}, {socket}, {dir} and {tls}, which is all that it takes to serve
+    TLS besides; options are (name, value) pairs."""
 
     def __init__(self, command, options=(), password=None):
         self.password = password
-        self.command, self.options = command, list(options)
+        self.command, self.options = command.replace("{tls}", tls.SERVER_OPTIONS), list(options)
         self.dir = tempfile.mkdtemp(prefix="talk-")
+        if self.command != command:
+            tls.make_certificates(self.dir)
         self.socket = os.path.join(self.dir, "socket")
         self.log = os.path.join(self.dir, "log")
         self.process = None
@@ -54,8 +66,8 @@ class Server:
         raise StartError("cannot start: %s\n%s" % (" ".join(self.words), said))
 
     def try_start(self):
-        self.port = free_port()
-        names = {"port": self.port, "socket": self.socket, "dir": self.dir}
+        self.port, self.tls_port = free_ports(2)
+        names = {"port": self.port, "tls_port": self.tls_port, "socket": self.socket, "dir": self.dir}
         self.words = [word.format(**names) for word in shlex.split(self.command)]
         for name, value in self.options:
             self.words += ["--" + name] + (shlex.split(value) if value else [""])
@@ -82,6 +94,10 @@ class Server:
     @property
     def tcp(self):
         return ("tcp", "127.0.0.1", self.port)
+
+    @property
+    def tls(self):
+        return ("tls", "127.0.0.1", self.tls_port)
 
     @property
     def unix(self):

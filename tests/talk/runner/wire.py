@@ -11,6 +11,8 @@ A reply is a pair (kind, value). The kinds are the wire's own types:
 
 import socket
 
+from . import tls
+
 LINE_KINDS = {b"+": "status", b"-": "error", b",": "double", b"(": "big"}
 BLOB_KINDS = {b"$": "bulk", b"=": "verbatim", b"!": "blob-error"}
 LIST_KINDS = {b"*": "array", b"~": "set", b">": "push"}
@@ -120,11 +122,13 @@ def parse(data, at=0):
 
 
 def open_socket(target):
-    """A connected socket; target is ("tcp", host, port) or ("unix", path)."""
+    """A connected socket; target is ("tcp", host, port), ("tls", host, port) or ("unix", path)."""
     if target[0] == "unix":
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(target[1])
         return sock
+    if target[0] == "tls":
+        return tls.Socket((target[1], target[2]))
     sock = socket.create_connection((target[1], target[2]))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
