@@ -253,6 +253,36 @@ static void hooks_check_first_and_are_told_once_of_what_changed(void **state)
     assert_int_equal(told, 3);
 }
 
+/* A certificate and its key fit each other or do not: hooks and sign must be as many. */
+static bool apply_if_they_fit(struct text *into)
+{
+    told++;
+    if ((int64_t)strlen(option_text(&cloak_options.sign)) == option_int(&cloak_options.hooks)) return true;
+    text_addf(into, "They do not fit.");
+    return false;
+}
+
+static void what_makes_no_sense_together_is_taken_back(void **state)
+{
+    (void)state;
+    told = 0;
+    cloak_option_hooks.hooks = (struct option_hooks){.apply = apply_if_they_fit};
+    cloak_option_hooks.sign = (struct option_hooks){.apply = apply_if_they_fit, .changed = count_telling};
+    assert_refused("hooks", "3", "They do not fit.");
+    assert_int_equal(option_int(&cloak_options.hooks), 100);
+    assert_true(set_two("hooks", "3", "sign", "abc"));
+    assert_int_equal(told, 3); /* asked once for both, and the other hook told */
+    assert_false(set_two("sign", "abcd", "hooks", "5"));
+    assert_string_equal(option_text(&cloak_options.sign), "abc");
+    assert_int_equal(option_int(&cloak_options.hooks), 3);
+    assert_int_equal(told, 4);
+    assert_true(set("sign", "abc")); /* the same again is made to work again, and nobody is told of it */
+    assert_int_equal(told, 5);
+    text_clear(&why);
+    assert_true(config_apply(BYTES("hooks"), &why));
+    assert_int_equal(told, 6);
+}
+
 static void set_again(void)
 {
     told++;
@@ -417,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup(an_option_given_twice_is_refused, tidy),
         cmocka_unit_test_setup(protected_options_are_for_who_may, tidy),
         cmocka_unit_test_setup(hooks_check_first_and_are_told_once_of_what_changed, tidy),
+        cmocka_unit_test_setup(what_makes_no_sense_together_is_taken_back, tidy),
         cmocka_unit_test_setup(a_hook_that_is_told_may_set_options_itself, tidy),
         cmocka_unit_test_setup(a_hook_may_answer_for_its_text, tidy),
         cmocka_unit_test_setup(foreign_options_are_never_a_false_ok, tidy),

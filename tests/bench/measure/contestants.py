@@ -11,7 +11,7 @@ from pathlib import Path
 from . import tools
 
 sys.path.insert(0, str(tools.HOME / "tests" / "talk"))
-from runner import servers, wire  # noqa: E402
+from runner import servers, tls, wire  # noqa: E402
 
 COATCHECK = "%s --port {port} --bind 127.0.0.1 --threads {threads} --dir {dir} --maxclients 20000"
 REDIS = ("redis-server --port {port} --bind 127.0.0.1 --dir {dir} --save '' --appendonly no "
