@@ -19,7 +19,8 @@ HERE = Path(__file__).resolve().parents[1]
 BUILD = HERE.parents[1] / "build" / "compat"
 
 PACKAGES = {"redis-cli": "redis-tools", "redis-benchmark": "redis-tools", "node": "nodejs", "npm": "npm",
-            "prometheus-redis-exporter": "prometheus-redis-exporter", "cc": "gcc", "php": "php-cli", "ruby": "ruby-redis"}
+            "prometheus-redis-exporter": "prometheus-redis-exporter", "cc": "gcc", "php": "php-cli", "ruby": "ruby-redis",
+            "stunnel4": "stunnel4"}
 
 
 class Failed(Exception):

@@ -20,8 +20,10 @@ def openssl(*words, feed=None):
 class Authority:
     """One that signs certificates; its own is NAME.crt in the folder."""
 
-    def __init__(self, folder, name="ca"):
-        self.folder, self.name, self.serial = folder, name, 0
+    def __init__(self, folder, name="ca", made=False):
+        self.folder, self.name, self.serial = folder, name, len(os.listdir(folder))
+        if made:
+            return
         openssl("req", "-x509", *self.new_key(name), "-out", self.path(name + ".crt"), "-days", "30",
                 "-subj", "/CN=%s of a test" % name)
 
@@ -48,6 +50,12 @@ class Authority:
 def make_certificates(folder):
     """What SERVER_OPTIONS names."""
     Authority(folder).sign("server", "localhost")
+
+
+def sign_client(folder, name, of_another=False):
+    """A client's certificate beside them, its name in it; or one that somebody else has signed."""
+    authority = Authority(folder, "another") if of_another else Authority(folder, made=True)
+    authority.sign(name, name)
 
 
 def client_context(authority=None, certificate=None, lowest=None, highest=None):
