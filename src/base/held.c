@@ -13,16 +13,21 @@
 
 /* A thread's place; the last is for those that find no other, and for what ended threads leave. */
 struct held_lane {
-    _Atomic int64_t bytes; /* published */
+    _Atomic int64_t bytes;    /* published */
+    _Atomic int64_t expected; /* published; not in `bytes` */
     _Atomic int taken;
 } __attribute__((aligned(64)));
 
 static struct held_lane lanes[LANES];
 static _Atomic int64_t unknown; /* of threads that publish nothing */
 
+/* Threads between held_expect_begin() and _end(), and how often one has been there. */
+static _Atomic unsigned expecting, expected_times;
+
 static _Thread_local struct {
     struct held_lane *lane;
     const uint64_t *allocated, *freed; /* jemalloc's, of this thread */
+    int64_t expected;
 } own;
 
 static pthread_key_t end_key;
@@ -35,7 +40,9 @@ static void lane_retire(void *context)
 
     held_publish();
     atomic_fetch_add_explicit(&lanes[LANES - 1].bytes, atomic_load(&lane->bytes), memory_order_relaxed);
+    atomic_fetch_add_explicit(&lanes[LANES - 1].expected, own.expected, memory_order_relaxed);
     atomic_store(&lane->bytes, 0);
+    atomic_store(&lane->expected, 0);
     own.lane = NULL;
     atomic_store(&lane->taken, 0);
 }
@@ -87,28 +94,56 @@ static inline int64_t allocated_here(void)
 
 int64_t held_own(void)
 {
-    return allocated_here() + slab_own_used();
+    return allocated_here() - own.expected + slab_own_used();
+}
+
+void held_expect(int64_t bytes)
+{
+    own.expected += bytes;
+    held_publish();
+}
+
+void held_expect_begin(void)
+{
+    atomic_fetch_add(&expecting, 1);
+}
+
+void held_expect_end(void)
+{
+    atomic_fetch_add(&expected_times, 1);
+    atomic_fetch_sub(&expecting, 1);
 }
 
 /* The slabs' part is published by themselves. */
 int64_t held_publish(void)
 {
-    int64_t here = allocated_here();
+    int64_t here = allocated_here() - own.expected;
 
     if (unlikely(!own.lane)) lane_take();
-    if (likely(own.lane != NULL)) atomic_store_explicit(&own.lane->bytes, here, memory_order_relaxed);
+    if (likely(own.lane != NULL)) {
+        atomic_store_explicit(&own.lane->bytes, here, memory_order_relaxed);
+        atomic_store_explicit(&own.lane->expected, own.expected, memory_order_relaxed);
+    }
     return here + slab_own_used();
 }
 
-static int64_t published(void)
+/* Lanes that were ever taken; they are taken from the front. */
+static unsigned lanes_used(void)
 {
-    static _Atomic unsigned most; /* lanes that were ever taken; they are taken from the front */
+    static _Atomic unsigned most;
     unsigned upto = atomic_load_explicit(&most, memory_order_relaxed);
-    int64_t sum = atomic_load_explicit(&lanes[LANES - 1].bytes, memory_order_relaxed);
 
     while (upto < LANES - 1 && atomic_load_explicit(&lanes[upto].taken, memory_order_relaxed)) {
         atomic_store_explicit(&most, ++upto, memory_order_relaxed);
     }
+    return upto;
+}
+
+static int64_t published(void)
+{
+    unsigned upto = lanes_used();
+    int64_t sum = atomic_load_explicit(&lanes[LANES - 1].bytes, memory_order_relaxed);
+
     for (unsigned i = 0; i < upto; i++) sum += atomic_load_explicit(&lanes[i].bytes, memory_order_relaxed);
     return sum + (int64_t)slab_used();
 }
@@ -122,11 +157,28 @@ size_t held_all(void)
     return sum > 0 ? (size_t)sum : 0;
 }
 
-void held_level(size_t allocated)
+size_t held_expected(void)
 {
+    unsigned upto = lanes_used();
+    int64_t sum = atomic_load_explicit(&lanes[LANES - 1].expected, memory_order_relaxed);
+
+    for (unsigned i = 0; i < upto; i++) sum += atomic_load_explicit(&lanes[i].expected, memory_order_relaxed);
+    return sum > 0 ? (size_t)sum : 0;
+}
+
+bool held_level(void)
+{
+    unsigned times = atomic_load(&expected_times);
+    int64_t expected = (int64_t)held_expected();
+    struct mem_figures now;
+
     held_publish();
+    mem_read_figures(&now);
+    /* Otherwise a large block might be in one of the figures and not in the others. */
+    if (atomic_load(&expecting) > 0 || atomic_load(&expected_times) != times) return false;
 #ifdef COATCHECK_SANITIZED
-    allocated = (size_t)published(); /* there is no figure but the resident set, shadows and quarantine included */
+    now.allocated = (size_t)(published() + expected); /* there is no figure but the resident set, shadows included */
 #endif
-    atomic_store_explicit(&unknown, (int64_t)allocated - published(), memory_order_relaxed);
+    atomic_store_explicit(&unknown, (int64_t)now.allocated - expected - published(), memory_order_relaxed);
+    return true;
 }

@@ -3,13 +3,14 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
-/* A chunk of an outbox is at least this large, so that many small replies share one. */
-#define CHUNK_BYTES (16 * 1024)
+/* Many small replies share a chunk, and a large one is cut into some: two pages, which are the allocator's again as
+ * soon as they are sent. Chunks of many sizes would leave pages that are used in part, or rounded up. */
+#define CHUNK_BYTES (8 * 1024)
 
 struct outbox_chunk *outbox_room(struct outbox *outbox, size_t len)
 {
     struct outbox_chunk *chunk = outbox->last;
-    size_t size = sizeof *chunk + (len > CHUNK_BYTES ? len : CHUNK_BYTES);
+    size_t size = sizeof *chunk + len > CHUNK_BYTES ? sizeof *chunk + len : CHUNK_BYTES;
 
     if (chunk && chunk->room - chunk->len >= len && chunk->room > 0) return chunk;
     chunk = mem_alloc(size);
@@ -25,16 +26,58 @@ struct outbox_chunk *outbox_room(struct outbox *outbox, size_t len)
     return chunk;
 }
 
+struct outbox_mark outbox_mark(const struct outbox *outbox)
+{
+    return (struct outbox_mark){
+        .last = outbox->last, .last_len = outbox->last ? outbox->last->len : 0, .bytes = outbox->bytes};
+}
+
+void outbox_cut(struct outbox *outbox, const struct outbox_mark *mark, size_t keep)
+{
+    struct outbox_chunk *last = mark->last, *drop;
+    size_t added = last ? last->len - mark->last_len : 0, left = keep;
+
+    while (left > added) {
+        left -= added;
+        last = last ? last->next : outbox->first;
+        added = last->len;
+    }
+    if (last) last->len -= added - left;
+    drop = last ? last->next : outbox->first;
+    if (last) {
+        last->next = NULL;
+    } else {
+        outbox->first = NULL;
+    }
+    outbox->last = last;
+    outbox->bytes = mark->bytes + keep;
+    while (drop) {
+        struct outbox_chunk *next = drop->next;
+
+        outbox_chunk_free(drop);
+        drop = next;
+    }
+}
+
 bool outbox_add(struct outbox *outbox, struct bytes bytes)
 {
-    struct outbox_chunk *chunk;
+    struct outbox_mark before = outbox_mark(outbox);
 
-    if (bytes.len == 0) return true;
-    chunk = outbox_room(outbox, bytes.len);
-    if (!chunk) return false;
-    memcpy(chunk->own + chunk->len, bytes.at, bytes.len);
-    chunk->len += bytes.len;
-    outbox->bytes += bytes.len;
+    while (bytes.len > 0) {
+        struct outbox_chunk *chunk = outbox->last;
+        size_t part;
+
+        if (!chunk || chunk->room == 0 || chunk->len == chunk->room) chunk = outbox_room(outbox, 1);
+        if (!chunk) {
+            outbox_cut(outbox, &before, 0);
+            return false;
+        }
+        part = chunk->room - chunk->len < bytes.len ? chunk->room - chunk->len : bytes.len;
+        memcpy(chunk->own + chunk->len, bytes.at, part);
+        chunk->len += part;
+        outbox->bytes += part;
+        bytes = bytes_of(bytes.at + part, bytes.len - part);
+    }
     return true;
 }
 

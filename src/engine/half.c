@@ -1,5 +1,6 @@
 #include "half_internal.h"
 
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
@@ -12,7 +13,27 @@ struct half *half_new(struct request *request)
     if (!half) return NULL;
     half->request = *request;
     half->blob = NULL;
+    half->slack = 0;
     return half;
+}
+
+static void count_slack(struct half *half)
+{
+    if (half->slack == 0) return;
+    held_expect(-(int64_t)half->slack);
+    half->slack = 0;
+}
+
+void half_cut(struct half *half, size_t to_come)
+{
+    struct blob *blob = half ? half->blob : NULL;
+
+    if (!blob || to_come == 0) return;
+    blob = mem_resize(blob, sizeof *blob + blob->room - half->slack - to_come);
+    count_slack(half);
+    if (!blob) return;
+    half->blob = blob;
+    blob->room = mem_usable(blob) - sizeof *blob;
 }
 
 void half_free(struct half **half)
@@ -20,6 +41,7 @@ void half_free(struct half **half)
     if (!*half) return;
     request_fini(&(*half)->request);
     if ((*half)->blob) blob_release(&(*half)->blob);
+    count_slack(*half);
     mem_free(*half);
     *half = NULL;
 }
@@ -31,20 +53,27 @@ char *half_direct(struct half *half, struct bytes come, size_t *len)
 
     if (half->blob || request->words_to_come != 1 || request->bulk < BLOB_FROM) return NULL;
     size = (size_t)request->bulk + 2;
+    must(come.len < size);
+    /* Who announces much and sends little takes little: the rest is not counted before it comes. */
+    held_expect_begin();
+    half->slack = mem_good_size(sizeof(struct blob) + size) - sizeof(struct blob) - size;
+    *len = size - come.len;
     half->blob = blob_new(size);
-    if (!half->blob) return NULL;
-    if (!request_detach(request)) {
-        blob_release(&half->blob);
+    held_expect((int64_t)(*len + half->slack));
+    held_expect_end();
+    if (!half->blob || !request_detach(request)) {
+        if (half->blob) blob_release(&half->blob);
+        held_expect(-(int64_t)*len);
+        count_slack(half);
         return NULL;
     }
-    must(come.len < size);
     memcpy(half->blob->at, come.at, come.len);
-    *len = size - come.len;
     return half->blob->at + come.len;
 }
 
 void half_filled(struct half *half)
 {
+    count_slack(half);
     half->blob->len = (size_t)half->request.bulk;
     request_put_last(&half->request, blob_bytes(half->blob));
 }

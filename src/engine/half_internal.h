@@ -11,16 +11,21 @@ struct half {
     /* Its last word, when that is so large that it is read straight into the value that will hold it. The
      * blob's room takes the two bytes behind the word too. */
     struct blob *blob;
+    size_t slack; /* what the allocator gives beyond that, as long as held_expect() knows of it */
 };
 
 /* Takes a request over; NULL: no memory, and the request is still the caller's. */
 struct half *half_new(struct request *request);
 
+/* `to_come` bytes that it waits for directly will not come: they are freed at once, and with them what may be much
+ * memory that was never there. NULL is allowed. */
+void half_cut(struct half *half, size_t to_come);
+
 /* Frees all that is left of it; *half is NULL afterwards. NULL is allowed. */
 void half_free(struct half **half);
 
-/* Is the word in reading worth it? Then where its rest, `len` bytes, is to be read to; NULL: no, or no memory
- * for it, and the request reads on as any other. `come` are the bytes of it that are there already. */
+/* Is the word in reading worth it? Then where its rest, `len` bytes, is to be read to, of which held_expect() has been
+ * told; NULL: no, or no memory for it, and the request reads on as any other. `come` are the bytes of it that are there already. */
 char *half_direct(struct half *half, struct bytes come, size_t *len);
 
 /* The direct bytes have all been read: the request is ready. */

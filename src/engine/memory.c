@@ -265,15 +265,6 @@ static void weigh_keys(const struct footprint *footprint)
     atomic_store_explicit(&the.mean_key, keys >= KEYS_FOR_A_MEAN ? held / keys : 0, memory_order_relaxed);
 }
 
-/* With a figure of this moment: one of a while ago would be held against what threads have published since. */
-static void level(void)
-{
-    struct mem_figures now;
-
-    mem_read_figures(&now);
-    held_level(now.allocated);
-}
-
 /* The allocator's own figures take long to add up: ten times a second, by one worker. */
 static void look(int64_t now_us)
 {
@@ -282,7 +273,7 @@ static void look(int64_t now_us)
     if (now_us - the.looked_at_us < FOOTPRINT_FRESH_US) return;
     the.looked_at_us = now_us;
     footprint_read(&footprint);
-    level();
+    held_level();
     aim(footprint.rss);
     weigh_keys(&footprint);
     evict_judge(the.keyspace);
@@ -366,7 +357,7 @@ static void options_changed(void)
 
     read_options();
     footprint_read(&footprint);
-    level();
+    held_level();
     weigh_keys(&footprint);
     memory_allowance = INT64_MIN;
     sessions_post_all(forget_allowance, BYTES(""));

@@ -89,11 +89,12 @@ static void stop_listening(struct session *session, bool ends)
     }
 }
 
-void session_fini(struct session *session)
+void session_fini(struct session *session, size_t to_come)
 {
     struct session_extras *extras;
 
     stop_listening(session, true);
+    half_cut(session->half, to_come);
     half_free(&session->half);
     blocking_leave(session);
     transaction_end(session);

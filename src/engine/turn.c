@@ -1,6 +1,7 @@
 #include "coatcheck/engine/turn.h"
 
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
@@ -17,9 +18,6 @@
 
 /* A reply begins in the area only while there is this much left of it. */
 #define AREA_LOW (16 * 1024)
-
-/* A session that has so much unread produces no more. */
-#define OUTBOX_FULL (1024 * 1024)
 
 _Static_assert(TURN_BATCH <= KEYS_AHEAD, "the keys of a batch are prefetched together");
 
@@ -90,6 +88,8 @@ static void close_open_feed(struct turn *turn)
 
 static void open_feed(struct turn *turn, struct feed *feed)
 {
+    size_t room;
+
     if (turn->open == feed) return;
     close_open_feed(turn);
     if (turn->area_end - turn->area_at < AREA_LOW) {
@@ -101,8 +101,10 @@ static void open_feed(struct turn *turn, struct feed *feed)
     }
     turn->open = feed;
     turn->stopped = false;
-    reply_open(&turn->reply, turn->area_at, (size_t)(turn->area_end - turn->area_at), feed->outbox,
-               (uint8_t)session_resp(feed->session));
+    /* Who may leave little unread must not fill the area either, nobody knows yet whether it reads. */
+    room = (size_t)(turn->area_end - turn->area_at);
+    if (unlikely(room > feed->unread_most)) room = feed->unread_most > AREA_LOW ? feed->unread_most : AREA_LOW;
+    reply_open(&turn->reply, turn->area_at, room, feed->outbox, (uint8_t)session_resp(feed->session));
 }
 
 /* ---- execution ---- */
@@ -121,6 +123,10 @@ static void rewind_to(struct call *call)
 
     feed->used = call->start;
     feed->wants = 0;
+    if (feed->direct) {
+        half_cut(feed->session->half, feed->direct_len);
+        held_expect(-(int64_t)feed->direct_len);
+    }
     feed->direct = NULL;
     half_free(&feed->session->half);
     /* Its last word has left the input: the request itself is kept. */
@@ -165,7 +171,7 @@ static void run_call(struct turn *turn, struct call *call)
     flags = session_flags(feed->session);
     if (unlikely(flags & SESSION_CLOSING)) return;
     /* Of a batch as well as between batches: thirty-two commands may each take long. */
-    if (unlikely(feed->outbox->bytes > OUTBOX_FULL ||
+    if (unlikely(feed->outbox->bytes >= feed->unread_most ||
                  (turn->has_run && turn->ticks - turn->began > turn->budget))) {
         turn->stopped = true;
         rewind_to(call);

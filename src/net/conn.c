@@ -8,14 +8,12 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 #include "tls_internal.h"
-
-/* A client that leaves so much unread is read from no more, until it has taken half of it. */
-#define CHOKE_BYTES (1024 * 1024)
 
 #define LITTLE_INPUT 4096
 
@@ -51,6 +49,7 @@ struct conn_work *conn_begin_work(struct conn *conn)
 void conn_drop_work(struct conn *conn)
 {
     if (!conn->work) return;
+    if (conn_direct_left(conn) > 0) held_expect(-(int64_t)conn_direct_left(conn));
     outbox_clear(&conn->work->outbox);
     outbox_clear(&conn->work->sealed);
     mem_free(conn->work->saved);
@@ -92,7 +91,7 @@ bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void 
     }
     /* The socket is full, and the loop will tell when it is not. */
     if (conn->watching & EV_WRITE && !over_output_limit(conn)) {
-        conn_show(&conn->shown_output, outbox->bytes);
+        conn_note_unread(conn, outbox->bytes);
         return true;
     }
     conn->flags |= CONN_DIRTY;
@@ -218,6 +217,13 @@ bool conn_keep_direct(struct conn *conn, char *direct, size_t len)
     return true;
 }
 
+size_t conn_direct_left(const struct conn *conn)
+{
+    const struct saved_input *saved = conn_saved(conn);
+
+    return saved && saved->direct ? saved->direct_left : 0;
+}
+
 static bool over_output_limit(struct conn *conn)
 {
     const struct output_limit *limit = &output_limits[conn->class];
@@ -238,9 +244,9 @@ static bool over_output_limit(struct conn *conn)
 /* After a send: be told when there is room for what it left, and read no more above a bound. */
 static bool conn_hold_back(struct conn *conn)
 {
-    size_t unsent = conn_unsent(conn);
+    size_t unsent = conn_unsent(conn), most = conn_unread_most(conn);
 
-    conn_show(&conn->shown_output, unsent);
+    conn_note_unread(conn, unsent);
     if (over_output_limit(conn)) {
         char peer[CONN_NAME_MAX];
 
@@ -251,10 +257,10 @@ static bool conn_hold_back(struct conn *conn)
         METRIC_ADD(net, client_output_buffer_limit_disconnections, 1);
         return false;
     }
-    if (unsent >= CHOKE_BYTES && !(conn->flags & CONN_CHOKED)) {
+    if (unsent >= most && !(conn->flags & CONN_CHOKED)) {
         conn->flags |= CONN_CHOKED;
         METRIC_ADD(net, unread_pauses, 1);
-    } else if ((conn->flags & CONN_CHOKED) && unsent < CHOKE_BYTES / 2) {
+    } else if ((conn->flags & CONN_CHOKED) && unsent < most / 2) {
         conn->flags &= ~CONN_CHOKED;
         if (conn->flags & (CONN_RESUMED | CONN_HELD)) conn_list_ready(conn);
     }

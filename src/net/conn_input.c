@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
@@ -96,6 +97,7 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
         } while (n < 0 && errno == EINTR);
     }
     if (!count_read(conn, n)) return false;
+    held_expect(-(int64_t)((size_t)n < saved->direct_left ? (size_t)n : saved->direct_left));
     if ((size_t)n < saved->direct_left) {
         saved->direct += n;
         saved->direct_left -= (size_t)n;

@@ -108,6 +108,12 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
 /* The next `len` bytes go to `direct`. False: no memory. */
 bool conn_keep_direct(struct conn *conn, char *direct, size_t len);
 
+/* What it leaves unread has changed; for those that list clients, and for the sum over all. */
+void conn_note_unread(struct conn *conn, size_t bytes);
+
+/* A client that leaves so many bytes unread is read from no more, until it has taken half of them. */
+size_t conn_unread_most(const struct conn *conn);
+
 /* Puts it in its worker's list of the turn. */
 void conn_list_ready(struct conn *conn);
 

@@ -176,6 +176,7 @@ void conn_end(struct conn *conn)
     } else {
         close(conn_fd(conn));
     }
+    conn_note_unread(conn, 0);
     conn_drop_work(conn);
     mem_free(conn);
     atomic_fetch_sub_explicit(&worker->load, 1, memory_order_relaxed);

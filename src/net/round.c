@@ -1,4 +1,5 @@
 /* round: one round of a worker's turn: who is ready, what they bring, what the door answers. */
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/must.h"
 #include "tls_internal.h"
 
@@ -22,8 +23,9 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         !conn_keep_input(conn, delivery->input, delivery->used, delivery->wants)) {
         conn->flags |= CONN_DEAD;
     }
-    if (delivery->direct && !(conn->flags & CONN_DEAD) &&
-        !conn_keep_direct(conn, delivery->direct, delivery->direct_len)) {
+    if (delivery->direct &&
+        (conn->flags & CONN_DEAD || !conn_keep_direct(conn, delivery->direct, delivery->direct_len))) {
+        held_expect(-(int64_t)delivery->direct_len);
         conn->flags |= CONN_DEAD;
     }
     worker_send(worker, delivery);
@@ -78,6 +80,7 @@ void worker_round(struct worker *worker)
     if (window > WINDOW_MAX) window = WINDOW_MAX;
     for (unsigned i = 0; i < taken; i++) conns[i] = conn_list_take(&worker->ready);
     METRIC_ADD(net, turns, 1);
+    unread_look(worker);
 
     for (unsigned i = 0; i < taken; i++) {
         struct conn *conn = conns[i];
@@ -89,6 +92,7 @@ void worker_round(struct worker *worker)
         if (!conn_fetch(conn, area, window, &input, &filled)) continue;
         if (input.at == area) area += (input.len + 2 * INPUT_PADDING - 1) & ~(size_t)(INPUT_PADDING - 1);
         worker->deliveries[count] = (struct delivery){.conn = conn, .input = input, .filled = filled};
+        worker->deliveries[count].unread_most = conn_unread_most(conn);
         worker->deliveries[count].outbox = conn->work ? &conn->work->outbox : &worker->fresh[count];
         count++;
     }

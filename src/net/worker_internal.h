@@ -43,6 +43,9 @@ struct worker {
     struct delivery deliveries[TURN_CONNS];
     struct outbox fresh[TURN_CONNS]; /* for deliveries of connections without work; empty between turns */
 
+    /* How much more the clients may leave unread, as far as this worker knows in this round. */
+    int64_t unread_room;
+
     struct farewells farewells;
 
     /* TLS */
@@ -127,6 +130,11 @@ void conn_admit(struct conn *conn);
 /* What this connection brings: fresh bytes in `window`, or its saved ones; `filled`: the door's memory that it
  * read to is full. False: nothing to deliver. */
 bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *input, bool *filled);
+
+/* ---- unread.c ---- */
+
+/* At the beginning of a round: what is left for all. */
+void unread_look(struct worker *worker);
 
 /* ---- round.c ---- */
 

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/lock.h"
 
 static struct lock footprint_lock;
@@ -11,8 +12,11 @@ static _Atomic int64_t looked_at_us;
 static void look(int64_t now_us)
 {
     struct mem_figures figures;
+    size_t expected;
 
     mem_read_figures(&figures);
+    expected = held_expected();
+    figures.allocated -= expected < figures.allocated ? expected : 0;
     lock_take(&footprint_lock, RANK_METRICS, 0);
     last.now = figures;
     if (figures.allocated > last.peak) {

@@ -38,6 +38,9 @@
 /* X.520's upper bound of a common name, in characters of up to four bytes. */
 #define CERTIFIED_NAME_MAX 256
 
+/* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
+#define UNREAD_SHARE 8
+
 /* What the door keeps for a worker. */
 struct post {
     struct turn *turn;
@@ -103,7 +106,7 @@ static void door_shaken(struct conn *conn)
 
 static void door_closed(struct conn *conn)
 {
-    session_fini(session_of(conn));
+    session_fini(session_of(conn), conn_direct_left(conn));
 }
 
 /* ---- the turn ---- */
@@ -149,6 +152,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
         post->feeds[i].input = deliveries[i].input;
         post->feeds[i].filled = deliveries[i].filled;
         post->feeds[i].outbox = deliveries[i].outbox;
+        post->feeds[i].unread_most = deliveries[i].unread_most;
     }
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
     /* Before the replies: who knows of them asks another worker and finds the messages there before him. */
@@ -243,7 +247,10 @@ static int64_t door_housekeep(struct worker *worker)
     for_waiters_us = blocking_look_after(now_us);
     if (for_waiters_us < for_sessions_us) for_sessions_us = for_waiters_us;
     close_idle(worker, post, now_us);
-    if (worker_index(worker) == 0) pulse_beat(now_us);
+    if (worker_index(worker) == 0) {
+        pulse_beat(now_us);
+        workers_bound_unread(memory_limit() / UNREAD_SHARE, worker_count);
+    }
     for_memory_us = memory_look_after(worker_index(worker), now_us);
     if (for_memory_us < for_sessions_us) for_sessions_us = for_memory_us;
     /* What expires makes messages too. */

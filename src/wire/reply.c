@@ -46,55 +46,20 @@ bool reply_make_room(struct reply *reply, size_t len)
 
 struct reply_mark reply_mark(const struct reply *reply)
 {
-    const struct outbox *queue = reply->queue;
-
-    return (struct reply_mark){.at = reply->at,
-                               .last = queue->last,
-                               .last_len = queue->last ? queue->last->len : 0,
-                               .bytes = queue->bytes};
+    return (struct reply_mark){.at = reply->at, .queue = outbox_mark(reply->queue)};
 }
 
 void reply_take_back(struct reply *reply, struct reply_mark mark)
 {
     struct outbox *queue = reply->queue;
-    struct outbox_chunk *drop;
 
     if (reply->failed) return;
-    if (queue->bytes == mark.bytes && queue->last == mark.last) {
+    if (queue->bytes == mark.queue.bytes && queue->last == mark.queue.last) {
         reply->at = mark.at;
         return;
     }
-
     /* The window was spilled since: what stood in it at the mark is the head of what was added. */
-    size_t keep = (size_t)(mark.at - reply->start);
-    size_t added_to_last = mark.last ? mark.last->len - mark.last_len : 0;
-    struct outbox_chunk *last = mark.last;
-
-    if (keep > 0 && added_to_last >= keep) {
-        last->len = mark.last_len + keep;
-        drop = last->next;
-    } else if (keep > 0) {
-        if (last) last->len = mark.last_len;
-        last = last ? last->next : queue->first;
-        last->len = keep;
-        drop = last->next;
-    } else {
-        if (last) last->len = mark.last_len;
-        drop = last ? last->next : queue->first;
-    }
-    if (last) {
-        last->next = NULL;
-    } else {
-        queue->first = NULL;
-    }
-    queue->last = last;
-    queue->bytes = mark.bytes + keep;
-    while (drop) {
-        struct outbox_chunk *next = drop->next;
-
-        outbox_chunk_free(drop);
-        drop = next;
-    }
+    outbox_cut(queue, &mark.queue, (size_t)(mark.at - reply->start));
     reply->at = reply->start;
 }
 

@@ -109,6 +109,7 @@ static void turn_take(unsigned number)
         const struct text *input = &inputs[number % TURNS_KEPT][i];
 
         feeds[i] = (struct feed){
+            .unread_most = 1 << 20,
             .session = &sessions[i], .input = bytes_of(input->at, input->len), .outbox = &outboxes[i]};
     }
     turn_run(turn, feeds, CLIENTS, area, AREA, never_early, NULL);

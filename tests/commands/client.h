@@ -59,7 +59,7 @@ static int client_setup(void **state)
 static int client_teardown(void **state)
 {
     (void)state;
-    session_fini(&session);
+    session_fini(&session, 0);
     outbox_clear(&outbox);
     text_fini(&answer);
     turn_free(&turn);
@@ -110,7 +110,7 @@ static void add_request(struct text *request, const char *line)
 static const char *say_while(const char *line, void (*fail_nth)(unsigned n), unsigned fail)
 {
     struct text request = {0};
-    struct feed feed = {.session = &session, .outbox = &outbox};
+    struct feed feed = {.session = &session, .outbox = &outbox, .unread_most = 1 << 20};
 
     add_request(&request, line);
     feed.input = text_bytes(&request);

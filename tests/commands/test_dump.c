@@ -13,7 +13,7 @@
 static const char *ask(const struct bytes *words, unsigned count, unsigned fail)
 {
     struct text request = {0};
-    struct feed feed = {.session = &session, .outbox = &outbox};
+    struct feed feed = {.session = &session, .outbox = &outbox, .unread_most = 1 << 20};
 
     text_addf(&request, "*%u\r\n", count);
     for (unsigned i = 0; i < count; i++) {

@@ -111,8 +111,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    session_fini(&watcher);
-    session_fini(&other);
+    session_fini(&watcher, 0);
+    session_fini(&other, 0);
     return 0;
 }
 
@@ -196,7 +196,7 @@ static void commands_are_looked_at_only_while_there_is_a_monitor(void **state)
     assert_true(monitor_begin(&second));
     monitor_end(&watcher);
     assert_true(atomic_load(&gate_reasons) & GATE_MONITORS);
-    session_fini(&second);
+    session_fini(&second, 0);
     assert_false(atomic_load(&gate_reasons) & GATE_MONITORS);
     assert_int_equal(classed, SESSION_NORMAL);
     session_reset(&watcher);

@@ -211,7 +211,7 @@ static void a_session_that_ends_takes_its_watches_along(void **state)
     SAY("WATCH 1 2 3", "+OK\r\n");
     SAY("MULTI", "+OK\r\n");
     SAY("SET 1 x", "+QUEUED\r\n");
-    session_fini(&session);
+    session_fini(&session, 0);
     assert_null(session_transaction(&session));
     assert_int_equal(touch_wanted, 0);
     memset(&session, 0, sizeof session);

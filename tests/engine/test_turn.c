@@ -76,7 +76,7 @@ static struct client *client_new(void)
 
 static void client_free(struct client *client)
 {
-    session_fini(&client->session);
+    session_fini(&client->session, 0);
     outbox_clear(&client->outbox);
     text_fini(&client->input);
     text_fini(&client->answers);
@@ -122,6 +122,7 @@ static void take_turn(struct client **clients, unsigned count, size_t room)
         inputs[i] = calloc(1, client->input.len + REQUEST_PADDING);
         if (client->input.len) memcpy(inputs[i], client->input.at, client->input.len);
         feeds[i] = (struct feed){.session = &client->session,
+                                 .unread_most = 1 << 20,
                                  .input = bytes_of(inputs[i], client->input.len),
                                  .outbox = &client->outbox};
     }

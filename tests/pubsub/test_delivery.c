@@ -77,7 +77,7 @@ static int teardown(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         subscriber_end(&sessions[i]);
-        session_fini(&sessions[i]);
+        session_fini(&sessions[i], 0);
         text_fini(&heard[i]);
     }
     delivery_stop();

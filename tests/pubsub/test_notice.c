@@ -114,7 +114,7 @@ static void an_event_goes_to_both_channels(void **state)
     text_fini(&heard);
     choose("");
     subscriber_end(&session);
-    session_fini(&session);
+    session_fini(&session, 0);
     delivery_stop();
 }
 

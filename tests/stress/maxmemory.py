@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The limit of memory while everything is done to break it: more keys than fit, sizes that shift from 100 B to 10 KB
 and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read and
-requests that they do not end, under the limit alone and under maxmemory-clients, a mass of keys that fall due at once
+requests that they do not end, under the limit alone and under maxmemory-clients, announcements of what never comes, a mass of keys that fall due at once
 (their memory has to be back within seconds), a limit that is lowered; RSS is looked at all the while.
 
-    tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--sanitized]
+    tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--seed N] [--phase NAME …]
+        [--sanitized]
 
 Under a sanitizer (--sanitized) memory is the sanitizer's: nothing is held against the limit but that no command is
 refused, that the server lives, and what the sanitizer finds.
@@ -129,7 +130,7 @@ def more_keys_than_fit(port, args):
 
 def shifting_sizes(port, args):
     def work(client, number):
-        dice, wrong = random.Random(number), []
+        dice, wrong = random.Random(args.seed * 100 + number), []
         for size in (100, 10000, 100, 1000, 10000, 100):
             rounds = args.scale * args.limit * MB // 3 // (size + 300)
             for at in range(0, rounds, 500):
@@ -141,7 +142,7 @@ def shifting_sizes(port, args):
 
 def growing_values(port, args):
     def work(client, number):
-        dice = random.Random(number)
+        dice = random.Random(args.seed * 100 + number)
         return client.ask_many([request("APPEND", "grow:%d" % dice.randrange(2000), b"z" * dice.randrange(4000))
                                 for _ in range(args.scale * args.limit * 400)])
     at_once(port, 4, work)
@@ -149,7 +150,7 @@ def growing_values(port, args):
 
 def growing_sorted_sets(port, args):
     def work(client, number):
-        dice, wrong = random.Random(number), []
+        dice, wrong = random.Random(args.seed * 100 + number), []
         for _ in range(args.scale * args.limit * 3 // 4):
             wrong += client.ask_many([request("ZADD", "board:%d" % dice.randrange(2000),
                                               *(word for _ in range(20) for word in
@@ -213,6 +214,27 @@ def unending_requests(port, args):
         client.close()
 
 
+def empty_promises(port, args):
+    """Ten clients announce 500 MB each and send a little of it: nothing is evicted for what never comes."""
+    asker = Client(port)
+    asker.ask("FLUSHALL")
+    asker.ask_many([request("SET", "stays:%d" % i, b"s" * 1000) for i in range(args.limit * 300)])
+    before, clients = evicted(port), []
+    for number in range(10):
+        clients.append(socket.create_connection(("127.0.0.1", port)))
+        clients[-1].sendall(b"*3\r\n$3\r\nSET\r\n$7\r\npromise\r\n$500000000\r\n" + b"p" * 200000)
+    time.sleep(0.5)
+    wrong = asker.ask_many([request("SET", "stays:%d" % i, b"t" * 1000) for i in range(args.limit * 100)])
+    for client in clients[::2]:
+        client.close()
+    time.sleep(0.3)
+    wrong += asker.ask_many([request("SET", "stays:%d" % i, b"u" * 1000) for i in range(args.limit * 100)])
+    if wrong or (evicted(port) != before and not args.sanitized):
+        raise SystemExit("empty_promises: %d keys were evicted, wrong: %r" % (evicted(port) - before, wrong[:1]))
+    for client in clients[1::2]:
+        client.close()
+
+
 def mass_expiry(port, args):
     def work(client, number):
         return client.ask_many([request("SET", "brief:%d:%d" % (number, i), b"e" * 100, "PX", 1500)
@@ -232,7 +254,7 @@ def mass_expiry(port, args):
 
 
 PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients,
-          unending_requests, mass_expiry]
+          unending_requests, empty_promises, mass_expiry]
 
 
 def lower_the_limit(port, watch, args):
@@ -266,6 +288,9 @@ def main():
     parser.add_argument("--server", required=True)
     parser.add_argument("--limit", type=int, default=100, help="MB")
     parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--phase", action="append", choices=[phase.__name__ for phase in PHASES],
+                        help="these instead of all")
     parser.add_argument("--sanitized", action="store_true")
     args = parser.parse_args()
     with socket.socket() as s:
@@ -285,7 +310,7 @@ def main():
                 time.sleep(0.05)
         watch = Watch(server.pid, port, args)
         watch.start()
-        for phase in PHASES:
+        for phase in [phase for phase in PHASES if not args.phase or phase.__name__ in args.phase]:
             started = time.monotonic()
             phase(port, args)
             print("%s: %.1f s, %s" % (phase.__name__, time.monotonic() - started, watch.told()), flush=True)

@@ -23,9 +23,20 @@ struct outbox {
 
 /* Room for own bytes at the end: a chunk with at least `len` bytes free; NULL: no memory. */
 struct outbox_chunk *outbox_room(struct outbox *outbox, size_t len);
+
+/* All or nothing; false: no memory. */
 bool outbox_add(struct outbox *outbox, struct bytes bytes);
 bool outbox_add_held(struct outbox *outbox, struct bytes bytes, void (*release)(void *holder),
                           void *holder);
+
+/* Takes back what was added since the mark was made, but for its first `keep` bytes, which are own ones. Nothing may
+ * have been sent meanwhile. */
+struct outbox_mark {
+    struct outbox_chunk *last;
+    size_t last_len, bytes;
+};
+struct outbox_mark outbox_mark(const struct outbox *outbox);
+void outbox_cut(struct outbox *outbox, const struct outbox_mark *mark, size_t keep);
 
 /* All of `from` goes to the end of `into`; `from` is empty afterwards. */
 void outbox_move(struct outbox *into, struct outbox *from);

@@ -99,7 +99,8 @@ _Static_assert(sizeof(struct session) <= 48, "what most sessions never set belon
 
 /* A new client. Ids count up from 1. */
 void session_init(struct session *session);
-void session_fini(struct session *session);
+/* `to_come` bytes were still to be read to where its feed's `direct` said. */
+void session_fini(struct session *session, size_t to_come);
 
 static inline unsigned session_flags(const struct session *session)
 {

@@ -22,6 +22,7 @@ struct feed {
     struct bytes input;
     struct outbox *outbox;
     bool filled; /* the `direct` of last time is full */
+    size_t unread_most; /* with so much in the outbox it produces no more */
 
     size_t used;         /* of the input */
     size_t wants;        /* 0, or the length of input below which coming back is of no use */

@@ -34,6 +34,9 @@ void conn_close(struct conn *conn);
  * anything to deliver. */
 bool conn_has_moved(struct conn *conn);
 
+/* How many bytes of the door's memory wait to be read to. */
+size_t conn_direct_left(const struct conn *conn);
+
 /* Any thread, inside worker_each_conn(). */
 struct conn_facts {
     int fd;

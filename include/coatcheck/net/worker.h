@@ -24,13 +24,15 @@ struct delivery {
     struct bytes input; /* all that is not used yet, readable for 16 bytes past its end */
     bool filled;        /* the `direct` of last time is full; the input is what came after it */
     struct outbox *outbox; /* for replies that do not fit the area; may hold what was unsent before */
+    size_t unread_most;    /* once so much is in the outbox, nothing more is to be added in this turn */
 
     /* answered by the door */
     size_t used;         /* of the input; the rest is kept for the connection */
     size_t wants;        /* no use to come back before there are so many bytes of input; 0: any */
     bool again;          /* more to do, with the rest or with what the door kept: next turn, without reading */
     char *direct;        /* all input is used, and the next direct_len bytes are to be read to here: the */
-    size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no */
+    size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no. The door has
+                          * said held_expect() of them; who reads them takes that back. */
     struct bytes output; /* in the reply area, to be sent after the outbox */
 };
 
@@ -91,6 +93,11 @@ struct mail {
     void (*open)(struct worker *worker, struct mail *mail);
 };
 void worker_post(struct worker *worker, struct mail *mail);
+
+/* Any thread. What clients of all workers may leave unread before each of them is kept shorter, in bytes: the less is
+ * left of it, the sooner a client that does not read its replies is read from no more. 0: no bound. `workers` are how
+ * many there are. */
+void workers_bound_unread(int64_t bytes, unsigned workers);
 
 /* Any thread: calls `see` with each connection while none can come or go. */
 void worker_each_conn(struct worker *worker, void (*see)(struct conn *conn, void *context), void *context);

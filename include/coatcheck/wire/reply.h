@@ -38,8 +38,7 @@ bool reply_make_room(struct reply *reply, size_t len);
 /* Takes back everything written since the mark was made, as CLIENT REPLY OFF wants it. */
 struct reply_mark {
     char *at;
-    struct outbox_chunk *last;
-    size_t last_len, bytes;
+    struct outbox_mark queue;
 };
 struct reply_mark reply_mark(const struct reply *reply);
 void reply_take_back(struct reply *reply, struct reply_mark mark);

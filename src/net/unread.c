@@ -1,0 +1,59 @@
+/* unread: what clients leave unread is memory like any other, and may not take all of it: each client may leave half of
+ * what is left for all, so that the first are given much and none of a thousand nothing. */
+#include "coatcheck/base/must.h"
+#include "worker_internal.h"
+
+/* Nobody is kept shorter than to the least: it would be woken too often. */
+#define UNREAD_LEAST ((int64_t)16 * 1024)
+#define UNREAD_MOST ((int64_t)1024 * 1024)
+
+static _Atomic int64_t bound; /* 0: none */
+static _Atomic unsigned worker_count;
+
+/* Bytes that a worker's clients leave unread, by its index. */
+static struct tally {
+    _Atomic int64_t bytes; /* only its own thread writes */
+} __attribute__((aligned(64))) tallies[UINT8_MAX + 1];
+
+void workers_bound_unread(int64_t bytes, unsigned workers)
+{
+    must(workers > 0 && workers <= UINT8_MAX + 1);
+    atomic_store_explicit(&worker_count, workers, memory_order_relaxed);
+    atomic_store_explicit(&bound, bytes, memory_order_release);
+}
+
+void unread_look(struct worker *worker)
+{
+    int64_t left = atomic_load_explicit(&bound, memory_order_acquire);
+    unsigned count;
+
+    if (likely(left == 0)) {
+        worker->unread_room = INT64_MAX;
+        return;
+    }
+    count = atomic_load_explicit(&worker_count, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++) left -= atomic_load_explicit(&tallies[i].bytes, memory_order_relaxed);
+    /* All workers may be at it in the same moment. */
+    worker->unread_room = left / (int64_t)count;
+}
+
+void conn_note_unread(struct conn *conn, size_t bytes)
+{
+    uint32_t shown = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+    int64_t more = (int64_t)shown - atomic_load_explicit(&conn->shown_output, memory_order_relaxed);
+    struct worker *worker = conn_worker(conn);
+    _Atomic int64_t *sum = &tallies[conn->home].bytes;
+
+    if (likely(more == 0)) return;
+    atomic_store_explicit(&conn->shown_output, shown, memory_order_relaxed);
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + more, memory_order_relaxed);
+    if (worker->unread_room != INT64_MAX) worker->unread_room -= more;
+}
+
+size_t conn_unread_most(const struct conn *conn)
+{
+    int64_t most = conn_worker(conn)->unread_room / 2;
+
+    if (likely(most >= UNREAD_MOST)) return UNREAD_MOST;
+    return (size_t)(most > UNREAD_LEAST ? most : UNREAD_LEAST);
+}
