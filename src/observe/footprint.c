@@ -17,6 +17,8 @@ static void look(int64_t now_us)
     mem_read_figures(&figures);
     expected = held_expected();
     figures.allocated -= expected < figures.allocated ? expected : 0;
+    figures.active -= expected < figures.active ? expected : 0;
+    figures.resident -= expected < figures.resident ? expected : 0;
     lock_take(&footprint_lock, RANK_METRICS, 0);
     last.now = figures;
     if (figures.allocated > last.peak) {

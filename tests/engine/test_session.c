@@ -20,10 +20,10 @@ static void ids_count_up_and_never_come_again(void **state)
     (void)state;
     session_init(&first);
     id = first.id;
-    session_fini(&first);
+    session_fini(&first, 0);
     session_init(&second);
     assert_int_equal(second.id, id + 1);
-    session_fini(&second);
+    session_fini(&second, 0);
 }
 
 static void who_came_without_a_password_stays_trusted_when_one_is_asked_for(void **state)
@@ -43,8 +43,8 @@ static void who_came_without_a_password_stays_trusted_when_one_is_asked_for(void
     ask_for_passwords(true);
     assert_false(session_is_trusted(&after));
     ask_for_passwords(false);
-    session_fini(&before);
-    session_fini(&after);
+    session_fini(&before, 0);
+    session_fini(&after, 0);
 }
 
 static void reset_brings_back_what_a_new_one_has_but_its_library(void **state)
@@ -65,7 +65,7 @@ static void reset_brings_back_what_a_new_one_has_but_its_library(void **state)
     assert_int_equal(session_flags(&session), SESSION_AUTHENTICATED);
     assert_int_equal(session_own_text(&session, SESSION_NAME).len, 0);
     assert_true(bytes_equal(session_own_text(&session, SESSION_LIBRARY_NAME), BYTES("lib")));
-    session_fini(&session);
+    session_fini(&session, 0);
 }
 
 static void a_text_that_finds_no_memory_leaves_the_old_one(void **state)
@@ -89,7 +89,7 @@ static void a_text_that_finds_no_memory_leaves_the_old_one(void **state)
     assert_true(session_set_text(&session, SESSION_NAME, BYTES("")));
     assert_int_equal(session_own_text(&session, SESSION_NAME).len, 0);
     text_fini(&shown);
-    session_fini(&session);
+    session_fini(&session, 0);
 }
 
 static void its_seconds_do_not_follow_the_wall_clock(void **state)
@@ -114,7 +114,7 @@ static void setting_flags_tells_which_were_set(void **state)
     assert_true(session_set(&session, SESSION_KILLED | SESSION_CLOSING) & SESSION_KILLED);
     session_unset(&session, SESSION_CLOSING);
     assert_int_equal(session_flags(&session), SESSION_AUTHENTICATED | SESSION_KILLED);
-    session_fini(&session);
+    session_fini(&session, 0);
 }
 
 int main(void)
