@@ -99,6 +99,28 @@ bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void 
     return true;
 }
 
+bool conn_send_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder)
+{
+    ssize_t sent;
+
+    if (conn_unsent(conn) > 0 || conn->flags & (CONN_DEAD | CONN_TLS) || bytes.len > CONN_SHARE) {
+        return conn_push_held(conn, bytes, release, holder);
+    }
+    sent = send(conn_fd(conn), bytes.at, bytes.len, MSG_NOSIGNAL);
+    METRIC_ADD(net, total_writes_processed, 1);
+    if (likely(sent > 0)) {
+        METRIC_ADD(net, total_net_output_bytes, sent);
+        conn->flags |= CONN_MOVED;
+        bytes = bytes_of(bytes.at + sent, bytes.len - (size_t)sent);
+    }
+    if (likely(bytes.len == 0)) {
+        release(holder);
+        return true;
+    }
+    /* Whatever is wrong, the next try says it again. */
+    return conn_push_held(conn, bytes, release, holder);
+}
+
 void conn_resume(struct conn *conn)
 {
     conn->flags |= CONN_RESUMED;
@@ -271,7 +293,7 @@ static bool conn_hold_back(struct conn *conn)
     return true;
 }
 
-/* One writev of at most `most` bytes of the outbox and the output. The number of bytes that went,
+/* One call for at most `most` bytes of the outbox and the output. The number of bytes that went,
  * or -1. */
 static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struct bytes output,
                            size_t most, size_t *asked)
@@ -293,6 +315,7 @@ static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struc
             *asked += pieces[n++].iov_len;
         }
     }
+    if (n == 1) return send(conn_fd(conn), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
     return sendmsg(conn_fd(conn), &message, MSG_NOSIGNAL);
 }

@@ -107,3 +107,22 @@ void worker_round(struct worker *worker)
         if (!(conns[i]->flags & CONN_LISTED)) conn_finish(conns[i]);
     }
 }
+
+#define NEEDS_A_ROUND (CONN_READABLE | CONN_RESUMED | CONN_ENDING | CONN_DEAD | CONN_SHAKING)
+
+void worker_send_pushed(struct worker *worker)
+{
+    struct outbox none = {0};
+
+    for (unsigned left = worker->ready.count; left > 0; left--) {
+        struct conn *conn = conn_list_take(&worker->ready);
+
+        if (!(conn->flags & NEEDS_A_ROUND)) {
+            conn_take(conn, &none);
+            if (!(conn->flags & CONN_LISTED)) conn_finish(conn);
+            continue;
+        }
+        conn->flags &= ~CONN_LISTED;
+        conn_list_ready(conn);
+    }
+}

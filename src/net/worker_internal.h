@@ -141,4 +141,7 @@ void unread_look(struct worker *worker);
 /* As many of the ready connections as share the input area: read, deliver, send. */
 void worker_round(struct worker *worker);
 
+/* Sends what connections were given between two turns: the loop need not be asked about these. */
+void worker_send_pushed(struct worker *worker);
+
 #endif

@@ -95,7 +95,7 @@ static void open_batch(struct worker *worker, struct mail *mail)
 
     if (worker) {
         inbox_add(batch);
-        delivery_hand_out(DELIVERY_SLICE_US);
+        delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_JOIN);
         return;
     }
     for (uint32_t i = 0; i < batch->count; i++) message_release(batch->of[i].message);
@@ -220,7 +220,7 @@ static void drop_first(void)
     mem_free(batch);
 }
 
-bool delivery_hand_out(int64_t budget_us)
+bool delivery_hand_out(int64_t budget_us, enum hand_out how)
 {
     uint64_t until = 0;
 
@@ -240,7 +240,8 @@ bool delivery_hand_out(int64_t budget_us)
             return false;
         }
         n = run_of(run, batch->count - batch->at, inbox_here.next);
-        handout_run(run, n, inbox_here.next);
+        /* To send what others follow would be a call for each. */
+        handout_run(run, n, inbox_here.next, inbox_here.next + n < inbox_here.end ? HAND_OUT_JOIN : how);
         for (uint32_t i = 0; i < n; i++) {
             cost += run[i].cost;
             message_release(run[i].message);

@@ -28,6 +28,6 @@ struct inbox {
 extern _Thread_local struct inbox inbox_here;
 
 /* To all listeners of this worker, `count` messages of one channel. */
-void handout_run(const struct waiting *run, uint32_t count, uint64_t number);
+void handout_run(const struct waiting *run, uint32_t count, uint64_t number, enum hand_out how);
 
 #endif

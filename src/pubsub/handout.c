@@ -21,6 +21,7 @@ struct handout {
     const struct waiting *run;
     uint32_t count;
     uint64_t number;
+    enum hand_out how;
     struct channel *pattern; /* or NULL: they listen to the channel itself */
     struct piece *pieces[2];
 };
@@ -83,12 +84,28 @@ static struct piece *piece_for(struct handout *handout, unsigned resp)
     return *piece;
 }
 
-static bool push(struct session *session, struct piece *piece, struct bytes bytes)
+static bool push(struct session *session, struct piece *piece, struct bytes bytes, enum hand_out how)
 {
+    bool done;
+
     piece->refs++;
-    if (likely(session_host->push_held(session, bytes, piece_release, piece))) return true;
-    piece->refs--;
-    return false;
+    if (how == HAND_OUT_SEND) {
+        done = session_host->send_held(session, bytes, piece_release, piece);
+    } else {
+        done = session_host->push_held(session, bytes, piece_release, piece);
+    }
+    if (unlikely(!done)) piece->refs--;
+    return done;
+}
+
+static bool push_all(struct session *session, struct piece *piece, enum hand_out how)
+{
+    struct bytes bytes = bytes_of(piece->bytes, piece->len);
+
+    if (likely(!piece->message)) return push(session, piece, bytes, how);
+    /* Head and tail in one call. */
+    return push(session, piece, bytes, HAND_OUT_JOIN) &&
+           push(session, piece, message_tail(piece->message), HAND_OUT_JOIN);
 }
 
 static void hand_to(struct handout *handout, struct session *session)
@@ -103,8 +120,7 @@ static void hand_to(struct handout *handout, struct session *session)
     }
     piece = piece_for(handout, (uint8_t)session_resp(session));
     /* A message that is left out would never be missed by whoever relies on it: rather no connection. */
-    if (unlikely(!piece) || !push(session, piece, bytes_of(piece->bytes, piece->len)) ||
-        (piece->message && !push(session, piece, message_tail(piece->message)))) {
+    if (unlikely(!piece) || !push_all(session, piece, handout->how)) {
         session_host->close(session);
         return;
     }
@@ -130,17 +146,20 @@ static void hand_by_pattern(struct channel *pattern, void *context)
     hand_to_all(&handout, &pattern->listeners);
 }
 
-void handout_run(const struct waiting *run, uint32_t count, uint64_t number)
+void handout_run(const struct waiting *run, uint32_t count, uint64_t number, enum hand_out how)
 {
-    struct handout handout = {.run = run, .count = count, .number = number};
     struct bytes name = message_channel(run[0].message);
     enum channel_kind kind = run[0].message->kind;
+    bool look_at_patterns = kind == CHANNEL_PLAIN && channel_names(CHANNEL_PATTERN) > 0;
+    struct handout handout = {.run = run, .count = count, .number = number, .how = how};
     struct channel *channel = channel_find(kind, name);
 
+    /* Who hears it in several ways gets all of them in one call. */
+    if (look_at_patterns) handout.how = HAND_OUT_JOIN;
     if (channel) {
         struct handout by_name = handout;
 
         hand_to_all(&by_name, &channel->listeners);
     }
-    if (kind == CHANNEL_PLAIN && channel_names(CHANNEL_PATTERN) > 0) channel_match(name, hand_by_pattern, &handout);
+    if (look_at_patterns) channel_match(name, hand_by_pattern, &handout);
 }

@@ -144,7 +144,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
 
     must(count <= FEEDS_MAX);
     /* Nothing is written yet: what listeners get now goes before the replies of this turn. */
-    delivery_hand_out(DELIVERY_SLICE_US);
+    delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_JOIN);
     tracking_hand_out(DELIVERY_SLICE_US);
     post->deliveries = deliveries;
     for (unsigned i = 0; i < count; i++) {
@@ -261,7 +261,7 @@ static int64_t door_housekeep(struct worker *worker)
     if (for_caches_us < for_messages_us) for_messages_us = for_caches_us;
     delivery_send_off();
     tracking_send_off();
-    if (!delivery_hand_out(DELIVERY_SLICE_US) || !tracking_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
+    if (!delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_SEND) || !tracking_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
     delivery_send_off();
     tracking_send_off();
     return for_sessions_us < for_messages_us ? for_sessions_us : for_messages_us;
@@ -370,6 +370,11 @@ static bool host_push_held(struct session *session, struct bytes bytes, void (*r
     return conn_push_held(conn_of(session), bytes, release, holder);
 }
 
+static bool host_send_held(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder)
+{
+    return conn_send_held(conn_of(session), bytes, release, holder);
+}
+
 static bool host_is_local(struct session *session)
 {
     return conn_is_local(conn_of(session));
@@ -449,6 +454,7 @@ static const struct session_host host = {
     .resume = host_resume,
     .push = host_push,
     .push_held = host_push_held,
+    .send_held = host_send_held,
     .set_class = host_set_class,
     .workers = host_workers,
     .post = host_post,

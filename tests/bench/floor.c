@@ -3,7 +3,10 @@
  * that it is held beside (their keys and values are letters and digits), and sends as many copies
  * of one canned reply. It looks nothing up and understands nothing.
  *
- *     floor PORT REPLY      REPLY may hold \r and \n; prints the port once it listens (0: any) */
+ *     floor PORT REPLY [MESSAGE]      REPLY may hold \r and \n; prints the port once it listens (0: any)
+ *
+ * With a MESSAGE, connections whose first byte is an S (SUBSCRIBE, as a plain line) listen: each command
+ * of any other one sends them the MESSAGE, in one call for each of them and read. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -13,11 +16,17 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { AREA = 64 << 10, COPIES_BYTES = 256 << 10, EVENTS_A_TURN = 256 };
+enum { AREA = 64 << 10, COPIES_BYTES = 256 << 10, EVENTS_A_TURN = 256, LISTENERS_MOST = 20000 };
 
 struct canned {
     char *copies; /* as many whole replies as fit, one after the other */
     size_t reply_len, copies_len;
+};
+
+/* Those that listen, and what they hear. */
+struct crowd {
+    struct canned message;
+    int count, fds[LISTENERS_MOST];
 };
 
 static void die(const char *what)
@@ -82,16 +91,10 @@ static size_t commands_in(const char *at, size_t len)
     return commands;
 }
 
-static void connection_answer(int fd, const struct canned *canned)
+static void canned_send(int fd, const struct canned *canned, size_t count)
 {
-    static char in[AREA];
-    ssize_t got = read(fd, in, sizeof in);
+    size_t left = count * canned->reply_len, at = 0;
 
-    if (got <= 0) {
-        close(fd);
-        return;
-    }
-    size_t left = commands_in(in, (size_t)got) * canned->reply_len, at = 0;
     while (left) {
         size_t now = canned->copies_len - at;
         ssize_t sent = write(fd, canned->copies + at, left < now ? left : now);
@@ -101,17 +104,47 @@ static void connection_answer(int fd, const struct canned *canned)
     }
 }
 
+static void crowd_leave(struct crowd *crowd, int fd)
+{
+    for (int i = 0; i < crowd->count; i++) {
+        if (crowd->fds[i] == fd) crowd->fds[i] = crowd->fds[--crowd->count];
+    }
+}
+
+static void connection_answer(int fd, const struct canned *canned, struct crowd *crowd)
+{
+    static char in[AREA];
+    ssize_t got = read(fd, in, sizeof in);
+    size_t commands;
+
+    if (got <= 0) {
+        crowd_leave(crowd, fd);
+        close(fd);
+        return;
+    }
+    if (in[0] == 'S' && crowd->count < LISTENERS_MOST) {
+        crowd->fds[crowd->count++] = fd;
+        canned_send(fd, canned, 1);
+        return;
+    }
+    commands = commands_in(in, (size_t)got);
+    canned_send(fd, canned, commands);
+    for (int i = 0; i < crowd->count; i++) canned_send(crowd->fds[i], &crowd->message, commands);
+}
+
 int main(int argc, char **argv)
 {
     struct epoll_event event = {.events = EPOLLIN}, events[EVENTS_A_TURN];
+    static struct crowd crowd;
     struct canned canned;
     int epoll, listener;
 
-    if (argc != 3 || !argv[2][0]) {
-        fprintf(stderr, "floor PORT REPLY\n");
+    if (argc < 3 || argc > 4 || !argv[2][0]) {
+        fprintf(stderr, "floor PORT REPLY [MESSAGE]\n");
         return 2;
     }
     canned_open(&canned, argv[2]);
+    if (argc == 4) canned_open(&crowd.message, argv[3]);
     listener = listener_open(atoi(argv[1]));
     epoll = epoll_create1(0);
     event.data.fd = listener;
@@ -123,7 +156,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener)
                 connection_accept(epoll, listener);
             else
-                connection_answer(events[i].data.fd, &canned);
+                connection_answer(events[i].data.fd, &canned, &crowd);
         }
     }
 }

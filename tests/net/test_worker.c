@@ -31,6 +31,11 @@ struct room {
 /* "slow" ends a turn; how many of them the worker has done, in all and when it last did an "echo". */
 static _Atomic int slow_ones, slow_before_echo;
 
+/* "tell" asks for so many pieces between this turn and the next, and counts those that were let go. */
+enum { PIECES = 300, PIECE_BYTES = 8000 };
+static struct conn *told;
+static _Atomic int pieces_released;
+
 static void nothing(struct worker *worker)
 {
     (void)worker;
@@ -93,6 +98,8 @@ static void answer(struct delivery *delivery, char **area, const char *area_end,
             slow_before_echo = slow_ones;
         } else if (len == 5 && memcmp(start, "later", 5) == 0) {
             room->owes = delivery->again = true;
+        } else if (len == 4 && memcmp(start, "tell", 4) == 0) {
+            told = conn;
         } else if (len == 4 && memcmp(start, "slow", 4) == 0) {
             usleep(200);
             slow_ones++;
@@ -117,9 +124,33 @@ static void on_turn(struct worker *worker, struct delivery *deliveries, unsigned
     for (unsigned i = 0; i < count; i++) answer(&deliveries[i], &at, area + area_room, &over);
 }
 
+static void release_piece(void *piece)
+{
+    free(piece);
+    pieces_released++;
+}
+
+/* Two of three are sent at once, if the socket takes them. */
+static void tell(struct conn *conn)
+{
+    for (int i = 0; i < PIECES; i++) {
+        char *piece = malloc(PIECE_BYTES);
+        struct bytes bytes = bytes_of(piece, PIECE_BYTES);
+
+        memset(piece, 'a' + i % 26, PIECE_BYTES);
+        if (i % 3 == 1) {
+            assert_true(conn_push_held(conn, bytes, release_piece, piece));
+        } else {
+            assert_true(conn_send_held(conn, bytes, release_piece, piece));
+        }
+    }
+}
+
 static int64_t on_housekeep(struct worker *worker)
 {
     (void)worker;
+    if (told) tell(told);
+    told = NULL;
     housekept++;
     return 20000;
 }
@@ -351,10 +382,47 @@ static void what_was_said_before_the_end_arrives_whole(void **state)
     free(more);
 }
 
+static void what_is_sent_between_turns_comes_whole_and_in_order(void **state)
+{
+    int a = join(), b = join();
+    char *piece = calloc(1, PIECE_BYTES + 1);
+
+    (void)state;
+    pieces_released = 0;
+    say(a, "tell\n");
+    usleep(20000);
+    say(b, "echo b\n");
+    hear(b, "b\n");
+    assert_true(pieces_released < PIECES);
+    for (int i = 0; i < PIECES; i++) {
+        memset(piece, 'a' + i % 26, PIECE_BYTES);
+        hear(a, piece);
+    }
+    say(a, "echo a\n");
+    hear(a, "a\n");
+    assert_int_equal(pieces_released, PIECES);
+    free(piece);
+    close(a);
+    close(b);
+}
+
+static void what_is_sent_to_one_that_has_gone_is_let_go(void **state)
+{
+    int a = join(), limit = 500;
+
+    (void)state;
+    pieces_released = 0;
+    say(a, "tell\n");
+    close(a);
+    while (pieces_released < PIECES && limit-- > 0) usleep(10000);
+    assert_int_equal(pieces_released, PIECES);
+}
+
 /* Nor does it wait for ever for one that neither reads nor closes. */
 static void a_stop_ends_within_its_grace(void **state)
 {
     int deaf = join_tcp(), busy = join(), gone = join_tcp();
+    int before = slow_ones;
     char *lines = malloc(5000 * 5 + 1);
     int64_t began;
 
@@ -369,6 +437,7 @@ static void a_stop_ends_within_its_grace(void **state)
     worker_join(worker);
     /* Without an end to its grace it would not come back at all; how soon it runs is the machine's business. */
     assert_true(clock_steady_us() - began < 10000000);
+    assert_true(slow_ones - before < 5000);
     assert_int_equal(opened, closed);
     worker_free(&worker);
     close(deaf);
@@ -598,6 +667,8 @@ int main(void)
 #endif
         TEST(bye_is_delivered_before_the_end),
         TEST(what_was_said_before_the_end_arrives_whole),
+        TEST(what_is_sent_between_turns_comes_whole_and_in_order),
+        TEST(what_is_sent_to_one_that_has_gone_is_let_go),
         TEST(a_stop_ends_within_its_grace),
         TEST(replies_under_way_are_delivered_by_a_stop),
         TEST(the_peers_end_after_its_last_line_loses_no_answer),

@@ -19,7 +19,7 @@
 static struct session sessions[2];
 static struct text heard[2];
 static struct mail *posted[8];
-static unsigned posts, posted_to[8], held;
+static unsigned posts, posted_to[8], held, sent;
 static bool refuses;
 
 static int index_of(const struct session *session)
@@ -34,6 +34,12 @@ static bool push_held(struct session *session, struct bytes bytes, void (*releas
     held++;
     release(holder);
     return true;
+}
+
+static bool send_held(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder)
+{
+    sent++;
+    return push_held(session, bytes, release, holder);
 }
 
 static void close_session(struct session *session)
@@ -54,7 +60,7 @@ static void mail(unsigned worker, struct mail *letter)
 }
 
 static const struct session_host host = {
-    .push_held = push_held, .close = close_session, .set_class = set_class, .mail = mail};
+    .push_held = push_held, .send_held = send_held, .close = close_session, .set_class = set_class, .mail = mail};
 
 static int setup(void **state)
 {
@@ -67,7 +73,7 @@ static int setup(void **state)
         session_init(&sessions[i]);
         text_clear(&heard[i]);
     }
-    posts = held = 0;
+    posts = held = sent = 0;
     refuses = false;
     return 0;
 }
@@ -121,7 +127,7 @@ static void nothing_comes_before_the_turn_is_over(void **state)
     join(0, CHANNEL_PLAIN, "x");
     publish("x", "1", 1);
     assert_heard(0, "");
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_heard(0, X("1"));
     assert_int_equal(posts, 0);
 }
@@ -136,11 +142,28 @@ static void messages_of_one_channel_go_out_as_one_piece(void **state)
     publish("x", "2", 2);
     publish("y", "n", 0);
     publish("x", "3", 2);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_int_equal(held, 2);
     assert_heard(0, X("1") X("2") X("3"));
     assert_heard(1, ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n"
                     ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n3\r\n");
+}
+
+static void only_what_nothing_follows_is_sent_at_once(void **state)
+{
+    (void)state;
+    join(0, CHANNEL_PLAIN, "x");
+    join(0, CHANNEL_PLAIN, "y");
+    publish("y", "1", 1);
+    publish("x", "2", 1);
+    publish("x", "3", 1);
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_SEND));
+    assert_int_equal(held, 2);
+    assert_int_equal(sent, 1);
+    join(1, CHANNEL_PATTERN, "x*");
+    publish("x", "4", 2);
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_SEND));
+    assert_int_equal(sent, 1);
 }
 
 static void with_a_pattern_each_message_comes_both_ways_before_the_next(void **state)
@@ -150,7 +173,7 @@ static void with_a_pattern_each_message_comes_both_ways_before_the_next(void **s
     join(0, CHANNEL_PATTERN, "?");
     publish("x", "1", 2);
     publish("x", "2", 2);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_heard(0, X("1") "*4\r\n$8\r\npmessage\r\n$1\r\n?\r\n$1\r\nx\r\n$1\r\n1\r\n" X(
                         "2") "*4\r\n$8\r\npmessage\r\n$1\r\n?\r\n$1\r\nx\r\n$1\r\n2\r\n");
 }
@@ -162,7 +185,7 @@ static void who_comes_later_does_not_hear_what_waits(void **state)
     publish("x", "1", 1);
     join(1, CHANNEL_PLAIN, "x");
     publish("x", "2", 2);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_heard(0, X("1") X("2"));
     assert_heard(1, X("2"));
 }
@@ -176,7 +199,7 @@ static void who_changes_what_he_listens_to_hears_first_what_waits_for_him(void *
     join(0, CHANNEL_PLAIN, "y");
     assert_heard(0, X("1"));
     publish("x", "2", 2);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_heard(0, X("2"));
     assert_heard(1, X("1") X("2"));
 }
@@ -221,7 +244,7 @@ static void a_large_message_is_not_copied(void **state)
     join(0, CHANNEL_PLAIN, "x");
     join(1, CHANNEL_PLAIN, "x");
     publish("x", large, 2);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_int_equal(held, 4);
     assert_int_equal(heard[0].len, 17 + 7 + 9 + 100000 + 2);
     assert_int_equal(heard[1].len, heard[0].len);
@@ -234,7 +257,7 @@ static void who_cannot_be_given_a_message_is_closed(void **state)
     join(0, CHANNEL_PLAIN, "x");
     refuses = true;
     publish("x", "1", 1);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_true(session_flags(&sessions[0]) & SESSION_CLOSING);
 }
 
@@ -254,7 +277,7 @@ static void without_memory_nobody_gets_it(void **state)
         mem_fail_after(0);
     }
     assert_int_equal(failures, 100);
-    assert_true(delivery_hand_out(PLENTY_US));
+    assert_true(delivery_hand_out(PLENTY_US, HAND_OUT_JOIN));
     assert_heard(0, "");
 }
 
@@ -279,7 +302,7 @@ static void publishers_wait_while_too_much_waits(void **state)
     assert_true(delivery_is_behind());
     assert_true(delivery_look_after() < 1000000);
     delivery_forget(&sessions[1]);
-    assert_true(delivery_hand_out(1000000));
+    assert_true(delivery_hand_out(1000000, HAND_OUT_JOIN));
     assert_false(delivery_is_behind());
     assert_int_equal(gate_delivery(&call), GATE_PASS);
     assert_int_equal(gate_reasons & GATE_BACKLOG, 0);
@@ -291,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_comes_before_the_turn_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(messages_of_one_channel_go_out_as_one_piece, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_what_nothing_follows_is_sent_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(with_a_pattern_each_message_comes_both_ways_before_the_next, setup, teardown),
         cmocka_unit_test_setup_teardown(who_comes_later_does_not_hear_what_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(who_changes_what_he_listens_to_hears_first_what_waits_for_him, setup, teardown),

@@ -107,7 +107,7 @@ static void an_event_goes_to_both_channels(void **state)
     change_publish(&change);
     change.event = "keymiss"; /* not of the classes chosen */
     change_publish(&change);
-    assert_true(delivery_hand_out(60000000));
+    assert_true(delivery_hand_out(60000000, HAND_OUT_JOIN));
     text_add_char(&heard, '\0');
     assert_string_equal(heard.at, "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$20\r\n__keyspace@12__:coat\r\n$3\r\nset\r\n"
                                   "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$19\r\n__keyevent@12__:set\r\n$4\r\ncoat\r\n");

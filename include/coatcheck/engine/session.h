@@ -224,6 +224,9 @@ struct session_host {
      * false it is not. */
     bool (*push_held)(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder);
 
+    /* As push_held, between two turns: sent at once if nothing stands before them. */
+    bool (*send_held)(struct session *session, struct bytes bytes, void (*release)(void *holder), void *holder);
+
     /* By the owner. */
     void (*set_class)(struct session *session, enum session_class class);
 

@@ -21,6 +21,9 @@ bool conn_push(struct conn *conn, struct bytes bytes);
  * are sent or dropped; on false it is not. */
 bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder);
 
+/* The same between two turns, when nothing is expected to join these bytes: what the socket takes goes at once. */
+bool conn_send_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder);
+
 /* Its unused input may be worked on now, or what the door kept of it: a delivery this turn, without reading. */
 void conn_resume(struct conn *conn);
 

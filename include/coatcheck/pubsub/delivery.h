@@ -26,8 +26,14 @@ int64_t delivery_publish(enum channel_kind kind, struct bytes channel, struct by
 /* A slice of it: others wait no longer. */
 #define DELIVERY_SLICE_US 200
 
-/* Between two turns of this worker: hands out what has come, for about `budget_us`. True: all of it. */
-bool delivery_hand_out(int64_t budget_us);
+enum hand_out {
+    HAND_OUT_JOIN, /* in the middle of things: what comes yet to the same listeners goes with it */
+    HAND_OUT_SEND, /* the turn is over: the last of it is sent at once */
+};
+
+/* While nothing of a reply is written: hands out what has come to this worker, for about `budget_us`. True: all of
+ * it. */
+bool delivery_hand_out(int64_t budget_us, enum hand_out how);
 
 /* This worker, outside of shards: sends off what was put aside for others. */
 void delivery_send_off(void);

@@ -171,8 +171,8 @@ class Floor(Running):
 
     name, host = "floor", "127.0.0.1"
 
-    def __init__(self, reply):
-        self.process = subprocess.Popen([tools.build("floor"), "0", reply], stdout=subprocess.PIPE,
+    def __init__(self, *canned):
+        self.process = subprocess.Popen([tools.build("floor"), "0", *canned], stdout=subprocess.PIPE,
                                         text=True, preexec_fn=tools.on_cores(tools.SERVER_CORES))
         self.port, self.pid = int(self.process.stdout.readline()), self.process.pid
 

@@ -4,11 +4,13 @@ import select
 import socket
 import time
 
+from . import contestants
 from .report import figure, median, ratio, say, turns
 
 LISTENERS = (1, 100, 1000)
 DEPTHS = (1, 16)                # messages that a publisher has under way
 PAYLOAD = 64
+FRAME = b"*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$%d\r\n%s\r\n" % (PAYLOAD, b"x" * PAYLOAD)
 SUBSCRIBERS, CHANNELS, QUICK_SUBSCRIBERS = 5000, 10, 500
 
 
@@ -26,7 +28,7 @@ class Crowd:
             self.poll.register(one, select.EPOLLIN)
         self.publisher = socket.create_connection((server.host, server.port))
         self.publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.frame = len(b"*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$%d\r\n\r\n" % PAYLOAD) + PAYLOAD
+        self.frame = len(FRAME)
         self.request = b"*3\r\n$7\r\nPUBLISH\r\n$2\r\nch\r\n$%d\r\n%s\r\n" % (PAYLOAD, b"x" * PAYLOAD)
         self.reply = len(b":%d\r\n" % listeners)
 
@@ -84,24 +86,27 @@ def run(running_of, settings, report):
     with running_of(1) as running:
         names = [server.name for server in running]
         for listeners in LISTENERS:
+            floor = contestants.Floor(r":%d\r\n" % listeners, FRAME.decode().replace("\r\n", r"\r\n"))
             for depth in DEPTHS:
-                costs = {name: [] for name in names}
+                costs = {name: [] for name in names + ["floor"]}
                 for _ in range(settings.rounds):
-                    for server in running:
+                    for server in running + [floor]:
                         say("pubsub: %d listeners, %d at once, %s" % (listeners, depth, server.name))
                         costs[server.name].append(cost(server, listeners, depth, settings.seconds))
-                medians = [median(costs[name]) for name in names]
+                medians = [median(costs[name]) for name in names + ["floor"]]
                 report.keep("pubsub", {"listeners": listeners, "depth": depth, "us": costs})
                 row = [format(listeners, ","), str(depth)] + [figure(one) for one in medians]
-                rows.append(row + ([ratio(medians[0], medians[1])] if len(medians) > 1 else []))
+                rows.append(row + ([ratio(medians[0], medians[1])] if len(names) > 1 else []))
+            floor.stop()
         held = []
         for kind, own in ("channels of all", 0), ("channels of their own", 1):
             bytes_ = [weight(server, subscribers, own) for server in running]
             report.keep("pubsub_bytes", {"kind": kind, "bytes": dict(zip(names, bytes_))})
             held.append([kind] + [figure(one) for one in bytes_])
     report.heading("Messages of %d bytes: server CPU for each delivery in µs, 1 worker" % PAYLOAD)
-    columns = ["listeners", "published at once"] + names
+    columns = ["listeners", "published at once"] + names + ["floor"]
     report.table(columns + (["ratio"] if len(names) > 1 else []), rows, text_columns=2)
-    report.text("A publisher waits until all listeners have read what it published. Medians of %s." % turns(settings.rounds))
+    report.text("A publisher waits until all listeners have read what it published. Medians of %s. The floor reads, "
+                "answers and sends, and does nothing else." % turns(settings.rounds))
     report.heading("Bytes a subscription: %s idle clients with %d each" % (format(subscribers, ","), CHANNELS))
     report.table(["subscriptions to"] + names, held)
