@@ -1,4 +1,5 @@
-"""Client libraries that Debian packages: hiredis from C, python3-redis, and what Python's web frameworks make of it."""
+"""Client libraries that Debian packages: hiredis from C, python3-redis, and what Python's web
+frameworks, Celery and channels make of it."""
 
 import subprocess
 import sys
@@ -20,7 +21,8 @@ def hiredis(check):
     expect(r"^all is well$", said, "the C client")
 
 
-PYTHON_PACKAGES = {"redis": "python3-redis", "django_redis": "python3-django-redis", "flask_caching": "python3-flask-caching"}
+PYTHON_PACKAGES = {"redis": "python3-redis", "django_redis": "python3-django-redis", "flask_caching": "python3-flask-caching",
+                   "celery": "python3-celery", "channels_redis": "python3-channels-redis"}
 
 
 def python(check, name, *words, module="redis"):
@@ -53,5 +55,8 @@ CLIENTS = {
     "python3-structures": lambda check: python(check, "python_structures.py"),
     "django-redis": lambda check: python(check, "django_app.py", module="django_redis"),
     "flask-caching": lambda check: python(check, "flask_app.py", module="flask_caching"),
+    "python3-subscribers": lambda check: python(check, "subscribe.py"),
+    "celery": lambda check: python(check, "celery_app.py", module="celery"),
+    "channels-redis": lambda check: python(check, "channels_layer.py", module="channels_redis"),
     "python3-leaderboard": lambda check: python(check, "leaderboard.py"),
 }

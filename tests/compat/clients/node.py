@@ -1,5 +1,5 @@
-"""Node clients, from npm: redis, ioredis, keyv and cache-manager, and an Express application whose sessions live in the
-server. bee-queue is not among them: it works by scripts.
+"""Node clients, from npm: redis, ioredis, keyv and cache-manager, an Express application whose sessions live in the
+server, and socket.io, whose nodes hear each other through it. bee-queue is not among them: it works by scripts.
 
 Versions and checksums stand in node/package-lock.json; they are installed below build/, and again only
 when that file or node itself has changed.
@@ -43,5 +43,7 @@ CLIENTS = {
     "ioredis-leaderboard": lambda check: script(check, "leaderboard.js", 60),
     "ioredis-timeline": lambda check: script(check, "timeline.js", 40),
     "keyv": lambda check: script(check, "keyv.js", 30),
+    "node-listeners": lambda check: script(check, "listeners.js", 40),
+    "socket.io": lambda check: script(check, "socketio.js", 40),
     "express-session": lambda check: script(check, "express.js", 40),
 }
