@@ -1,6 +1,7 @@
 /* scan: over all keys of a database: SCAN page by page, KEYS at once, RANDOMKEY one of them.
  * Shards are entered some at a time by the key space; names are only gathered there, and matched and written
  * outside, since a pattern may take its time. */
+#include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/text.h"
 #include "coatcheck/commands/scan.h"
@@ -10,14 +11,19 @@
 /* Keys gathered between two looks at what they are called. */
 #define BATCH 512
 
+/* After so long those who wait for this worker are served. */
+#define SLICE_US 200
+
 /* Steps that find nothing are counted against ten times COUNT, as in Redis. */
 #define EMPTY_STEPS 10
 
 struct search {
+    struct task task;
+    uint64_t cursor;
     struct bytes pattern; /* len 0 and at NULL: any */
     struct bytes type;    /* as pattern */
     struct text names;    /* of a batch: a size_t and so many bytes each */
-    uint64_t seen;
+    uint64_t seen, steps; /* how many more, also of those that find nothing */
     struct reply_nested found;
     size_t found_count;
 };
@@ -53,48 +59,76 @@ static void reply_matches(struct search *search)
     text_clear(&search->names);
 }
 
-/* Goes on from `cursor` until `count` keys were seen. */
-static uint64_t search_some(struct call *call, struct search *search, uint64_t cursor, uint64_t count)
+static void search_free(struct task *task)
 {
-    uint64_t steps = count > UINT64_MAX / EMPTY_STEPS ? UINT64_MAX : count * EMPTY_STEPS;
-    unsigned db = session_db(call->session);
+    struct search *search = (struct search *)task;
 
-    do {
-        uint64_t budget = count - search->seen < BATCH ? count - search->seen : BATCH;
-
-        cursor = keyspace_scan(call->keyspace, db, cursor, budget, gather, search);
-        if (text_failed(&search->names)) break;
-        reply_matches(search);
-        steps -= budget < steps ? budget : steps;
-    } while (cursor != 0 && search->seen < count && steps > 0);
-    return cursor;
+    outbox_clear(&search->found.queue);
+    text_fini(&search->names);
+    mem_free(search);
 }
 
-static void search_begin(struct call *call, struct search *search)
+/* Goes on from its cursor until `count` keys were seen. False: it is interrupted, and there is more to do. */
+static bool search_some(struct call *call, struct search *search, uint64_t count)
 {
+    bool may_interrupt = call_may_interrupt(call);
+    int64_t until_us = may_interrupt ? clock_steady_us() + SLICE_US : 0;
+
+    for (;;) {
+        uint64_t left = count - search->seen, budget = left < BATCH ? left : BATCH;
+
+        search->cursor = keyspace_scan(call->keyspace, session_db(call->session), search->cursor, budget, gather, search);
+        if (text_failed(&search->names)) return true;
+        reply_matches(search);
+        search->steps -= budget < search->steps ? budget : search->steps;
+        if (search->cursor == 0 || search->seen >= count || search->steps == 0) return true;
+        if (may_interrupt && clock_steady_us() >= until_us) return false;
+    }
+}
+
+/* The one that was interrupted, or a new one. Its patterns are words of the call, which may stand elsewhere each time.
+ * NULL: no memory; answered. */
+static struct search *search_begin(struct call *call, uint64_t cursor, uint64_t count)
+{
+    struct search *search = (struct search *)call_resumed(call);
+
+    if (search) return search;
+    search = mem_alloc(sizeof *search);
+    if (!search) {
+        reply_error(call->reply, ERR_NO_MEMORY);
+        return NULL;
+    }
+    search->task.free = search_free;
+    search->cursor = cursor;
+    search->steps = count > UINT64_MAX / EMPTY_STEPS ? UINT64_MAX : count * EMPTY_STEPS;
     search->seen = 0;
     search->found_count = 0;
     search->pattern = search->type = (struct bytes){NULL, 0};
     text_init(&search->names);
     reply_nest(call->reply, &search->found);
+    return search;
 }
 
-/* Answers with what was found, after `cursor` unless it is NULL. */
-static void search_end(struct call *call, struct search *search, const uint64_t *cursor)
+/* Answers with what was found, after the cursor if it is asked for; or keeps it for the next slice. */
+static void search_go_on(struct call *call, struct search *search, uint64_t count, bool with_cursor)
 {
     char digits[NUMBER_MAX_TEXT];
+    struct task *task = &search->task;
 
+    if (!search_some(call, search, count)) {
+        if (!call_interrupt(call, &task)) reply_error(call->reply, ERR_NO_MEMORY);
+        return;
+    }
     if (text_failed(&search->names)) {
-        outbox_clear(&search->found.queue);
         reply_error(call->reply, ERR_NO_MEMORY);
     } else {
-        if (cursor) {
+        if (with_cursor) {
             reply_array(call->reply, 2);
-            reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, *cursor)));
+            reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, search->cursor)));
         }
         reply_unnest(call->reply, &search->found, reply_array, search->found_count);
     }
-    text_fini(&search->names);
+    search_free(task);
 }
 
 /* "*" matches everything, but glob_match() would ask each name; and it would not match an empty one. */
@@ -150,7 +184,7 @@ bool scan_read_options(struct call *call, unsigned at, enum scan_extra extra, st
 
 static void cmd_scan(struct call *call)
 {
-    struct search search;
+    struct search *search;
     struct scan_options options;
     uint64_t cursor;
 
@@ -159,21 +193,20 @@ static void cmd_scan(struct call *call)
         return;
     }
     if (!scan_read_options(call, 2, SCAN_TYPE, &options)) return;
-    search_begin(call, &search);
-    search.pattern = options.pattern;
-    search.type = options.type;
-    cursor = search_some(call, &search, cursor, (uint64_t)options.count);
-    search_end(call, &search, &cursor);
+    search = search_begin(call, cursor, (uint64_t)options.count);
+    if (!search) return;
+    search->pattern = options.pattern;
+    search->type = options.type;
+    search_go_on(call, search, (uint64_t)options.count, true);
 }
 
 static void cmd_keys(struct call *call)
 {
-    struct search search;
+    struct search *search = search_begin(call, 0, UINT64_MAX);
 
-    search_begin(call, &search);
-    search.pattern = pattern_of(call_arg(call, 1));
-    search_some(call, &search, 0, UINT64_MAX);
-    search_end(call, &search, NULL);
+    if (!search) return;
+    search->pattern = pattern_of(call_arg(call, 1));
+    search_go_on(call, search, UINT64_MAX, false);
 }
 
 static void cmd_randomkey(struct call *call)

@@ -173,3 +173,32 @@ void call_reply_help(struct call *call, const char *const *lines)
     reply_simple(call->reply, "HELP");
     reply_simple(call->reply, "    Prints this help.");
 }
+
+/* ---- slices ---- */
+
+struct task *call_resumed(struct call *call)
+{
+    struct session_extras *extras = call->session->extras;
+    struct task *task;
+
+    if (likely(!extras || !extras->task)) return NULL;
+    task = extras->task;
+    extras->task = NULL;
+    return task;
+}
+
+bool call_interrupt(struct call *call, struct task **task)
+{
+    struct session_extras *extras = session_need_extras(call->session);
+
+    if (!extras) {
+        (*task)->free(*task);
+        *task = NULL;
+        return false;
+    }
+    must(!extras->task);
+    extras->task = *task;
+    *task = NULL;
+    call->interrupted = true;
+    return true;
+}

@@ -244,9 +244,18 @@ static inline bool is_exec(const struct call *call)
     return likely(call->command != NULL) && unlikely(call->command->row->flags & COMMAND_EXECUTES);
 }
 
+/* Between two slices it was found that it may not. */
+static void drop_task(struct call *call)
+{
+    struct task *task = call_resumed(call);
+
+    if (task) task->free(task);
+}
+
 /* It has been answered. `before` is where that began, for EXEC, which then says so in its own way. */
 static void refused(struct call *call, unsigned errors_before, struct reply_mark before)
 {
+    drop_task(call);
     transaction_spoil(call->session);
     if (is_exec(call)) {
         transaction_refuse(call, before);
@@ -362,6 +371,11 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
         *ticks = clock_ticks(); /* what was queued since took time too */
     }
     run_inside(call);
+    if (unlikely(call->interrupted)) {
+        metric_add(&stats_of(call->command->number)->ticks, (int64_t)(clock_ticks() - *ticks));
+        *ticks = clock_ticks();
+        return DISPATCH_INTERRUPTED;
+    }
     if (is_exec(call)) errors_before += call->errors_told;
     took = count_run(call, errors_before, ticks);
     if (unlikely(dispatch_is_slow(call->command, took))) dispatch_tell_slow(call, took);

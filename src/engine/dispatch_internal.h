@@ -13,7 +13,8 @@ struct key_room {
 
 enum dispatch_end {
     DISPATCHED,
-    DISPATCH_WAITS /* the request stays unread */
+    DISPATCH_WAITS, /* the request stays unread */
+    DISPATCH_INTERRUPTED /* likewise, and it goes on in the next turn */
 };
 
 /* Finds the command (call->command stays NULL when there is none) and, when its row names one key only,

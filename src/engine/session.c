@@ -5,6 +5,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/call.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/transaction.h"
 #include "half_internal.h"
@@ -103,6 +104,7 @@ void session_fini(struct session *session, size_t to_come)
     session->extras = NULL;
     lock_release(&extras_lock, EXTRAS_RANK);
     if (!extras) return;
+    if (extras->task) extras->task->free(extras->task);
     for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++)
         mem_free(*text_of(extras, which));
     if (extras->user) session_drop_user(extras->user);

@@ -152,7 +152,7 @@ static enum dispatch_end run_muted(struct turn *turn, struct call *call)
         reply_take_back(&turn->reply, mark);
     }
     session_unset(session, SESSION_REPLY_SKIP);
-    if (end == DISPATCH_WAITS && before & SESSION_REPLY_SKIP_NEXT) session_set(session, SESSION_REPLY_SKIP_NEXT);
+    if (end != DISPATCHED && before & SESSION_REPLY_SKIP_NEXT) session_set(session, SESSION_REPLY_SKIP_NEXT);
     return end;
 }
 
@@ -199,6 +199,11 @@ static void run_call(struct turn *turn, struct call *call)
         rewind_to(call);
         /* However much more comes: nobody looks at it before the session is resumed. */
         feed->wants = SIZE_MAX;
+    }
+    if (unlikely(end == DISPATCH_INTERRUPTED)) {
+        turn->stopped = true;
+        rewind_to(call);
+        feed->again = feed->later = true;
     }
     if (unlikely(session_flags(feed->session) & SESSION_BLOCKED) && end == DISPATCHED) {
         /* This one has run and waits for its answer; what follows stays unread. */
@@ -263,6 +268,7 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->is_inline = request->is_inline;
     call->may_not_block = false;
     call->pushes = false;
+    call->interrupted = false;
     call->half = half;
     call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;
     call->unquoted = !half ? request->unquoted : NULL;
@@ -428,7 +434,7 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
 
         feed->used = 0;
         feed->wants = 0;
-        feed->again = false;
+        feed->again = feed->later = false;
         feed->close = false;
         feed->direct = NULL;
         feed->output = (struct bytes){NULL, 0};

@@ -64,7 +64,7 @@ static void list_passed_over(const struct delivery *deliveries, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct conn *conn = deliveries[i].conn;
 
-        if (!deliveries[i].again || deliveries[i].used > 0) continue;
+        if (!deliveries[i].again || deliveries[i].later || deliveries[i].used > 0) continue;
         if (!(conn->flags & (CONN_DEAD | CONN_ENDING | CONN_CHOKED))) conn_list_ready(conn);
     }
 }

@@ -119,6 +119,7 @@ static void settle_feed(struct post *post, unsigned i)
     delivery->used = feed->used;
     delivery->wants = feed->wants;
     delivery->again = feed->again;
+    delivery->later = feed->later;
     delivery->direct = feed->direct;
     delivery->direct_len = feed->direct_len;
     delivery->output = feed->output;

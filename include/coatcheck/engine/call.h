@@ -27,6 +27,7 @@ struct call {
     bool is_inline;
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
     bool pushes; /* its reply is news, which CLIENT REPLY OFF does not take back */
+    bool interrupted; /* it comes back to where it was: call_interrupt() */
     unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
 
     /* dispatch's own */
@@ -64,6 +65,26 @@ bool call_read_long_double(struct call *call, unsigned i, long double *number);
 /* Within min … max; else `message` is answered (without "ERR "), or ERR_OUT_OF_RANGE's when it is NULL. */
 bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t max, int64_t *number,
                            const char *message);
+
+/* ---- commands that take long, and hold nothing that others want: they work in slices, between which the others of their
+ * worker are served. A slice ends by call_interrupt(); the command is then run again, with the same words. */
+
+/* The beginning of what such a command keeps between two slices. */
+struct task {
+    void (*free)(struct task *task);
+};
+
+/* May this one be interrupted? Not within a transaction. */
+static inline bool call_may_interrupt(const struct call *call)
+{
+    return !call->may_not_block;
+}
+
+/* The session keeps *task, which is taken; nothing must have been answered. False: no memory, and *task is freed. */
+bool call_interrupt(struct call *call, struct task **task);
+
+/* What the last slice of this command has kept, the caller's from here on; NULL: it begins. */
+struct task *call_resumed(struct call *call);
 
 /* The entry of key `k` for a reading command (counted as hit or miss), or NULL when it is absent.
  * NO-TOUCH clients leave no trace. */

@@ -16,6 +16,7 @@ struct half;
 struct mail;
 struct subscriber;
 struct tracker;
+struct task;
 struct transaction;
 struct user;
 struct waiter;
@@ -68,6 +69,7 @@ struct session_extras {
     struct user *user; /* a reference, dropped by session_drop_user(); NULL: the default one */
     int64_t login_at_us; /* the owner's: when the login that it waits with is looked at; 0: it does not */
 
+    struct task *task;               /* the owner's: of a command between two slices, or NULL */
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
     _Atomic uint32_t queued;         /* its commands */

@@ -26,6 +26,7 @@ struct feed {
 
     size_t used;         /* of the input */
     size_t wants;        /* 0, or the length of input below which coming back is of no use */
+    bool later;          /* with `again`: a command was interrupted; others go first */
     bool again;          /* work is left that needs no more input */
     char *direct;        /* all input is used; the next direct_len bytes are to be read to here */
     size_t direct_len;
