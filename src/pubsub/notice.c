@@ -132,10 +132,15 @@ static unsigned class_of(const char *event)
 
 /* ---- telling ---- */
 
+static _Thread_local struct text channel;
+
+void notice_stop(void)
+{
+    text_fini(&channel);
+}
+
 static void publish(const char *prefix, unsigned db, struct bytes name, struct bytes payload)
 {
-    static _Thread_local struct text channel;
-
     text_addf(&channel, "__%s@%u__:", prefix, db);
     text_add(&channel, name);
     if (!text_failed(&channel) && delivery_publish(CHANNEL_PLAIN, text_bytes(&channel), payload) > 0) {

@@ -19,6 +19,7 @@
 #include "coatcheck/net/conn.h"
 #include "coatcheck/net/tls.h"
 #include "coatcheck/pubsub/delivery.h"
+#include "coatcheck/pubsub/notice.h"
 #include "coatcheck/pubsub/subscriber.h"
 #include "coatcheck/tracking/tracking.h"
 
@@ -283,6 +284,7 @@ static void door_stopped(struct worker *worker)
 
     delivery_stop();
     tracking_stop();
+    notice_stop();
     turn_free(&post->turn);
     mem_free(post);
 }

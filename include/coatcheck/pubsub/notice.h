@@ -10,6 +10,9 @@
 void notice_declare(void);
 void notice_setup(void);
 
+/* Each worker, at its end. */
+void notice_stop(void);
+
 /* Are any events told now? */
 bool notice_is_on(void);
 
