@@ -26,9 +26,22 @@ static void users_release(void)
 /* ---- old rules: freed when no worker can be reading them */
 
 struct retired {
+    struct retired *next, **at; /* under the users' lock */
     struct rules *rules;
     _Atomic unsigned workers; /* that have not ended their turn since */
 };
+
+/* All of them: a worker that came to its end does not tell any more. */
+static struct retired *all_retired;
+
+/* Holding the lock. */
+static void retired_free(struct retired *retired)
+{
+    *retired->at = retired->next;
+    if (retired->next) retired->next->at = retired->at;
+    rules_free(&retired->rules);
+    mem_free(retired);
+}
 
 static void worker_is_past(struct bytes text)
 {
@@ -36,11 +49,12 @@ static void worker_is_past(struct bytes text)
 
     memcpy(&retired, text.at, sizeof retired);
     if (atomic_fetch_sub(&retired->workers, 1) > 1) return;
-    rules_free(&retired->rules);
-    mem_free(retired);
+    users_take();
+    retired_free(retired);
+    users_release();
 }
 
-/* Without memory to say so they are kept for ever, which is safe. */
+/* Holding the lock. Without memory to say so they are kept for ever, which is safe. */
 static void retire(struct rules *rules)
 {
     struct retired *retired;
@@ -53,6 +67,10 @@ static void retire(struct rules *rules)
     retired = mem_alloc(sizeof *retired);
     if (!retired) return;
     retired->rules = rules;
+    retired->next = all_retired;
+    retired->at = &all_retired;
+    if (all_retired) all_retired->at = &retired->next;
+    all_retired = retired;
     atomic_init(&retired->workers, workers);
     for (unsigned i = 0; i < workers; i++) session_host->post(i, worker_is_past, bytes_of(&retired, sizeof retired));
 }
@@ -521,6 +539,7 @@ bool users_setup(struct text *why)
 
 void users_teardown(void)
 {
+    while (all_retired) retired_free(all_retired);
     user_table_fini(&users);
     default_user = NULL;
 }
