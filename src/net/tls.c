@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include "coatcheck/base/lock.h"
 #include "tls_internal.h"
@@ -152,6 +153,19 @@ static bool set_certificate(SSL_CTX *ctx, const struct complaint *complaint)
     return true;
 }
 
+/* A certificate's extensions are decoded when they are first asked for: here, not by the first workers that check a
+ * client by it, at the same time. */
+static void decode_authorities(SSL_CTX *ctx)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+        if (authority) X509_check_purpose(authority, -1, 0);
+    }
+}
+
 static bool set_authorities(SSL_CTX *ctx, const struct complaint *complaint)
 {
     const char *file = option_text(&tls_options.tls_ca_cert_file);
@@ -167,6 +181,7 @@ static bool set_authorities(SSL_CTX *ctx, const struct complaint *complaint)
     }
     if (*file && SSL_CTX_load_verify_file(ctx, file) != 1) return refuse(complaint, "tls-ca-cert-file", file);
     if (*dir && SSL_CTX_load_verify_dir(ctx, dir) != 1) return refuse(complaint, "tls-ca-cert-dir", dir);
+    decode_authorities(ctx);
     SSL_CTX_set_verify(ctx, mode, NULL);
     return true;
 }
