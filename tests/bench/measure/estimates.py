@@ -1,4 +1,4 @@
-"""HyperLogLogs and places: processor time per operation."""
+"""HyperLogLogs, places and SORT: processor time per operation."""
 
 import random
 import socket
@@ -8,6 +8,7 @@ from .report import figure, median, ratio, say, turns
 
 LOGS, LOG_ELEMENTS = 1_000, 600     # sparse ones, of some 2 KB
 PLACES, AT_ONCE = 100_000, 100
+ROWS, ROW, WEIGHTS = 2_000, 100, 1_000   # lists of a hundred numbers, all of which have a weight
 PIPELINE = 16
 NEAR = "GEOSEARCH places FROMMEMBER member:{k:9} BYRADIUS %s km"
 MOVES = ["GEOADD places %s %s moved:{k:9}" % place for place in (("13.361389", "38.115556"), ("15.087269", "37.502669"), ("2.35", "48.85"))]
@@ -24,8 +25,14 @@ OPERATIONS = [
     ("places", "GEOSEARCH of 20 km", NEAR % 20, None, PLACES),
     ("places", "GEOSEARCH of 100 km, the nearest ten", NEAR % 100 + " COUNT 10", None, PLACES),
     ("places", "GEOSEARCH of 100 km, any ten with places and distances", NEAR % 100 + " COUNT 10 ANY WITHCOORD WITHDIST", None, PLACES),
+    ("sorting", "SORT of 100 numbers", "SORT row:{k:10}", "items:100", ROWS),
+    ("sorting", "SORT ALPHA of 100", "SORT row:{k:10} ALPHA", "items:100", ROWS),
+    ("sorting", "SORT of 100, the first ten", "SORT row:{k:10} LIMIT 0 10", "items:10", ROWS),
+    ("sorting", "SORT of 100 BY keys, GET keys", "SORT row:{k:10} BY weight:* LIMIT 0 10 GET weight:*", "items:10", ROWS),
+    ("sorting", "SORT of 100, STORE", "SORT row:{k:10} STORE sorted:{k:10}", "integer", ROWS),
 ]
-PARTS = {"hyperloglogs": "HyperLogLogs", "places": "Places: a sorted set of %s, spread over Europe" % format(PLACES, ",")}
+PARTS = {"hyperloglogs": "HyperLogLogs", "places": "Places: a sorted set of %s, spread over Europe" % format(PLACES, ","),
+         "sorting": "SORT of lists of a hundred numbers"}
 
 
 def fill_logs(server):
@@ -49,6 +56,15 @@ def fill_places(server):
                 raise tools.LoadError("%s does not take places" % server.name)
 
 
+def fill_rows(server):
+    tools.load(server, "SET weight:{k:1} {r:0-1000000}", requests=WEIGHTS, keys=WEIGHTS, distribution="shuffled", pipeline=20, clients=1)
+    tools.load(server, "RPUSH row:{k:10}" + " {r:0-%d}" % (WEIGHTS - 1) * ROW, requests=ROWS, keys=ROWS, distribution="shuffled",
+               pipeline=20, clients=4, timeout=120)
+
+
+FILLS = {"hyperloglogs": fill_logs, "places": fill_places, "sorting": fill_rows}
+
+
 def measure(server, command, expect, keys, settings):
     how = {"requests": 20_000, "distribution": "shuffled"} if keys == 1 << 30 else {"seconds": settings.seconds}
     result = tools.load(server, command, clients=settings.clients, pipeline=PIPELINE, expect=expect, keys=keys, **how)
@@ -59,7 +75,7 @@ def speed(running, settings, report, part):
     names, rows = [server.name for server in running], []
     for server in running:
         say("%s: %s is filled" % (part, server.name))
-        (fill_logs if part == "hyperloglogs" else fill_places)(server)
+        FILLS[part](server)
     for where, operation, command, expect, keys in OPERATIONS:
         if where != part:
             continue
