@@ -263,7 +263,8 @@ static int64_t door_housekeep(struct worker *worker)
     if (for_caches_us < for_messages_us) for_messages_us = for_caches_us;
     delivery_send_off();
     tracking_send_off();
-    if (!delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_SEND) || !tracking_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
+    if (!delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_SEND)) for_messages_us = 0;
+    if (!tracking_hand_out(DELIVERY_SLICE_US)) for_messages_us = 0;
     delivery_send_off();
     tracking_send_off();
     return for_sessions_us < for_messages_us ? for_sessions_us : for_messages_us;

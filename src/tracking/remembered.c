@@ -112,6 +112,14 @@ void remembered_free(struct remembered **remembered)
     *remembered = NULL;
 }
 
+static bool drop_if_empty(unsigned shard, struct names *names)
+{
+    if (names->count > 0) return false;
+    tables[shard] = NULL;
+    mem_free(names);
+    return true;
+}
+
 enum status remembered_add(const struct key *key, tracker_item item)
 {
     unsigned shard = shard_number(key->shard);
@@ -125,7 +133,10 @@ enum status remembered_add(const struct key *key, tracker_item item)
     place = place_of(names, key);
     if (!*place) {
         *place = remembered_new(key, item);
-        if (!*place) return NO_MEMORY;
+        if (!*place) {
+            drop_if_empty(shard, names);
+            return NO_MEMORY;
+        }
         count_keys(shard, names, 1);
     } else if (pointerset_has(&(*place)->items, (void *)item)) {
         return OK;
@@ -143,10 +154,7 @@ static struct remembered *take_out(unsigned shard, struct names *names, struct r
     *place = remembered->next;
     count_keys(shard, names, -1);
     count_items(names, -(int64_t)pointerset_count(&remembered->items));
-    if (names->count == 0) {
-        tables[shard] = NULL;
-        mem_free(names);
-    } else if (names->buckets > LEAST_BUCKETS && names->count < names->buckets / 8) {
+    if (!drop_if_empty(shard, names) && names->buckets > LEAST_BUCKETS && names->count < names->buckets / 8) {
         names_resize(shard, names->buckets / 4);
     }
     return remembered;

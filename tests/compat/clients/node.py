@@ -39,6 +39,7 @@ def script(check, name, timeout_s):
 
 CLIENTS = {
     "node-redis": lambda check: script(check, "redis.js", 30),
+    "node-redis-caching": lambda check: script(check, "caching.js", 40),
     "ioredis": lambda check: script(check, "ioredis.js", 30),
     "ioredis-leaderboard": lambda check: script(check, "leaderboard.js", 60),
     "ioredis-timeline": lambda check: script(check, "timeline.js", 40),
