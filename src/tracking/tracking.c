@@ -43,10 +43,6 @@ static struct tracker *tracker_at_work(void)
     return call ? tracker_of(call->session) : NULL;
 }
 
-/* Who has changed a key: a command; nobody, it has expired or was evicted; nobody, and it has not: it has lost its place in
- * the table. */
-enum change_by { BY_CLIENT, BY_ITSELF, BY_TABLE };
-
 static void tell_oneself(struct bytes name)
 {
     size_t len = name.len;
@@ -55,21 +51,20 @@ static void tell_oneself(struct bytes name)
     text_add(&own.tails, name);
 }
 
-/* NOLOOP: not what the client has done itself. What nobody has done it may have met with by a command of its own: then it
- * has seen that, if it has asked for the key by its name. */
-static bool knows_itself(const struct tracker *tracker, struct bytes name, enum change_by by)
+/* What a command changes beyond its own keys (those of clients that it wakes, what was evicted for it), its client does not
+ * know of, NOLOOP or not. */
+static bool is_named_at_work(struct bytes name)
 {
     const struct call *call = turn_call_at_work();
 
-    if (!(session_flags(tracker->session) & SESSION_NOLOOP) || by == BY_TABLE) return false;
-    for (unsigned k = 0; by == BY_ITSELF && k < call->key_count; k++) {
+    for (unsigned k = 0; k < call->key_count; k++) {
         if (bytes_equal(call->keys[k].name, name)) return true;
     }
-    return by == BY_CLIENT;
+    return false;
 }
 
-/* To all who have read it. */
-static void tell_readers(const struct remembered *remembered, enum change_by by)
+/* To all who have read it, since it was changed, or has only lost its place in the table. */
+static void tell_readers(const struct remembered *remembered, bool has_changed)
 {
     struct tracker *at_work = tracker_at_work();
     struct bytes name = remembered_name(remembered);
@@ -79,7 +74,9 @@ static void tell_readers(const struct remembered *remembered, enum change_by by)
 
     while ((item = remembered_next(remembered, &at))) {
         if (at_work && item == at_work->item) {
-            if (tracker_is_told_of_reads(at_work) && !knows_itself(at_work, name, by)) tell_oneself(name);
+            if (!tracker_is_told_of_reads(at_work)) continue;
+            if (session_flags(at_work->session) & SESSION_NOLOOP && has_changed && is_named_at_work(name)) continue;
+            tell_oneself(name);
         } else {
             parcel_add_reader(is_first, name, item);
             is_first = false;
@@ -94,10 +91,10 @@ static void key_was_touched(const struct key *key, bool by_itself)
     if (unlikely(trackers_of_all_exist())) {
         struct tracker *at_work = by_itself ? NULL : tracker_at_work();
 
-        changes_add(key->name, at_work ? at_work->item : 0);
+        changes_add(key->name, at_work && is_named_at_work(key->name) ? at_work->item : 0);
     }
     if (likely(!remembered)) return;
-    tell_readers(remembered, by_itself ? BY_ITSELF : BY_CLIENT);
+    tell_readers(remembered, true);
     remembered_free(&remembered);
 }
 
@@ -145,7 +142,7 @@ static bool evict_one(void)
     struct remembered *remembered = remembered_take_any(the_keyspace);
 
     if (!remembered) return false;
-    tell_readers(remembered, BY_TABLE);
+    tell_readers(remembered, false);
     remembered_free(&remembered);
     METRIC_ADD(tracking, tracking_evicted, 1);
     return true;

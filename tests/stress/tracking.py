@@ -384,7 +384,7 @@ def work(server, options, seconds, emptying=True, each_round=None, breaking=Fals
     random = dice(options.seed)
     counter = [0]
     checker = connect(server, 60.0)
-    limit_s = 120.0 if options.sanitized else 60.0
+    limit_s = 60.0 if options.sanitized else 20.0
     clients = [Client(server, random, counter) for _ in range(options.clients)]
     until, rounds, believed = time.monotonic() + seconds, 0, 0
     while time.monotonic() < until or rounds < 3:
