@@ -52,7 +52,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     text_fini(&pushed);
-    session_fini(&session);
+    session_fini(&session, 0);
     session_init(&session);
     tracking_stop();
     return client_teardown(state);
