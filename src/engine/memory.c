@@ -28,6 +28,9 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 
 #define SLICE_US 50
 
+/* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
+#define UNREAD_SHARE 8
+
 /* Between the first line, where pages begin to be short, and the last, what a worker moves together in each of its
  * rounds grows to this: who writes waits for it. */
 #define PRESS_LEAST_US 200
@@ -36,9 +39,10 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 /* Meanwhile the allocator's unused pages go back so often; else they do by themselves, within a second. */
 #define PURGE_PAUSE_US 20000
 
-/* Whoever is behind takes the next slice so soon: a quarter of a core. */
+/* Whoever is behind takes the next slice so soon: a quarter of a core, and most of it when memory has run away. */
 #define SLICE_PAUSE_US 1000
 #define SLICE_FAR_US 250
+#define SLICE_LAST_US 2000
 
 static struct {
     struct keyspace *keyspace;
@@ -197,6 +201,25 @@ static int64_t inline_budget_us(int64_t over)
     return 1 + budget_us * tenacity / 10;
 }
 
+static int64_t slice_budget_us(int64_t over)
+{
+    int64_t limit = memory_limit();
+
+    if (over > limit / 16) return SLICE_LAST_US;
+    return over > limit / 64 ? SLICE_FAR_US : SLICE_US;
+}
+
+int64_t memory_for_unread(void)
+{
+    int64_t limit = memory_limit(), over, room;
+
+    if (likely(limit == 0)) return 0;
+    /* Replies come faster than keys can be evicted for them. */
+    over = memory_over();
+    room = limit / UNREAD_SHARE - (over > 0 ? 2 * over : 0);
+    return room > 0 ? room : 1;
+}
+
 /* As this worker last found out. */
 static _Thread_local bool nothing_to_evict;
 
@@ -319,7 +342,7 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     }
     if (memory_policy() == EVICT_NONE) return wait_us;
     METRIC_ADD(memory, evict_slices, 1);
-    if (evict(over, over > memory_limit() / 64 ? SLICE_FAR_US : SLICE_US) == EVICT_BUSY) return SLICE_PAUSE_US;
+    if (evict(over, slice_budget_us(over)) == EVICT_BUSY) return SLICE_PAUSE_US;
     return wait_us;
 }
 

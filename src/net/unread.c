@@ -18,6 +18,8 @@ static struct tally {
 void workers_bound_unread(int64_t bytes, unsigned workers)
 {
     must(workers > 0 && workers <= UINT8_MAX + 1);
+    /* Each worker tells it in each of its rounds, mostly nothing new. */
+    if (atomic_load_explicit(&bound, memory_order_relaxed) == bytes) return;
     atomic_store_explicit(&worker_count, workers, memory_order_relaxed);
     atomic_store_explicit(&bound, bytes, memory_order_release);
 }

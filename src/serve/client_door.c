@@ -39,9 +39,6 @@
 /* X.520's upper bound of a common name, in characters of up to four bytes. */
 #define CERTIFIED_NAME_MAX 256
 
-/* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
-#define UNREAD_SHARE 8
-
 /* What the door keeps for a worker. */
 struct post {
     struct turn *turn;
@@ -249,11 +246,9 @@ static int64_t door_housekeep(struct worker *worker)
     for_waiters_us = blocking_look_after(now_us);
     if (for_waiters_us < for_sessions_us) for_sessions_us = for_waiters_us;
     close_idle(worker, post, now_us);
-    if (worker_index(worker) == 0) {
-        pulse_beat(now_us);
-        workers_bound_unread(memory_limit() / UNREAD_SHARE, worker_count);
-    }
+    if (worker_index(worker) == 0) pulse_beat(now_us);
     for_memory_us = memory_look_after(worker_index(worker), now_us);
+    workers_bound_unread(memory_for_unread(), worker_count);
     if (for_memory_us < for_sessions_us) for_sessions_us = for_memory_us;
     /* What expires makes messages too. */
     for_keyspace_us = delivery_is_behind() ? CHORES_PAUSE_US : keyspace_slice(worker, post, now_us);

@@ -45,6 +45,9 @@ enum gate_answer gate_memory(struct call *call);
 /* A worker's slice, in each of its rounds. Returns how long until the next at the latest, in microseconds. */
 int64_t memory_look_after(unsigned worker, int64_t now_us);
 
+/* Any thread: what clients may leave unread of their replies in all, in bytes; 0: as much as they like. */
+int64_t memory_for_unread(void);
+
 /* For how long memory has been above the limit without a break, and in all, in milliseconds. */
 int64_t memory_exceeded_ms(void);
 int64_t memory_exceeded_total_ms(void);
