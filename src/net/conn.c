@@ -263,8 +263,7 @@ static bool over_output_limit(struct conn *conn)
     return now_s - conn->work->soft_since_s > option_int(&limit->soft_s);
 }
 
-/* After a send: be told when there is room for what it left, and read no more above a bound. */
-static bool conn_hold_back(struct conn *conn)
+bool conn_hold_back(struct conn *conn)
 {
     size_t unsent = conn_unsent(conn), most = conn_unread_most(conn);
 

@@ -99,6 +99,10 @@ void conn_drop_work(struct conn *conn);
  * socket refuses. False: the connection is dead. */
 bool conn_send(struct conn *conn, struct outbox *fresh, struct bytes output);
 
+/* After a send: be told when there is room for what it left, and read no more above a bound. False: it is over
+ * client-output-buffer-limit, and is to be closed. */
+bool conn_hold_back(struct conn *conn);
+
 /* Makes the event wait for what the flags and the outbox ask. */
 void conn_watch(struct conn *conn);
 

@@ -26,9 +26,14 @@
 #define RECORD_MOST (RECORD_PLAIN + 1024)
 #define DESK_RECORDS 8
 
+/* A read ends that has taken more than this from the socket beyond what it gave: what has no data in it, such as changes
+ * of keys, costs us more than the peer, and the others wait meanwhile. The begin of a record is no more than this. */
+#define BARREN_MOST RECORD_PLAIN
+
 struct tls_desk {
     bool drained; /* the socket gave less than was asked for: nothing is left in it */
     bool ended;   /* the peer sends no more */
+    size_t taken, given; /* of one read: encrypted bytes, and the plain ones that came of them */
     size_t filled;
     char records[DESK_RECORDS * RECORD_MOST]; /* to be sent */
     char pieces[RECORD_PLAIN];                /* gathered for one record */
@@ -37,6 +42,12 @@ struct tls_desk {
 /* ---- what OpenSSL reads from and writes to */
 
 static bool desk_flush(struct conn *conn);
+
+static void desk_clear(struct tls_desk *desk)
+{
+    desk->drained = desk->ended = false;
+    desk->taken = desk->given = 0;
+}
 
 static struct tls_desk *desk_of(struct conn *conn)
 {
@@ -50,7 +61,8 @@ static int bio_read(BIO *bio, char *into, int room)
     ssize_t n;
 
     BIO_clear_retry_flags(bio);
-    if (desk->drained) {
+    /* What is left in the socket then, the loop tells again. */
+    if (desk->drained || desk->taken > desk->given + BARREN_MOST) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -59,6 +71,7 @@ static int bio_read(BIO *bio, char *into, int room)
     } while (n < 0 && errno == EINTR);
     desk->drained = n < room;
     desk->ended = n == 0;
+    if (n > 0) desk->taken += (size_t)n;
     if (n < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
     return (int)n;
 }
@@ -201,6 +214,8 @@ static size_t seal(struct conn *conn, struct outbox *outbox, struct bytes *outpu
 
         if (!SSL_write_ex(ssl, piece.at, piece.len, &taken)) {
             ERR_clear_error();
+            /* The desk is everybody's: the next one would send these as its own. */
+            desk->filled = 0;
             return 0;
         }
         sealed += taken;
@@ -275,7 +290,7 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
     int error = SSL_ERROR_NONE;
     size_t got = 0, n;
 
-    desk->drained = desk->ended = false;
+    desk_clear(desk);
     conn->flags &= ~CONN_HELD;
     while (got < room) {
         if (!SSL_read_ex(ssl, into + got, room - got, &n)) {
@@ -283,6 +298,7 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
             break;
         }
         got += n;
+        desk->given = got;
         if (desk->drained && !SSL_has_pending(ssl)) break;
     }
     /* An answer to the peer's change of keys, or a last word about what was wrong. */
@@ -290,7 +306,11 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
         errno = ECONNRESET;
         return -1;
     }
-    if (unlikely(conn->flags & CONN_SEALED)) conn_watch(conn);
+    /* Who makes us answer and does not read is kept as short as by replies. */
+    if (unlikely(conn->flags & CONN_SEALED) && !conn_hold_back(conn)) {
+        errno = ECONNRESET;
+        return -1;
+    }
     if (got == 0) return read_nothing(conn, error);
     /* The socket knows neither of what is decrypted already nor of an end that lies behind it. */
     if (error == SSL_ERROR_NONE ? got == room && SSL_has_pending(ssl) : error != SSL_ERROR_WANT_READ) {
@@ -318,7 +338,7 @@ static int shake_step(struct conn *conn, SSL *ssl)
     int64_t began_us = clock_steady_us();
     int result, error;
 
-    worker->desk->drained = worker->desk->ended = false;
+    desk_clear(worker->desk);
     ERR_clear_error();
     result = SSL_do_handshake(ssl);
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, result);

@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -374,6 +375,54 @@ static void replies_that_are_not_read_wait(void **state)
     client_free(&b);
 }
 
+/* What it asks for costs us memory as a reply does, though no command has run. */
+static void who_makes_us_answer_and_does_not_read_is_read_from_no_more(void **state)
+{
+    struct client a = client_new(false), b = client_new(false);
+    int64_t before = METRIC_SUM(net, unread_pauses);
+
+    (void)state;
+    workers_bound_unread(64 * 1024, 1);
+    assert_int_equal(fcntl(a.fd, F_SETFL, O_NONBLOCK), 0);
+    for (int i = 0; i < 50000 && METRIC_SUM(net, unread_pauses) == before; i++) {
+        struct pollfd room = {.fd = a.fd, .events = POLLOUT};
+
+        SSL_key_update(a.ssl, SSL_KEY_UPDATE_REQUESTED);
+        if (SSL_do_handshake(a.ssl) != 1) poll(&room, 1, 10);
+    }
+    assert_true(METRIC_SUM(net, unread_pauses) > before);
+    say(&b, "echo other\n");
+    hear(&b, "echo other\n");
+    workers_bound_unread(0, 1);
+    client_free(&a);
+    client_free(&b);
+}
+
+/* All of it is there at once, and none of it is for the door: others have their turns in between. */
+static void what_has_no_data_in_it_is_read_in_turns(void **state)
+{
+    struct client a = client_new(false);
+    size_t len, record = SSL3_RT_MAX_PLAIN_LENGTH, taken;
+    int64_t before;
+    char *sealed;
+
+    (void)state;
+    say(&a, "echo one\n");
+    hear(&a, "echo one\n");
+    before = METRIC_SUM(net, turns);
+    SSL_set0_wbio(a.ssl, BIO_new(BIO_s_mem()));
+    for (int i = 0; i < 4000; i++) {
+        SSL_key_update(a.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        assert_int_equal(SSL_do_handshake(a.ssl), 1);
+    }
+    assert_int_equal(SSL_write_ex(a.ssl, "echo end\n", 9, &taken), 1);
+    len = (size_t)BIO_get_mem_data(SSL_get_wbio(a.ssl), &sealed);
+    assert_int_equal(write(a.fd, sealed, len), len);
+    hear(&a, "echo end\n");
+    assert_true(METRIC_SUM(net, turns) - before >= (int64_t)(len / (2 * record + 1024)));
+    client_free(&a);
+}
+
 static void the_end_is_told(void **state)
 {
     struct client a = client_new(false);
@@ -480,6 +529,8 @@ int main(void)
         TEST(what_is_decrypted_is_read_though_the_socket_is_silent),
         TEST(many_pieces_make_few_records),
         TEST(replies_that_are_not_read_wait),
+        TEST(who_makes_us_answer_and_does_not_read_is_read_from_no_more),
+        TEST(what_has_no_data_in_it_is_read_in_turns),
         TEST(the_end_is_told),
         TEST(the_door_hears_of_no_handshake_that_fails),
         TEST(a_stop_does_not_wait_for_handshakes),
