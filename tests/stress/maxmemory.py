@@ -2,7 +2,7 @@
 """The limit of memory while everything is done to break it: more keys than fit, sizes that shift from 100 B to 10 KB
 and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read and
 requests that they do not end, under the limit alone and under maxmemory-clients, announcements of what never comes, a mass of keys that fall due at once
-(their memory has to be back within seconds), a limit that is lowered; RSS is looked at all the while.
+(their memory has to come back), a limit that is lowered; RSS is looked at all the while.
 
     tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--seed N] [--phase NAME …]
         [--sanitized]
@@ -21,6 +21,7 @@ import threading
 import time
 
 MB = 1 << 20
+WITHIN_S = 30  # seconds for what is done in one or two: how fast the machine is, is not looked at
 
 
 def request(*words):
@@ -200,15 +201,16 @@ def unending_requests(port, args):
     before = evicted(port, b"evicted_clients")
     most = args.limit * MB // 20
     asker.ask("CONFIG", "SET", "maxmemory-clients", most)
-    for _ in range(100):
+    started = time.monotonic()
+    while True:
         held = int(re.search(rb"mem_clients_normal:(\d+)", asker.ask("INFO", "memory")).group(1))
-        if held <= most:
+        closed = evicted(port, b"evicted_clients") - before
+        if held <= most and closed > 0:
             break
+        if time.monotonic() - started > WITHIN_S:
+            raise SystemExit("unending_requests: clients hold %d bytes, maxmemory-clients is %d, and closed %d" % (
+                held, most, closed))
         time.sleep(0.05)
-    else:
-        raise SystemExit("unending_requests: clients hold %d bytes, maxmemory-clients is %d" % (held, most))
-    if evicted(port, b"evicted_clients") == before:
-        raise SystemExit("unending_requests: nobody was closed for maxmemory-clients")
     asker.ask("CONFIG", "SET", "maxmemory-clients", 0)
     for client in clients:
         client.close()
@@ -247,8 +249,8 @@ def mass_expiry(port, args):
         used, rss = (int(re.search(field + rb":(\d+)", info).group(1)) for field in (b"used_memory", b"used_memory_rss"))
         if rss < args.limit * MB // 4 + 24 * MB or args.sanitized:
             break
-        if time.monotonic() - started > 8:
-            raise SystemExit("mass_expiry: 8 s later RSS is %.1f MB, used_memory %.1f MB" % (rss / MB, used / MB))
+        if time.monotonic() - started > WITHIN_S:
+            raise SystemExit("mass_expiry: %d s later RSS is %.1f MB, used_memory %.1f MB" % (WITHIN_S, rss / MB, used / MB))
         time.sleep(0.05)
     more_keys_than_fit(port, args)
 
@@ -262,8 +264,8 @@ def lower_the_limit(port, watch, args):
     client.ask("CONFIG", "SET", "maxmemory", args.limit * MB // 2)
     started = time.monotonic()
     while watch.rss() > args.limit * MB / 2 * 1.05 + 24 * MB and not args.sanitized:
-        if time.monotonic() - started > 10:
-            raise SystemExit("RSS did not follow a lower limit within 10 s: %.1f MB" % (watch.rss() / MB))
+        if time.monotonic() - started > WITHIN_S:
+            raise SystemExit("RSS did not follow a lower limit within %d s: %.1f MB" % (WITHIN_S, watch.rss() / MB))
         time.sleep(0.05)
     print("lower_the_limit: RSS followed within %.1f s" % (time.monotonic() - started))
 
