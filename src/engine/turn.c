@@ -332,6 +332,7 @@ static bool keep_half(struct feed *feed, struct request *request, size_t offset)
     come = bytes_of(feed->input.at + offset, feed->input.len - offset);
     feed->direct = half_direct(session->half, come, &feed->direct_len);
     if (feed->direct) {
+        feed->direct_had = come.len;
         feed->used = feed->input.len;
         feed->wants = 0;
     }

@@ -226,7 +226,7 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
     return conn->work->saved != NULL;
 }
 
-bool conn_keep_direct(struct conn *conn, char *direct, size_t len)
+bool conn_keep_direct(struct conn *conn, const struct delivery *delivery)
 {
     struct saved_input *saved;
 
@@ -234,7 +234,8 @@ bool conn_keep_direct(struct conn *conn, char *direct, size_t len)
     if (!conn_begin_work(conn)) return false;
     saved = mem_alloc(sizeof *saved);
     if (!saved) return false;
-    *saved = (struct saved_input){.direct = direct, .direct_left = len};
+    *saved = (struct saved_input){
+        .direct = delivery->direct, .direct_left = delivery->direct_len, .direct_got = delivery->direct_had};
     conn->work->saved = saved;
     return true;
 }

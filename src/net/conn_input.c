@@ -37,7 +37,7 @@ static bool over_query_limit(struct conn *conn, size_t len)
 
     if ((int64_t)len <= option_int(&net_options.client_query_buffer_limit)) return false;
     conn_print_peer(conn, peer);
-    log_warning("closing %s: its request has %zu bytes and no end, over client-query-buffer-limit", peer, len);
+    log_warning("closing %s: its request has %zu bytes, over client-query-buffer-limit", peer, len);
     METRIC_ADD(net, client_query_buffer_limit_disconnections, 1);
     return true;
 }
@@ -82,6 +82,7 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
     struct saved_input *saved = conn->work->saved;
     struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    size_t came;
     ssize_t n;
 
     if (saved->direct_left > CONN_SHARE) {
@@ -97,17 +98,17 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
         } while (n < 0 && errno == EINTR);
     }
     if (!count_read(conn, n)) return false;
-    held_expect(-(int64_t)((size_t)n < saved->direct_left ? (size_t)n : saved->direct_left));
-    if ((size_t)n < saved->direct_left) {
-        saved->direct += n;
-        saved->direct_left -= (size_t)n;
-        saved->direct_got += (size_t)n;
-        conn_show(&conn->shown_input, saved->direct_got);
-        if (over_query_limit(conn, saved->direct_got)) conn->flags |= CONN_DEAD;
-        return false;
-    }
+    came = (size_t)n < saved->direct_left ? (size_t)n : saved->direct_left;
+    held_expect(-(int64_t)came);
+    saved->direct += came;
+    saved->direct_left -= came;
+    saved->direct_got += came;
+    conn_show(&conn->shown_input, saved->direct_got);
+    /* The last piece counts too, or it were up to the network whether an argument is too large. */
+    if (over_query_limit(conn, saved->direct_got)) conn->flags |= CONN_DEAD;
+    if (conn->flags & CONN_DEAD || saved->direct_left > 0) return false;
     conn_show(&conn->shown_input, 0);
-    *input = bytes_of(window, (size_t)n - saved->direct_left);
+    *input = bytes_of(window, (size_t)n - came);
     mem_free(saved);
     conn->work->saved = NULL;
     return true;

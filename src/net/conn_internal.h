@@ -109,8 +109,8 @@ void conn_watch(struct conn *conn);
 /* Keeps the unused tail of an input for later. False: no memory. */
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants);
 
-/* The next `len` bytes go to `direct`. False: no memory. */
-bool conn_keep_direct(struct conn *conn, char *direct, size_t len);
+/* The next bytes go to the delivery's `direct`. False: no memory. */
+bool conn_keep_direct(struct conn *conn, const struct delivery *delivery);
 
 /* What it leaves unread has changed; for those that list clients, and for the sum over all. */
 void conn_note_unread(struct conn *conn, size_t bytes);

@@ -24,7 +24,7 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         conn->flags |= CONN_DEAD;
     }
     if (delivery->direct &&
-        (conn->flags & CONN_DEAD || !conn_keep_direct(conn, delivery->direct, delivery->direct_len))) {
+        (conn->flags & CONN_DEAD || !conn_keep_direct(conn, delivery))) {
         held_expect(-(int64_t)delivery->direct_len);
         conn->flags |= CONN_DEAD;
     }

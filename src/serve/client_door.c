@@ -120,6 +120,7 @@ static void settle_feed(struct post *post, unsigned i)
     delivery->later = feed->later;
     delivery->direct = feed->direct;
     delivery->direct_len = feed->direct_len;
+    delivery->direct_had = feed->direct_had;
     delivery->output = feed->output;
     if (feed->close) conn_close_after_reply(delivery->conn);
 }

@@ -29,7 +29,7 @@ struct feed {
     bool later;          /* with `again`: a command was interrupted; others go first */
     bool again;          /* work is left that needs no more input */
     char *direct;        /* all input is used; the next direct_len bytes are to be read to here */
-    size_t direct_len;
+    size_t direct_len, direct_had; /* so many bytes before them came with the input */
     bool close;          /* close once `output` is sent */
     struct bytes output; /* in the area */
 };

@@ -34,6 +34,7 @@ struct delivery {
     char *direct;        /* all input is used, and the next direct_len bytes are to be read to here: the */
     size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no. The door has
                           * said held_expect() of them; who reads them takes that back. */
+    size_t direct_had;   /* of the same argument came with the input: it counts for client-query-buffer-limit */
     struct bytes output; /* in the reply area, to be sent after the outbox */
 };
 
