@@ -116,7 +116,7 @@ static void search_go_on(struct call *call, struct search *search, uint64_t coun
     struct task *task = &search->task;
 
     if (!search_some(call, search, count)) {
-        if (!call_interrupt(call, &task)) reply_error(call->reply, ERR_NO_MEMORY);
+        if (!call_interrupt(call, &task, search->found.queue.bytes)) reply_error(call->reply, ERR_NO_MEMORY);
         return;
     }
     if (text_failed(&search->names)) {

@@ -184,10 +184,12 @@ struct task *call_resumed(struct call *call)
     if (likely(!extras || !extras->task)) return NULL;
     task = extras->task;
     extras->task = NULL;
+    atomic_store_explicit(&extras->task_bytes, 0, memory_order_relaxed);
+    call->sliced_ticks = task->ticks;
     return task;
 }
 
-bool call_interrupt(struct call *call, struct task **task)
+bool call_interrupt(struct call *call, struct task **task, size_t bytes)
 {
     struct session_extras *extras = session_need_extras(call->session);
 
@@ -198,6 +200,7 @@ bool call_interrupt(struct call *call, struct task **task)
     }
     must(!extras->task);
     extras->task = *task;
+    atomic_store_explicit(&extras->task_bytes, bytes, memory_order_relaxed);
     *task = NULL;
     call->interrupted = true;
     return true;

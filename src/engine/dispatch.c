@@ -372,10 +372,13 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
     }
     run_inside(call);
     if (unlikely(call->interrupted)) {
-        metric_add(&stats_of(call->command->number)->ticks, (int64_t)(clock_ticks() - *ticks));
-        *ticks = clock_ticks();
+        uint64_t now = clock_ticks();
+
+        call->session->extras->task->ticks = call->sliced_ticks + (now - *ticks);
+        *ticks = now;
         return DISPATCH_INTERRUPTED;
     }
+    *ticks -= call->sliced_ticks; /* it took as long as all its slices */
     if (is_exec(call)) errors_before += call->errors_told;
     took = count_run(call, errors_before, ticks);
     if (unlikely(dispatch_is_slow(call->command, took))) dispatch_tell_slow(call, took);

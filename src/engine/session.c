@@ -156,6 +156,7 @@ struct session_queue session_queue(const struct session *session)
     if (session->extras) {
         queue.commands = atomic_load_explicit(&session->extras->queued, memory_order_relaxed);
         queue.bytes = atomic_load_explicit(&session->extras->queue_bytes, memory_order_relaxed);
+        queue.gathered = atomic_load_explicit(&session->extras->task_bytes, memory_order_relaxed);
     }
     lock_release(&extras_lock, EXTRAS_RANK);
     return queue;

@@ -187,7 +187,7 @@ static void run_call(struct turn *turn, struct call *call)
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
     }
     if (unlikely((flags | session_flags(feed->session)) & SESSION_TRACKS)) {
-        watch_hooks.answered(call, end == DISPATCH_WAITS);
+        watch_hooks.answered(call, end != DISPATCHED);
     }
     turn_at_work = NULL;
     if (unlikely(call->command && row_may_have_secrets(call->command->row)) && end == DISPATCHED && had_half == !!call->half) {
@@ -269,6 +269,7 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->may_not_block = false;
     call->pushes = false;
     call->interrupted = false;
+    call->sliced_ticks = 0;
     call->half = half;
     call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;
     call->unquoted = !half ? request->unquoted : NULL;

@@ -327,6 +327,7 @@ static void host_each_own(void (*see)(struct session *session, void *context), v
 
 static void host_weigh(struct session *session, struct session_facts *facts)
 {
+    struct session_queue queue = session_queue(session);
     struct conn *conn = conn_of(session);
     struct conn_facts conn_facts;
 
@@ -334,8 +335,8 @@ static void host_weigh(struct session *session, struct session_facts *facts)
     facts->fd = conn_facts.fd;
     facts->input_bytes = conn_facts.input_bytes;
     facts->output_bytes = conn_facts.output_bytes;
-    facts->memory_bytes = mem_usable(conn) + facts->input_bytes + facts->output_bytes +
-                          session_queue(session).bytes;
+    facts->memory_bytes =
+        mem_usable(conn) + facts->input_bytes + facts->output_bytes + queue.bytes + queue.gathered;
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
 }

@@ -12,6 +12,7 @@
 #include "coatcheck/engine/gate.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/turn.h"
+#include "coatcheck/engine/watch.h"
 
 static struct keyspace *keyspace;
 static struct turn *turn;
@@ -444,6 +445,122 @@ static void without_memory_a_client_is_refused_or_closed_and_never_told_wrong(vo
     text_fini(&asked);
 }
 
+/* ---- commands that work in slices ---- */
+
+#define MANY_KEYS 100000
+
+static void fill(void)
+{
+    struct client *a = client_new();
+
+    for (int i = 0; i < MANY_KEYS; i++) {
+        text_addf(&a->input, "SET slice:%d v\r\n", i);
+        if (i % 1000 == 999) {
+            while (a->input.len > 0) take_turn(&a, 1, 65536);
+            text_clear(&a->answers);
+        }
+    }
+    client_free(a);
+}
+
+static unsigned count_lines(const struct client *client, const char *start)
+{
+    size_t len = strlen(start);
+    unsigned count = 0;
+
+    for (const char *at = client->answers.at, *end = at + client->answers.len; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+        count += (size_t)(end - at) >= len && memcmp(at, start, len) == 0;
+        at = newline ? newline + 1 : end;
+    }
+    return count;
+}
+
+static int64_t slowest_us;
+static unsigned slow_ones;
+
+static void note_slow(struct call *call, int64_t took_ns)
+{
+    if (strcmp(call->command->row->name, "keys") != 0) return;
+    slowest_us = took_ns / 1000;
+    slow_ones++;
+}
+
+/* Between two slices others are answered, its own client's next command is not; and it counts as one, with all its time. */
+static void others_are_answered_between_two_slices(void **state)
+{
+    struct client *a = client_new(), *b = client_new(), *both[2] = {a, b};
+    unsigned turns = 0;
+    size_t most = 0;
+
+    (void)state;
+    fill();
+    watch_hooks.slow = note_slow;
+    atomic_store(&watch_slow_ticks, 0);
+    say(a, "KEYS slice:*\r\nPING\r\n");
+    for (; a->answers.len == 0; turns++) {
+        size_t gathered;
+
+        say(b, "PING\r\n");
+        take_turn(both, 2, 65536);
+        gathered = session_queue(&a->session).gathered;
+        assert_true(gathered >= most || a->answers.len > 0);
+        if (gathered > most) most = gathered;
+    }
+    while (a->input.len > 0) take_turn(&a, 1, 65536);
+    watch_hooks.slow = NULL;
+    atomic_store(&watch_slow_ticks, UINT64_MAX);
+    while (b->input.len > 0) take_turn(&b, 1, 65536);
+    assert_true(turns > 2 && most > 0);
+    assert_int_equal(session_queue(&a->session).gathered, 0);
+    assert_int_equal(count_lines(a, "slice:"), MANY_KEYS);
+    assert_int_equal(count_lines(a, "+PONG"), 1);
+    assert_memory_equal(a->answers.at + a->answers.len - 7, "+PONG\r\n", 7);
+    assert_int_equal(count_lines(b, "+PONG"), turns);
+    assert_int_equal(slow_ones, 1);
+    /* Each slice but the last one takes 200 us at the least; clocks differ. */
+    assert_true(slowest_us >= (int64_t)(turns - 1) * 150);
+    client_free(a);
+    client_free(b);
+}
+
+static void a_client_may_end_between_two_slices(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "KEYS slice:*\r\n");
+    take_turn(&a, 1, 65536);
+    assert_true(feeds[0].again && feeds[0].later);
+    client_free(a); /* what it gathered goes with it: the address sanitizer would tell */
+}
+
+static void a_muted_command_works_in_slices_as_well(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "CLIENT REPLY SKIP\r\nKEYS slice:*\r\nPING\r\n");
+    serve(&a, 1, 65536);
+    assert_answers(a, "+PONG\r\n");
+    client_free(a);
+}
+
+static void a_transaction_is_not_interrupted(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "MULTI\r\nKEYS slice:*\r\nEXEC\r\n");
+    while (a->input.len > 0) {
+        take_turn(&a, 1, 65536);
+        assert_false(feeds[0].later);
+    }
+    assert_int_equal(count_lines(a, "slice:"), MANY_KEYS);
+    client_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +575,10 @@ int main(void)
         cmocka_unit_test(a_turn_ends_in_the_middle_of_a_batch_of_slow_commands),
         cmocka_unit_test(empty_lines_are_not_kept),
         cmocka_unit_test(without_memory_a_client_is_refused_or_closed_and_never_told_wrong),
+        cmocka_unit_test(others_are_answered_between_two_slices),
+        cmocka_unit_test(a_client_may_end_between_two_slices),
+        cmocka_unit_test(a_muted_command_works_in_slices_as_well),
+        cmocka_unit_test(a_transaction_is_not_interrupted),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -28,6 +28,7 @@ struct call {
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
     bool pushes; /* its reply is news, which CLIENT REPLY OFF does not take back */
     bool interrupted; /* it comes back to where it was: call_interrupt() */
+    uint64_t sliced_ticks; /* what its slices before this one took */
     unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
 
     /* dispatch's own */
@@ -72,6 +73,7 @@ bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t m
 /* The beginning of what such a command keeps between two slices. */
 struct task {
     void (*free)(struct task *task);
+    uint64_t ticks; /* of all slices until now; dispatch's own */
 };
 
 /* May this one be interrupted? Not within a transaction. */
@@ -80,8 +82,9 @@ static inline bool call_may_interrupt(const struct call *call)
     return !call->may_not_block;
 }
 
-/* The session keeps *task, which is taken; nothing must have been answered. False: no memory, and *task is freed. */
-bool call_interrupt(struct call *call, struct task **task);
+/* The session keeps *task, which is taken, and is known to hold `bytes` for it; nothing must have been answered. False: no
+ * memory, and *task is freed. */
+bool call_interrupt(struct call *call, struct task **task, size_t bytes);
 
 /* What the last slice of this command has kept, the caller's from here on; NULL: it begins. */
 struct task *call_resumed(struct call *call);

@@ -70,6 +70,7 @@ struct session_extras {
     int64_t login_at_us; /* the owner's: when the login that it waits with is looked at; 0: it does not */
 
     struct task *task;               /* the owner's: of a command between two slices, or NULL */
+    _Atomic size_t task_bytes;       /* what has been gathered for its reply; any thread may look */
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
     _Atomic uint32_t queued;         /* its commands */
@@ -142,10 +143,12 @@ static inline struct transaction *session_transaction(const struct session *sess
     return session->extras ? session->extras->transaction : NULL;
 }
 
-/* Any thread, while the session cannot go away: what its transaction has queued. */
+/* Any thread, while the session cannot go away: what its transaction has queued, and what a command between two slices
+ * has gathered for its reply. */
 struct session_queue {
     uint32_t commands;
     size_t bytes;
+    size_t gathered;
 };
 struct session_queue session_queue(const struct session *session);
 
