@@ -14,6 +14,10 @@
 /* After so long those who wait for this worker are served. */
 #define SLICE_US 200
 
+/* The clock is looked at after so much work: a name is as much as the product of its length and the pattern's, which is
+ * what the worst patterns cost. */
+#define WORK_A_LOOK (64 * 1024)
+
 /* Steps that find nothing are counted against ten times COUNT, as in Redis. */
 #define EMPTY_STEPS 10
 
@@ -23,6 +27,8 @@ struct search {
     struct bytes pattern; /* len 0 and at NULL: any */
     struct bytes type;    /* as pattern */
     struct text names;    /* of a batch: a size_t and so many bytes each */
+    size_t matched;       /* so many bytes of these are done with */
+    bool is_over;         /* nothing more is to be gathered */
     uint64_t seen, steps; /* how many more, also of those that find nothing */
     struct reply_nested found;
     size_t found_count;
@@ -42,21 +48,31 @@ static void gather(void *context, const struct entry *entry)
     if (name.len > 0) memcpy(at + sizeof name.len, name.at, name.len);
 }
 
-static void reply_matches(struct search *search)
+/* False: the time has come, and there are names left. */
+static bool reply_matches(struct search *search, int64_t until_us)
 {
-    const char *at = search->names.at, *end = at + search->names.len;
+    const char *at = search->names.at + search->matched, *end = search->names.at + search->names.len;
+    uint64_t work = 0;
 
     while (at < end) {
         struct bytes name;
 
+        if (work >= WORK_A_LOOK) {
+            search->matched = (size_t)(at - search->names.at);
+            if (clock_steady_us() >= until_us) return false;
+            work = 0;
+        }
         memcpy(&name.len, at, sizeof name.len);
         name.at = at + sizeof name.len;
         at = name.at + name.len;
+        work += (search->pattern.len + 1) * (name.len + 1);
         if (search->pattern.at && !glob_match(search->pattern, name)) continue;
         reply_bulk(&search->found.reply, name);
         search->found_count++;
     }
     text_clear(&search->names);
+    search->matched = 0;
+    return true;
 }
 
 static void search_free(struct task *task)
@@ -68,22 +84,30 @@ static void search_free(struct task *task)
     mem_free(search);
 }
 
-/* Goes on from its cursor until `count` keys were seen. False: it is interrupted, and there is more to do. */
+/* Goes on from its cursor. */
+static void gather_batch(struct call *call, struct search *search, uint64_t count)
+{
+    uint64_t left = count - search->seen, budget = left < BATCH ? left : BATCH;
+
+    search->cursor = keyspace_scan(call->keyspace, session_db(call->session), search->cursor, budget, gather, search);
+    search->steps -= budget < search->steps ? budget : search->steps;
+    search->is_over = search->cursor == 0 || search->seen >= count || search->steps == 0;
+}
+
+/* Until `count` keys were seen. False: it is interrupted, and there is more to do. */
 static bool search_some(struct call *call, struct search *search, uint64_t count)
 {
-    bool may_interrupt = call_may_interrupt(call);
-    int64_t until_us = may_interrupt ? clock_steady_us() + SLICE_US : 0;
+    int64_t until_us = call_may_interrupt(call) ? clock_steady_us() + SLICE_US : INT64_MAX;
+    bool has_begun = false;
 
-    for (;;) {
-        uint64_t left = count - search->seen, budget = left < BATCH ? left : BATCH;
-
-        search->cursor = keyspace_scan(call->keyspace, session_db(call->session), search->cursor, budget, gather, search);
+    while (reply_matches(search, until_us)) {
+        if (search->is_over) return true;
+        if (has_begun && until_us < INT64_MAX && clock_steady_us() >= until_us) return false;
+        gather_batch(call, search, count);
         if (text_failed(&search->names)) return true;
-        reply_matches(search);
-        search->steps -= budget < search->steps ? budget : search->steps;
-        if (search->cursor == 0 || search->seen >= count || search->steps == 0) return true;
-        if (may_interrupt && clock_steady_us() >= until_us) return false;
+        has_begun = true;
     }
+    return false;
 }
 
 /* The one that was interrupted, or a new one. Its patterns are words of the call, which may stand elsewhere each time.
@@ -102,6 +126,8 @@ static struct search *search_begin(struct call *call, uint64_t cursor, uint64_t 
     search->cursor = cursor;
     search->steps = count > UINT64_MAX / EMPTY_STEPS ? UINT64_MAX : count * EMPTY_STEPS;
     search->seen = 0;
+    search->matched = 0;
+    search->is_over = false;
     search->found_count = 0;
     search->pattern = search->type = (struct bytes){NULL, 0};
     text_init(&search->names);

@@ -525,6 +525,28 @@ static void others_are_answered_between_two_slices(void **state)
     client_free(b);
 }
 
+/* Two hundred thousand stars take longer for a few names than a slice may; whatever is left of a batch comes in the next. */
+static void a_long_pattern_ends_a_slice_among_the_names_of_a_batch(void **state)
+{
+    struct client *a = client_new();
+    struct text stars = {0};
+    unsigned turns = 0;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) text_add_char(&stars, '*');
+    text_addf(&a->input, "*8\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nMATCH\r\n$200000\r\n%.*s\r\n", (int)stars.len, stars.at);
+    say(a, "$5\r\nCOUNT\r\n$3\r\n400\r\n$4\r\nTYPE\r\n$6\r\nstring\r\n");
+    while (a->answers.len == 0) {
+        take_turn(&a, 1, 65536);
+        turns++;
+    }
+    /* 400 are less than a batch. A few were left by other tests. */
+    assert_true(turns > 2);
+    assert_true(count_lines(a, "slice:") > 300);
+    text_fini(&stars);
+    client_free(a);
+}
+
 static void a_client_may_end_between_two_slices(void **state)
 {
     struct client *a = client_new();
@@ -576,6 +598,7 @@ int main(void)
         cmocka_unit_test(empty_lines_are_not_kept),
         cmocka_unit_test(without_memory_a_client_is_refused_or_closed_and_never_told_wrong),
         cmocka_unit_test(others_are_answered_between_two_slices),
+        cmocka_unit_test(a_long_pattern_ends_a_slice_among_the_names_of_a_batch),
         cmocka_unit_test(a_client_may_end_between_two_slices),
         cmocka_unit_test(a_muted_command_works_in_slices_as_well),
         cmocka_unit_test(a_transaction_is_not_interrupted),
