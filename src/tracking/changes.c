@@ -11,7 +11,6 @@
 struct change_made {
     size_t at, len; /* of the name, in `names` */
     tracker_item who;
-    unsigned number;
 };
 
 static _Thread_local struct {
@@ -42,19 +41,17 @@ void changes_add(struct bytes name, tracker_item who)
         made.room = room;
     }
     text_add(&made.names, name);
-    made.of[made.count] = (struct change_made){.at = at, .len = name.len, .who = who, .number = made.count};
+    made.of[made.count] = (struct change_made){.at = at, .len = name.len, .who = who};
     made.count++;
 }
 
 static int by_name(const void *a, const void *b)
 {
-    const struct change_made *one = a, *other = b;
-    int order = bytes_compare(name_of(one), name_of(other));
-
-    return order != 0 ? order : (one->number > other->number) - (one->number < other->number);
+    return bytes_compare(name_of(a), name_of(b));
 }
 
-/* Of several changes of one key the last one stays. Returns the bytes of all that stay, as parcels have them. */
+/* Each key once; who has not changed it alone is told of it, NOLOOP or not. Returns the bytes of all, as parcels have
+ * them. */
 static uint64_t sort_out(void)
 {
     unsigned kept = 0;
@@ -62,7 +59,12 @@ static uint64_t sort_out(void)
 
     if (made.count > 1) qsort(made.of, made.count, sizeof *made.of, by_name);
     for (unsigned i = 0; i < made.count; i++) {
-        if (i + 1 < made.count && bytes_equal(name_of(&made.of[i]), name_of(&made.of[i + 1]))) continue;
+        struct change_made *last = kept > 0 ? &made.of[kept - 1] : NULL;
+
+        if (last && bytes_equal(name_of(last), name_of(&made.of[i]))) {
+            if (last->who != made.of[i].who) last->who = 0;
+            continue;
+        }
         made.of[kept++] = made.of[i];
         size += sizeof(struct changed_key) + PARCEL_PAD(made.of[i].len);
     }

@@ -2,6 +2,7 @@
  * of the key or of all of them, or its connection ends: never nothing. */
 #include "coatcheck/base/metric.h"
 #include "coatcheck/keyspace/touch.h"
+#include "coatcheck/tracking/changes.h"
 #include "coatcheck/tracking/remembered.h"
 #include "coatcheck/tracking/tracker.h"
 #include "coatcheck/tracking/tracking.h"
@@ -196,6 +197,37 @@ static void keys_with_a_prefix_are_told_whatever_fails(void **state)
     }
 }
 
+static void change_by(const char *name, tracker_item who)
+{
+    changes_add(bytes_of(name, strlen(name)), who);
+}
+
+static void a_client_without_its_own_changes_hears_of_keys_that_others_have_changed_too(void **state)
+{
+    tracker_item own;
+
+    (void)state;
+    SAY("CLIENT TRACKING OFF", "+OK\r\n");
+    SAY("CLIENT TRACKING ON BCAST NOLOOP", "+OK\r\n");
+    hand_out();
+    own = tracker_of(&session)->item;
+    change_by("coat", own);
+    change_by("coat", own);
+    hand_out();
+    assert_int_equal(pushed.len, 0);
+    change_by("coat", 0);
+    change_by("coat", own);
+    hand_out();
+    assert_true(is_pushed(ONE_KEY));
+    forget_pushes();
+    change_by("coat", own);
+    change_by("coat", 0);
+    change_by("coat", own);
+    change_by("hat", own);
+    hand_out();
+    assert_true(is_pushed(ONE_KEY));
+}
+
 static void nobody_hears_of_an_item_whose_tracker_is_gone(void **state)
 {
     tracker_item old;
@@ -240,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup(without_any_memory_nothing_goes_unsaid, begin),
         cmocka_unit_test_setup(its_own_change_is_told_behind_the_reply_or_as_one_of_everything, begin),
         cmocka_unit_test_setup(keys_with_a_prefix_are_told_whatever_fails, begin),
+        cmocka_unit_test_setup(a_client_without_its_own_changes_hears_of_keys_that_others_have_changed_too, begin),
         cmocka_unit_test_setup(nobody_hears_of_an_item_whose_tracker_is_gone, begin),
         cmocka_unit_test_setup(with_nobody_left_the_table_runs_empty, begin),
     };

@@ -1,5 +1,5 @@
 /* changes: the keys that a worker's clients have changed since it last sent parcels off, for trackers with BCAST: each once,
- * with who has changed it last. */
+ * with who has changed it, if it was one alone. */
 #ifndef COATCHECK_TRACKING_CHANGES_H
 #define COATCHECK_TRACKING_CHANGES_H
 

@@ -23,7 +23,7 @@ struct news {
 };
 
 struct changed_key {
-    tracker_item who; /* has changed it last; 0: nobody who tracks */
+    tracker_item who; /* alone has changed it; 0: several, or nobody who tracks */
     uint64_t len;
     char name[]; /* up to a multiple of 8 */
 };
