@@ -1,6 +1,9 @@
 /* client_tracking: client-side caching: CLIENT TRACKING and what belongs to it. */
+#include <limits.h>
+#include <stdlib.h>
 #include "client_internal.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/must.h"
 #include "coatcheck/tracking/prefix.h"
 #include "coatcheck/tracking/tracker.h"
 
@@ -111,32 +114,93 @@ static void refuse_prefix(struct call *call, struct bytes prefix, const char *wh
                  (int)strnlen(prefix.at, prefix.len), prefix.at, what, (int)strnlen(other.at, other.len), other.at);
 }
 
-/* No key is to be told to a client twice. False: the client has been answered. */
-static bool prefixes_fit(struct call *call, const struct tracker_wish *wish)
+/* A prefix, and the how manieth of the request it is; NOT_ASKED: one that the client has. */
+struct asked_prefix {
+    struct bytes name;
+    unsigned number;
+};
+#define NOT_ASKED UINT_MAX
+
+static int by_name(const void *a, const void *b)
+{
+    return bytes_compare(((const struct asked_prefix *)a)->name, ((const struct asked_prefix *)b)->name);
+}
+
+static void note_least(unsigned number, unsigned *least)
+{
+    if (number < *least) *least = number;
+}
+
+/* The first of the request that overlaps with any other, sorted: what begins with a name stands right behind it.
+ * NOT_ASKED: none. */
+static unsigned first_overlapping(const struct asked_prefix *sorted, unsigned count)
+{
+    const struct asked_prefix *shortest = sorted;
+    unsigned least = NOT_ASKED;
+
+    for (unsigned i = 1; i < count; i++) {
+        if (!bytes_start_with(sorted[i].name, shortest->name)) {
+            shortest = &sorted[i];
+            continue;
+        }
+        note_least(shortest->number, &least);
+        note_least(sorted[i].number, &least);
+    }
+    return least;
+}
+
+/* With whom prefix `i` of the request overlaps: one that the client has, or a later one. */
+static void refuse_overlapping(struct call *call, const struct tracker_wish *wish, unsigned i)
 {
     const struct tracker *tracker = tracker_of(call->session);
 
-    for (unsigned i = 0; i < wish->prefix_count; i++) {
-        for (unsigned j = 0; tracker && j < tracker->prefix_count; j++) {
-            struct bytes other = prefix_name(tracker->prefixes[j]);
+    for (unsigned j = 0; tracker && j < tracker->prefix_count; j++) {
+        struct bytes other = prefix_name(tracker->prefixes[j]);
 
-            if (!overlap(other, wish->prefixes[i])) continue;
-            refuse_prefix(call, wish->prefixes[i], "an existing", other);
-            return false;
-        }
-        for (unsigned j = i + 1; j < wish->prefix_count; j++) {
-            if (!overlap(wish->prefixes[i], wish->prefixes[j])) continue;
-            refuse_prefix(call, wish->prefixes[i], "another provided", wish->prefixes[j]);
-            return false;
+        if (!overlap(other, wish->prefixes[i])) continue;
+        refuse_prefix(call, wish->prefixes[i], "an existing", other);
+        return;
+    }
+    for (unsigned j = i + 1; j < wish->prefix_count; j++) {
+        if (!overlap(wish->prefixes[i], wish->prefixes[j])) continue;
+        refuse_prefix(call, wish->prefixes[i], "another provided", wish->prefixes[j]);
+        return;
+    }
+    must(!"a prefix overlaps with another");
+}
+
+/* No key is to be told to a client twice. There may be a hundred thousand, so not each is held against each; they are by
+ * name afterwards, which is how they are added in the least time. False: the client has been answered. */
+static bool prefixes_fit(struct call *call, struct request_for *request)
+{
+    const struct tracker *tracker = tracker_of(call->session);
+    unsigned asked = request->wish.prefix_count, there = tracker ? tracker->prefix_count : 0, wrong;
+    struct asked_prefix *sorted = asked > 0 ? mem_alloc(((size_t)asked + there) * sizeof *sorted) : NULL;
+
+    if (asked == 0) return true;
+    if (!sorted) {
+        reply_error(call->reply, ERR_NO_MEMORY);
+        return false;
+    }
+    for (unsigned i = 0; i < asked; i++) sorted[i] = (struct asked_prefix){request->prefixes[i], i};
+    for (unsigned i = 0; i < there; i++) sorted[asked + i] = (struct asked_prefix){prefix_name(tracker->prefixes[i]), NOT_ASKED};
+    qsort(sorted, asked + there, sizeof *sorted, by_name);
+    wrong = first_overlapping(sorted, asked + there);
+    if (wrong != NOT_ASKED) {
+        refuse_overlapping(call, &request->wish, wrong);
+    } else {
+        for (unsigned i = 0, n = 0; i < asked + there; i++) {
+            if (sorted[i].number != NOT_ASKED) request->prefixes[n++] = sorted[i].name;
         }
     }
-    return true;
+    mem_free(sorted);
+    return wrong == NOT_ASKED;
 }
 
 static void track(struct call *call, struct request_for *request)
 {
     if (!options_fit(call, &request->wish)) return;
-    if (request->wish.flags & SESSION_TRACKS_ALL && !prefixes_fit(call, &request->wish)) return;
+    if (request->wish.flags & SESSION_TRACKS_ALL && !prefixes_fit(call, request)) return;
     if (!call_ok(call, tracker_begin(call->session, &request->wish))) return;
     request->wish.receiver = NULL;
     reply_ok(call->reply);

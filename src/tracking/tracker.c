@@ -123,29 +123,35 @@ static struct tracker *tracker_need(struct session *session)
     return extras->tracker;
 }
 
-static bool has_prefix(const struct tracker *tracker, struct bytes name)
+/* Where it stands, or would. */
+static unsigned place_of(const struct tracker *tracker, struct bytes name)
 {
-    for (unsigned i = 0; i < tracker->prefix_count; i++) {
-        if (bytes_equal(prefix_name(tracker->prefixes[i]), name)) return true;
+    unsigned low = 0, high = tracker->prefix_count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (bytes_compare(prefix_name(tracker->prefixes[middle]), name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return false;
+    return low;
 }
 
 static bool add_prefix(struct tracker *tracker, struct bytes name)
 {
     struct prefix **grown, *prefix;
-    unsigned place = tracker->prefix_count;
+    unsigned place = place_of(tracker, name), count = tracker->prefix_count;
 
-    if (has_prefix(tracker, name)) return true;
-    grown = mem_resize(tracker->prefixes, (place + 1) * sizeof *grown);
+    if (place < count && bytes_equal(prefix_name(tracker->prefixes[place]), name)) return true;
+    grown = mem_resize(tracker->prefixes, (count + 1) * sizeof *grown);
     if (!grown) return false;
     tracker->prefixes = grown;
     prefix = prefix_join(name, tracker);
     if (!prefix) return false;
-    while (place > 0 && bytes_compare(prefix_name(grown[place - 1]), name) > 0) {
-        grown[place] = grown[place - 1];
-        place--;
-    }
+    memmove(grown + place + 1, grown + place, (count - place) * sizeof *grown);
     grown[place] = prefix;
     tracker->prefix_count++;
     return true;
@@ -161,9 +167,10 @@ static bool add_prefixes(struct tracker *tracker, const struct tracker_wish *wis
     return true;
 }
 
+/* From the last on: those behind one that goes are moved. */
 static void drop_prefixes(struct tracker *tracker)
 {
-    for (unsigned i = 0; i < tracker->prefix_count; i++) prefix_leave(tracker->prefixes[i], tracker);
+    for (unsigned i = tracker->prefix_count; i-- > 0;) prefix_leave(tracker->prefixes[i], tracker);
     mem_free(tracker->prefixes);
     tracker->prefixes = NULL;
     tracker->prefix_count = 0;
