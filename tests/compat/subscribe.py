@@ -149,6 +149,9 @@ async def asynchronous(port):
         assert heard[-1] == ("pmessage", "hats", "ü")
         assert await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub") == 1
         limit = time.monotonic() + 20
+        while await client.pubsub_numpat() > 0:      # nobody reads, so it does not come back before the next look
+            assert time.monotonic() < limit, "it still listens"
+            await asyncio.sleep(0.01)
         while await client.publish("coats", "again") == 0:
             assert time.monotonic() < limit, "it does not come back"
             try:
