@@ -156,6 +156,12 @@ static enum dispatch_end run_muted(struct turn *turn, struct call *call)
     return end;
 }
 
+/* Who tracks, and a transaction that has begun to and ended it: what it was to be told must not wait for another. */
+static bool may_have_own_news(const struct session *session, unsigned flags)
+{
+    return flags & SESSION_TRACKS || (session->extras && session->extras->tracker);
+}
+
 static void run_call(struct turn *turn, struct call *call)
 {
     struct feed *feed = call->feed;
@@ -186,7 +192,8 @@ static void run_call(struct turn *turn, struct call *call)
     } else {
         end = dispatch_run(call, &turn->key_room, &turn->ticks);
     }
-    if (unlikely((flags | session_flags(feed->session)) & SESSION_TRACKS)) {
+    flags |= session_flags(feed->session);
+    if (unlikely(flags & (SESSION_TRACKS | SESSION_MULTI)) && may_have_own_news(feed->session, flags)) {
         watch_hooks.answered(call, end != DISPATCHED);
     }
     turn_at_work = NULL;

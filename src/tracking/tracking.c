@@ -26,13 +26,14 @@ OPTION_DEFINE(tracking, TRACKING_OPTIONS)
 
 static struct keyspace *the_keyspace;
 
-/* What the session whose command is at work has to be told itself, behind the reply: tails one behind the other, each after
- * its length; and the keys that it has read. */
+/* What the session whose command is at work has to be told itself, behind the reply: names one behind the other, each after
+ * its length, or ANY_NAME alone for "anything may have changed"; and the keys that it has read. */
 static _Thread_local struct {
-    struct text tails;
-    bool all; /* anything may have changed, behind the rest */
+    struct text names;
     unsigned keys_read;
 } own;
+
+#define ANY_NAME SIZE_MAX
 
 /* ---- inside of shards ---- */
 
@@ -47,8 +48,15 @@ static void tell_oneself(struct bytes name)
 {
     size_t len = name.len;
 
-    text_add(&own.tails, bytes_of(&len, sizeof len));
-    text_add(&own.tails, name);
+    text_add(&own.names, bytes_of(&len, sizeof len));
+    text_add(&own.names, name);
+}
+
+static void tell_oneself_all(void)
+{
+    size_t len = ANY_NAME;
+
+    text_add(&own.names, bytes_of(&len, sizeof len));
 }
 
 /* What a command changes beyond its own keys (those of clients that it wakes, what was evicted for it), its client does not
@@ -107,7 +115,7 @@ static void all_was_touched(struct keyspace *keyspace)
     for (unsigned lane = 1; lane < lanes; lane++) {
         if (trackers_in(lane) > 0) parcel_add(lane, NEWS_ALL, at_work ? at_work->item : 0, 0);
     }
-    if (at_work && session_flags(at_work->session) & SESSION_TRACKS) own.all = true;
+    if (at_work && session_flags(at_work->session) & SESSION_TRACKS) tell_oneself_all();
 }
 
 /* The keys of a reading command, as redis-server counts such, are in its client's cache from now on. */
@@ -150,12 +158,22 @@ static bool evict_one(void)
 
 static void own_forget(void)
 {
-    if (own.tails.room > KEEP_BYTES || text_failed(&own.tails)) {
-        text_fini(&own.tails);
-        own.tails = (struct text){0};
+    if (own.names.room > KEEP_BYTES || text_failed(&own.names)) {
+        text_fini(&own.names);
+        own.names = (struct text){0};
     }
-    text_clear(&own.tails);
-    own.all = false;
+    text_clear(&own.names);
+}
+
+static void tell_own_name(struct tracker *tracker, struct bytes name, struct text *tail, struct reply *reply)
+{
+    text_clear(tail);
+    inform_tail(name, tail);
+    if (text_failed(tail)) {
+        own.names.failed = true;
+    } else {
+        inform_within(tracker, text_bytes(tail), reply);
+    }
 }
 
 /* The reply to the command stands: what it has changed of its own client's cache goes behind it. */
@@ -164,17 +182,19 @@ static void tell_own(struct tracker *tracker, struct reply *reply)
     struct text tail = {0};
     size_t at = 0;
 
-    while (at < own.tails.len && !text_failed(&own.tails)) {
+    while (at < own.names.len && !text_failed(&own.names)) {
         size_t len;
 
-        memcpy(&len, own.tails.at + at, sizeof len);
-        text_clear(&tail);
-        inform_tail(bytes_of(own.tails.at + at + sizeof len, len), &tail);
-        if (text_failed(&tail)) own.tails.failed = true;
-        if (!text_failed(&tail)) inform_within(tracker, text_bytes(&tail), reply);
-        at += sizeof len + len;
+        memcpy(&len, own.names.at + at, sizeof len);
+        at += sizeof len;
+        if (len == ANY_NAME) {
+            inform_within(tracker, inform_all_tail(tracker), reply);
+            continue;
+        }
+        tell_own_name(tracker, bytes_of(own.names.at + at, len), &tail, reply);
+        at += len;
     }
-    if (own.all || text_failed(&own.tails)) inform_within(tracker, inform_all_tail(tracker), reply);
+    if (text_failed(&own.names)) inform_within(tracker, inform_all_tail(tracker), reply);
     text_fini(&tail);
     own_forget();
 }
@@ -193,7 +213,7 @@ static void call_was_answered(struct call *call, bool again)
         while (unlikely(is_over_limit()) && effort-- > 0 && evict_one()) continue;
         own.keys_read = 0;
     }
-    if (unlikely(own.tails.len > 0 || own.all || text_failed(&own.tails))) tell_own(tracker, call->reply);
+    if (unlikely(own.names.len > 0 || text_failed(&own.names))) tell_own(tracker, call->reply);
     /* CLIENT CACHING holds for the next command, or the next transaction. */
     if (unlikely(session_flags(call->session) & SESSION_CACHING) && !again && !(session_flags(call->session) & SESSION_MULTI) &&
         !is_client_command(call->command)) {
@@ -242,8 +262,8 @@ void tracking_stop(void)
     tracking_send_off();
     parcels_stop();
     inform_stop();
-    text_fini(&own.tails);
-    own.tails = (struct text){0};
+    text_fini(&own.names);
+    own.names = (struct text){0};
     trackers_stop();
     changes_stop();
     remembered_reclaim(UINT64_MAX);

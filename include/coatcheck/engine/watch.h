@@ -12,7 +12,8 @@ struct watch_hooks {
     /* Of a session with SESSION_TRACKS, while the shards of the call's keys are entered: it has run. */
     void (*tracked)(struct call *call);
 
-    /* As above, once all is left and the reply stands: more may be added to that. Of EXEC, not of what it runs.
+    /* As above, or of one that has tracked within a transaction, once all is left and the reply stands: more may be added
+     * to that. Of EXEC, not of what it runs.
      * `again`: it has to wait, and will be run from its beginning. */
     void (*answered)(struct call *call, bool again);
 
