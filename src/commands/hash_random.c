@@ -1,6 +1,7 @@
 /* hash_random: fields of a hash, drawn by lot. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
+#include "coatcheck/commands/draw.h"
 #include "coatcheck/commands/hash.h"
 #include "coatcheck/commands/table.h"
 
@@ -99,18 +100,12 @@ static void draw_distinct(struct call *call, const struct hash *hash, uint64_t w
 
 /* ---- the command ---- */
 
-/* The same one may come again and again, so the hash's size bounds nothing: more would hold its
- * shard for minutes and fill the memory. */
-#define DRAWS_MAX (16 * 1024 * 1024)
-
+/* The same one may come again and again. */
 static void draw_each(struct call *call, const struct hash *hash, uint64_t wanted, bool with_values)
 {
     struct hash_field field;
 
-    if (wanted > DRAWS_MAX) {
-        reply_error(call->reply, ERR_OUT_OF_RANGE);
-        return;
-    }
+    if (!call_may_draw(call, wanted)) return;
     if (count_living(hash) == 0) wanted = 0;
     reply_head(call->reply, wanted, with_values);
     for (; wanted > 0 && likely(!call->reply->failed); wanted--) {

@@ -1,6 +1,7 @@
 /* set_random: members of a set, drawn by lot: told, or taken out. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
+#include "coatcheck/commands/draw.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/set.h"
 #include "coatcheck/commands/table.h"
@@ -216,16 +217,10 @@ static void draw_distinct(struct call *call, const struct set *set, uint64_t wan
 
 /* ---- SRANDMEMBER ---- */
 
-/* The same one may come again and again, so the set's size bounds nothing: more would hold its
- * shard for minutes and fill the memory. */
-#define DRAWS_MAX (16 * 1024 * 1024)
-
+/* The same one may come again and again. */
 static void draw_each(struct call *call, const struct set *set, uint64_t wanted)
 {
-    if (wanted > DRAWS_MAX) {
-        reply_error(call->reply, ERR_OUT_OF_RANGE);
-        return;
-    }
+    if (!call_may_draw(call, wanted)) return;
     reply_array(call->reply, wanted);
     for (; wanted > 0 && likely(!call->reply->failed); wanted--) {
         struct set_spot spot;

@@ -1,6 +1,7 @@
 /* zset_random: members of a sorted set, drawn by lot. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
+#include "coatcheck/commands/draw.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
 
@@ -95,16 +96,10 @@ static void draw_distinct(struct call *call, const struct zset *zset, uint64_t w
 
 /* ---- the command ---- */
 
-/* The same one may come again and again, so the set's size bounds nothing: more would hold its
- * shard for minutes and fill the memory. */
-#define DRAWS_MAX (16 * 1024 * 1024)
-
+/* The same one may come again and again. */
 static void draw_each(struct call *call, const struct zset *zset, uint64_t wanted, bool with_scores)
 {
-    if (wanted > DRAWS_MAX) {
-        reply_error(call->reply, ERR_OUT_OF_RANGE);
-        return;
-    }
+    if (!call_may_draw(call, wanted)) return;
     reply_members(call->reply, wanted, with_scores);
     for (; wanted > 0 && likely(!call->reply->failed); wanted--) {
         struct zset_walk walk = draw(zset);
