@@ -1,18 +1,8 @@
-#include "client.h"
+#include "news.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/values/list.h"
 
-/* What was told, an event a line: "0 k set = SET k v". */
-static struct text news;
-
-static void add_words(const struct change *change)
-{
-    for (unsigned i = 0; i < change->effect_words; i++) {
-        text_add_char(&news, ' ');
-        text_add(&news, change->effect[i]);
-    }
-}
-
+/* With the database before: "0 k set = SET k v". */
 static void note(const struct change *change)
 {
     text_addf(&news, "%u ", change->db);
@@ -21,10 +11,7 @@ static void note(const struct change *change)
     } else {
         text_add(&news, BYTES("(any)"));
     }
-    text_addf(&news, " %s", change->event ? change->event : "-");
-    if (change->effect_words > 0) text_add(&news, BYTES(" ="));
-    add_words(change);
-    text_add_char(&news, '\n');
+    news_add_event(change);
 }
 
 static const struct change_listener listener = {note};
@@ -35,20 +22,6 @@ static int setup(void **state)
     clock_set_ms(2000000000000);
     list_setup();
     return client_setup(state);
-}
-
-static int teardown(void **state)
-{
-    text_fini(&news);
-    return client_teardown(state);
-}
-
-static void assert_told(const char *line, const char *told)
-{
-    text_clear(&news);
-    say(line);
-    text_add_char(&news, '\0');
-    assert_string_equal(news.at, told);
 }
 
 static void empty(void)
@@ -220,5 +193,5 @@ int main(void)
         cmocka_unit_test(reading_is_no_news),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, news_teardown);
 }

@@ -1,12 +1,8 @@
-#include "client.h"
-
-/* After so many numbers that do no harm a command has no more allocations that could fail. */
-#define QUIET 12
+#include "all_or_nothing.h"
 
 /* All that is stored, a line for each key of each database. */
-static void see(void *context, const struct entry *entry)
+static void see(void *text, const struct entry *entry)
 {
-    struct text *text = context;
     char scratch[NUMBER_MAX_TEXT];
 
     text_add_quoted(text, entry_key(entry));
@@ -15,65 +11,15 @@ static void see(void *context, const struct entry *entry)
     text_addf(text, " %s %lld\n", entry_encoding(entry), (long long)entry_deadline_ms(entry));
 }
 
-static struct text stored(void)
+/* Says the lines of an array that ends with NULL. */
+static void prepare(const void *context)
 {
-    struct text text = {0};
+    const char *const *lines = context;
 
-    for (unsigned db = 0; db < 3; db++) {
-        uint64_t cursor = 0;
-
-        text_addf(&text, "database %u\n", db);
-        do {
-            cursor = keyspace_scan(keyspace, db, cursor, 1000, see, &text);
-        } while (cursor != 0);
-    }
-    text_add_char(&text, '\0');
-    return text;
-}
-
-static void prepare(const char *const *lines)
-{
     clock_set_ms(2000000000000);
     say("FLUSHALL SYNC");
     for (; *lines; lines++) say(*lines);
     keyspace_check(keyspace);
-}
-
-/* The command either does all it should, or says that there is no memory (or hangs up, when there is none for
- * the words) and leaves everything as it was: whichever of its allocations fails. Returns how many did. */
-static unsigned assert_all_or_nothing(const char *const *before, const char *line)
-{
-    struct text was, done;
-    char *right;
-    unsigned failures = 0, quiet = 0;
-
-    prepare(before);
-    was = stored();
-    right = strdup(say(line));
-    done = stored();
-    for (unsigned n = 1; quiet < QUIET; n++) {
-        const char *reply;
-        struct text is;
-
-        prepare(before);
-        reply = say_with_failure(line, n);
-        is = stored();
-        keyspace_check(keyspace);
-        if (reply && strcmp(reply, right) == 0) {
-            assert_string_equal(is.at, done.at);
-            quiet++;
-        } else {
-            if (reply) assert_true(strncmp(reply, "-OOM ", 5) == 0 || strstr(reply, "nsufficient memory"));
-            assert_string_equal(is.at, was.at);
-            failures++;
-            quiet = 0;
-        }
-        text_fini(&is);
-    }
-    text_fini(&was);
-    text_fini(&done);
-    free(right);
-    return failures;
 }
 
 static const char *const nothing[] = {NULL};
@@ -89,6 +35,8 @@ static const char *const some[] = {
     "SET other 7",
     "SELECT 0",
     NULL};
+
+static const struct stage empty = {prepare, see, nothing}, furnished = {prepare, see, some};
 
 static void a_command_that_finds_no_memory_changes_nothing(void **state)
 {
@@ -160,7 +108,7 @@ static void a_command_that_finds_no_memory_changes_nothing(void **state)
             assert_true(strncmp(say_with_failure(lines[i], 1), "-OOM ", 5) == 0);
             continue;
         }
-        failures += assert_all_or_nothing(some, lines[i]);
+        failures += assert_all_or_nothing(&furnished, lines[i]);
     }
     assert_true(failures >= 40);
 }
@@ -182,11 +130,11 @@ static void several_keys_are_set_all_or_none(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        failures += assert_all_or_nothing(some, lines[i]);
-        failures += assert_all_or_nothing(nothing, lines[i]);
+        failures += assert_all_or_nothing(&furnished, lines[i]);
+        failures += assert_all_or_nothing(&empty, lines[i]);
     }
     snprintf(with_big, sizeof with_big, "MSET num 1 a %s big 3 b 4", big);
-    failures += assert_all_or_nothing(some, with_big);
+    failures += assert_all_or_nothing(&furnished, with_big);
     assert_true(failures >= 40);
 }
 
@@ -198,8 +146,8 @@ static void a_hundred_keys_are_set_all_or_none(void **state)
     text_add(&line, BYTES("MSET"));
     for (unsigned i = 0; i < 100; i++) text_addf(&line, " key:%u value:%u", i % 90, i);
     text_add_char(&line, '\0');
-    assert_true(assert_all_or_nothing(some, line.at) >= 90);
-    assert_true(assert_all_or_nothing(nothing, line.at) >= 90);
+    assert_true(assert_all_or_nothing(&furnished, line.at) >= 90);
+    assert_true(assert_all_or_nothing(&empty, line.at) >= 90);
     text_fini(&line);
 }
 

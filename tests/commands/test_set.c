@@ -1,50 +1,17 @@
-#include "client.h"
+#include "all_or_nothing.h"
+#include "news.h"
 #include "coatcheck/base/hash.h"
 #include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
-/* After so many numbers that do no harm a command has no more allocations that could fail. */
-#define QUIET 12
-
 /* ---- news ---- */
-
-/* What was told, an event a line: "k sadd = SADD k a". */
-static struct text news;
-
-static void note(const struct change *change)
-{
-    text_add(&news, change->key);
-    text_addf(&news, " %s", change->event ? change->event : "-");
-    if (change->effect_words > 0) text_add(&news, BYTES(" ="));
-    for (unsigned i = 0; i < change->effect_words; i++) {
-        text_add_char(&news, ' ');
-        text_add(&news, change->effect[i]);
-    }
-    text_add_char(&news, '\n');
-}
-
-static const struct change_listener listener = {note};
 
 static int setup(void **state)
 {
     set_kind_setup();
     zset_setup();
-    change_listen(&listener);
+    change_listen(&news_listener);
     return client_setup(state);
-}
-
-static int teardown(void **state)
-{
-    text_fini(&news);
-    return client_teardown(state);
-}
-
-static void assert_told(const char *line, const char *told)
-{
-    text_clear(&news);
-    say(line);
-    text_add_char(&news, '\0');
-    assert_string_equal(news.at, told);
 }
 
 static void members_that_come_and_go_are_told_once_a_call(void **state)
@@ -100,9 +67,8 @@ static void results_are_told_by_the_words_that_made_them(void **state)
 /* ---- memory ---- */
 
 /* Members as a sum over their hashes: they have no order. */
-static void see(void *context, const struct entry *entry)
+static void see(void *text, const struct entry *entry)
 {
-    struct text *text = context;
     uint64_t count = 0, sum = 0;
     struct set_walk walk;
 
@@ -116,23 +82,12 @@ static void see(void *context, const struct entry *entry)
               (long long)entry_deadline_ms(entry));
 }
 
-static struct text stored(void)
-{
-    struct text text = {0};
-    uint64_t cursor = 0;
-
-    do {
-        cursor = keyspace_scan(keyspace, 0, cursor, 1000, see, &text);
-    } while (cursor != 0);
-    text_add_char(&text, '\0');
-    return text;
-}
-
 /* Small ones, one of numbers, and a large one. */
-static void prepare(void)
+static void prepare(const void *context)
 {
     struct text line = {0};
 
+    (void)context;
     say("FLUSHALL SYNC");
     say("SADD small a b c d");
     say("SADD other b c e");
@@ -147,42 +102,7 @@ static void prepare(void)
     keyspace_check(keyspace);
 }
 
-/* As in test_no_memory: whichever of its allocations fails, the command does all it should or nothing. */
-static unsigned assert_all_or_nothing(const char *line)
-{
-    struct text was, done;
-    char *right;
-    unsigned failures = 0, quiet = 0;
-
-    prepare();
-    was = stored();
-    right = strdup(say(line));
-    assert_true(right[0] != '-');
-    done = stored();
-    for (unsigned n = 1; quiet < QUIET; n++) {
-        const char *reply;
-        struct text is;
-
-        prepare();
-        reply = say_with_failure(line, n);
-        is = stored();
-        keyspace_check(keyspace);
-        if (reply && strcmp(reply, right) == 0) {
-            assert_string_equal(is.at, done.at);
-            quiet++;
-        } else {
-            if (reply) assert_true(strncmp(reply, "-OOM ", 5) == 0);
-            assert_string_equal(is.at, was.at);
-            failures++;
-            quiet = 0;
-        }
-        text_fini(&is);
-    }
-    text_fini(&was);
-    text_fini(&done);
-    free(right);
-    return failures;
-}
+static const struct stage sets = {prepare, see, NULL};
 
 #define LONG "a-member-that-is-so-long-that-no-block-has-it-in-its-place-but-only-a-pointer-to-it"
 
@@ -211,7 +131,7 @@ static void a_command_that_finds_no_memory_changes_nothing(void **state)
     unsigned failures = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) failures += assert_all_or_nothing(lines[i]);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) failures += assert_all_or_nothing(&sets, lines[i]);
     assert_true(failures >= 60);
 }
 
@@ -223,9 +143,9 @@ static void hundreds_of_members_are_added_all_or_none(void **state)
     text_add(&line, BYTES("SADD small"));
     for (unsigned i = 0; i < 300; i++) text_addf(&line, " member:%u", i % 270);
     text_add_char(&line, '\0');
-    assert_true(assert_all_or_nothing(line.at) >= 5);
+    assert_true(assert_all_or_nothing(&sets, line.at) >= 5);
     memcpy(strstr(line.at, "small"), "large", 5);
-    assert_true(assert_all_or_nothing(line.at) >= 3);
+    assert_true(assert_all_or_nothing(&sets, line.at) >= 3);
     text_fini(&line);
 }
 
@@ -240,5 +160,5 @@ int main(void)
         cmocka_unit_test(hundreds_of_members_are_added_all_or_none),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, news_teardown);
 }

@@ -1,10 +1,8 @@
-#include "client.h"
+#include "all_or_nothing.h"
+#include "news.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/values/zset.h"
-
-/* After so many numbers that do no harm a command has no more allocations that could fail. */
-#define QUIET 12
 
 #ifdef COATCHECK_SANITIZED
 #define ROUNDS 5
@@ -14,42 +12,11 @@
 
 /* ---- news ---- */
 
-/* What was told, an event a line: "k zadd = ZADD k 1 a". */
-static struct text news;
-
-static void note(const struct change *change)
-{
-    text_add(&news, change->key);
-    text_addf(&news, " %s", change->event ? change->event : "-");
-    if (change->effect_words > 0) text_add(&news, BYTES(" ="));
-    for (unsigned i = 0; i < change->effect_words; i++) {
-        text_add_char(&news, ' ');
-        text_add(&news, change->effect[i]);
-    }
-    text_add_char(&news, '\n');
-}
-
-static const struct change_listener listener = {note};
-
 static int setup(void **state)
 {
     zset_setup();
-    change_listen(&listener);
+    change_listen(&news_listener);
     return client_setup(state);
-}
-
-static int teardown(void **state)
-{
-    text_fini(&news);
-    return client_teardown(state);
-}
-
-static void assert_told(const char *line, const char *told)
-{
-    text_clear(&news);
-    say(line);
-    text_add_char(&news, '\0');
-    assert_string_equal(news.at, told);
 }
 
 static void members_that_come_and_go_are_told_once_a_call(void **state)
@@ -100,9 +67,8 @@ static void ranges_and_results_are_told_by_the_words_that_made_them(void **state
 
 /* ---- memory ---- */
 
-static void see(void *context, const struct entry *entry)
+static void see(void *text, const struct entry *entry)
 {
-    struct text *text = context;
     const struct zset *zset;
     struct zset_walk walk;
     char digits[64];
@@ -123,23 +89,12 @@ static void see(void *context, const struct entry *entry)
     text_addf(text, " %lld\n", (long long)entry_deadline_ms(entry));
 }
 
-static struct text stored(void)
-{
-    struct text text = {0};
-    uint64_t cursor = 0;
-
-    do {
-        cursor = keyspace_scan(keyspace, 0, cursor, 1000, see, &text);
-    } while (cursor != 0);
-    text_add_char(&text, '\0');
-    return text;
-}
-
 /* Two small sets, and a large one that its last ten members made so. */
-static void prepare(void)
+static void prepare(const void *context)
 {
     struct text line = {0};
 
+    (void)context;
     say("FLUSHALL SYNC");
     say("ZADD small 1 a 2 b 3 c 4 d");
     say("ZADD other 10 b 20 c 30 e");
@@ -153,43 +108,7 @@ static void prepare(void)
     keyspace_check(keyspace);
 }
 
-/* As in test_no_memory: whichever of its allocations fails, the command does all it should or
- * nothing. */
-static unsigned assert_all_or_nothing(const char *line)
-{
-    struct text was, done;
-    char *right;
-    unsigned failures = 0, quiet = 0;
-
-    prepare();
-    was = stored();
-    right = strdup(say(line));
-    assert_true(right[0] != '-');
-    done = stored();
-    for (unsigned n = 1; quiet < QUIET; n++) {
-        const char *reply;
-        struct text is;
-
-        prepare();
-        reply = say_with_failure(line, n);
-        is = stored();
-        keyspace_check(keyspace);
-        if (reply && strcmp(reply, right) == 0) {
-            assert_string_equal(is.at, done.at);
-            quiet++;
-        } else {
-            if (reply) assert_true(strncmp(reply, "-OOM ", 5) == 0);
-            assert_string_equal(is.at, was.at);
-            failures++;
-            quiet = 0;
-        }
-        text_fini(&is);
-    }
-    text_fini(&was);
-    text_fini(&done);
-    free(right);
-    return failures;
-}
+static const struct stage sets = {prepare, see, NULL};
 
 #define LONG                                                                                       \
     "a-member-that-is-so-long-that-no-small-set-may-hold-it-by-the-rules-of-the-operator-today"
@@ -224,7 +143,7 @@ static void a_command_that_finds_no_memory_changes_nothing(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
-        failures += assert_all_or_nothing(lines[i]);
+        failures += assert_all_or_nothing(&sets, lines[i]);
     assert_true(failures >= 60);
 }
 
@@ -236,9 +155,9 @@ static void a_hundred_members_are_added_all_or_none(void **state)
     text_add(&line, BYTES("ZADD small"));
     for (unsigned i = 0; i < 200; i++) text_addf(&line, " %u.5 member:%u", i * 7 % 100, i % 170);
     text_add_char(&line, '\0');
-    assert_true(assert_all_or_nothing(line.at) >= 10);
+    assert_true(assert_all_or_nothing(&sets, line.at) >= 10);
     memcpy(strstr(line.at, "small"), "large", 5);
-    assert_true(assert_all_or_nothing(line.at) >= 3);
+    assert_true(assert_all_or_nothing(&sets, line.at) >= 3);
     text_fini(&line);
 }
 
@@ -262,7 +181,7 @@ static struct text done_by_the_news(void)
 
     text_add(&told, text_bytes(&news));
     text_add_char(&told, '\0');
-    prepare();
+    prepare(NULL);
     for (line = strtok_r(told.at, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         const char *effect = strstr(line, " = ");
 
@@ -270,7 +189,7 @@ static struct text done_by_the_news(void)
         assert_true(say(effect + 3)[0] == ':');
     }
     text_fini(&told);
-    return stored();
+    return stored(&sets);
 }
 
 /* When no allocation succeeds any more, not even what was done can be undone for certain. What
@@ -288,13 +207,13 @@ static void what_cannot_be_taken_back_is_told(void **state)
         for (unsigned n = 1; quiet < 1; n++) {
             const char *reply;
 
-            prepare();
-            was = stored();
+            prepare(NULL);
+            was = stored(&sets);
             text_clear(&news);
             reply = say_while(line.at, mem_fail_from, n);
             quiet = reply && reply[0] == ':';
             keyspace_check(keyspace);
-            is = stored();
+            is = stored(&sets);
             again = done_by_the_news();
             assert_string_equal(is.at, again.at);
             if (!quiet) {
@@ -321,5 +240,5 @@ int main(void)
         cmocka_unit_test(what_cannot_be_taken_back_is_told),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, news_teardown);
 }
