@@ -7,11 +7,22 @@
 #define HOLD_US 20
 #define GROUPS_A_LOOK 4 /* between looks at the clock */
 
+/* What hangs from an entry stays where it is but for its own blocks, which it alone knows. */
+static void compact_container(const struct entry *entry, enum compact_whose whose)
+{
+    const struct value_kind *kind;
+
+    if (entry_type(entry) == VALUE_STRING) return;
+    kind = value_kind_of(entry_type(entry));
+    if (kind->compact) kind->compact(entry_container(entry), whose == COMPACT_OWN);
+}
+
 static void move_if_sparse(struct shard *shard, uint64_t *slot, enum compact_whose whose)
 {
     struct entry *entry = slot_entry(*slot), *moved;
     size_t size;
 
+    compact_container(entry, whose);
     if (entry_form(entry) == ENTRY_GROWN) return;
     size = entry_size(entry);
     if (size > SLAB_MOST || !slab_is_sparse(entry)) return;

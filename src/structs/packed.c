@@ -10,13 +10,27 @@
 
 /* --- whole blocks --- */
 
+#define ROOM(blocks) (SLAB_BYTES / (blocks) & ~7u)
+#define EIGHT_ROOMS(blocks)                                                                        \
+    ROOM(blocks), ROOM((blocks)-1), ROOM((blocks)-2), ROOM((blocks)-3), ROOM((blocks)-4),          \
+        ROOM((blocks)-5), ROOM((blocks)-6), ROOM((blocks)-7)
+
+/* As slab_size() rounds up. */
+const uint16_t packed_coarse_rooms[COARSE_MOST - COARSE_LEAST + 1] = {
+    EIGHT_ROOMS(63), EIGHT_ROOMS(55), EIGHT_ROOMS(47), EIGHT_ROOMS(39),
+    EIGHT_ROOMS(31), EIGHT_ROOMS(23), EIGHT_ROOMS(15),
+};
+_Static_assert(ROOM(COARSE_LEAST) == SLAB_MOST, "the last one is the largest block of a slab");
+
 /* With nothing in it yet. */
 static struct packed *block_new(unsigned shape, size_t size)
 {
-    unsigned room = room_for(size);
+    unsigned room = room_for(shape, size);
     struct packed *block;
 
-    if (size > PACKED_SIZE_MAX || !(block = mem_alloc(room_of(room)))) return NULL;
+    if (size > PACKED_SIZE_MAX) return NULL;
+    block = room_is_slab(shape, room) ? slab_alloc(size) : mem_alloc(room_size(shape, room));
+    if (!block) return NULL;
     *block = (struct packed){.room = (uint8_t)room, .shape = (uint8_t)shape};
     set_ends(block, 0, 0);
     return block;
@@ -41,9 +55,30 @@ struct packed *packed_of(enum packed_form form, const struct packitem *items, un
 
 void packed_free(struct packed **block)
 {
+    size_t room;
+
     if (!*block) return;
-    mem_free_sized(*block, room_of((*block)->room));
+    room = room_of(*block);
+    if (room_is_slab((*block)->shape, (*block)->room)) {
+        slab_free(*block, room);
+    } else {
+        mem_free_sized(*block, room);
+    }
     *block = NULL;
+}
+
+void packed_compact(struct packed **block, bool own_only)
+{
+    struct packed *moved;
+    size_t room = room_of(*block);
+
+    if (!room_is_slab((*block)->shape, (*block)->room) || !slab_is_sparse(*block)) return;
+    if (own_only && !slab_is_own(*block)) return;
+    moved = slab_alloc(room);
+    if (!moved) return;
+    memcpy(moved, *block, room);
+    slab_free(*block, room);
+    *block = moved;
 }
 
 size_t packed_size(const struct packed *block)
@@ -53,7 +88,7 @@ size_t packed_size(const struct packed *block)
 
 size_t packed_room(const struct packed *block)
 {
-    return room_of(block->room);
+    return room_of(block);
 }
 
 /* --- changes --- */
@@ -113,7 +148,7 @@ static enum status rebuild(struct packed **blockp, const struct change *change)
 
     if (!block) return NO_MEMORY;
     if (block->shape == PACKED_DEQUE && change->from == 0 && behind > 0) {
-        split_spare(change, room_of(block->room) - change->size, &front, &back);
+        split_spare(change, room_of(block) - change->size, &front, &back);
     }
     set_ends(block, front, back);
     data = data_of(block);
@@ -133,7 +168,7 @@ static enum status rebuild(struct packed **blockp, const struct change *change)
  * once the change, for which it lacks room on either side, has been made on this side. */
 static void balance(struct packed *block, const struct change *change, bool at_front)
 {
-    size_t spare = room_of(block->room) - change->size, front, back;
+    size_t spare = room_of(block) - change->size, front, back;
     uint8_t *codes = codes_of(block) - block->count;
     char *data = data_of(block);
 
@@ -184,7 +219,7 @@ static bool move_right(struct packed *block, const struct change *change)
     size_t right = block->bytes - change->left - change->gone;
     unsigned behind = block->count - change->to, was = block->count;
 
-    if (front_of(block) + back_of(block) + change->size > room_of(block->room)) return false;
+    if (front_of(block) + back_of(block) + change->size > room_of(block)) return false;
     /* Codes and data may lie next to each other: what makes room goes first. */
     if (change->total < was) memmove(codes - change->total, codes - was, behind);
     memmove(end + change->width, end + change->gone, right);
@@ -200,7 +235,7 @@ static enum status make(struct packed **blockp, struct change *change, struct pa
     bool at_front;
 
     if (unlikely(status != OK)) return status;
-    if (unlikely(change->size > room_of(block->room))) {
+    if (unlikely(change->size > room_of(block))) {
         status = rebuild(blockp, change);
         if (status != OK) return status;
         block = *blockp;
@@ -252,7 +287,7 @@ static inline bool push(struct packed *block, unsigned at, const struct packitem
 
     if (block->shape != PACKED_DEQUE || item->code >= MIDDLE_FROM) return false;
     if (at == block->count) {
-        if (front + back + packed_size(block) + width + 1 > room_of(block->room)) return false;
+        if (front + back + packed_size(block) + width + 1 > room_of(block)) return false;
         if (at == PACKED_COUNT_MAX) return false;
         data = data_of(block) + block->bytes;
         code = codes_of(block) - 1 - at;
@@ -307,9 +342,9 @@ static void tidy(struct packed **blockp)
     bool too_large;
 
     if (block->shape == PACKED_DEQUE) {
-        too_large = size <= room_of(block->room) / 2 && block->room > 0;
+        too_large = size <= room_of(block) / 2 && block->room > 0;
     } else {
-        too_large = room_for(size + (size >= TIDY_SLACK_FROM ? TIDY_SLACK : 0)) < block->room;
+        too_large = room_for(block->shape, size + (size >= TIDY_SLACK_FROM ? TIDY_SLACK : 0)) < block->room;
     }
     if (likely(!too_large)) return;
     plan(block, &none);
@@ -397,11 +432,12 @@ struct packed *packed_copy(const struct packed *block)
 
 void packed_check(const struct packed *block)
 {
-    size_t room = room_of(block->room);
+    size_t room = room_of(block);
     struct packwalk walk;
 
     must(block->shape == PACKED_PLAIN || block->shape == PACKED_DEQUE);
-    must(room_for(room) == block->room && room <= mem_usable(block));
+    must(room_for(block->shape, room) == block->room);
+    must(room_is_slab(block->shape, block->room) ? room == slab_size(room) : room <= mem_usable(block));
     must(front_of(block) + back_of(block) + packed_size(block) <= room);
     packwalk_begin(&walk, block, 0);
     for (unsigned i = 0; i < block->count; i++) {

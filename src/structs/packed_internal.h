@@ -2,6 +2,7 @@
 #ifndef COATCHECK_PACKED_INTERNAL_H
 #define COATCHECK_PACKED_INTERNAL_H
 
+#include "coatcheck/base/slab.h"
 #include "coatcheck/structs/packed.h"
 
 #define PLAIN_HEAD 8
@@ -24,8 +25,9 @@ struct packed_deque {
 
 _Static_assert(sizeof(struct packed_deque) == DEQUE_HEAD, "nor in this");
 
-/* The sizes that the allocator hands out: steps of 16 up to 128, then four to a doubling. */
-static inline size_t room_of(unsigned room)
+/* Rooms of a deque: the sizes that the allocator hands out, steps of 16 up to 128, then four to a
+ * doubling. It grows and shrinks at every turn, and is large as a rule. */
+static inline size_t deque_room(unsigned room)
 {
     size_t base;
 
@@ -34,7 +36,7 @@ static inline size_t room_of(unsigned room)
     return base + ((room - 8) % 4 + 1) * (base / 4);
 }
 
-static inline unsigned room_for(size_t size)
+static inline unsigned deque_room_for(size_t size)
 {
     unsigned doubling;
     size_t base;
@@ -43,6 +45,51 @@ static inline unsigned room_for(size_t size)
     doubling = 63 - (unsigned)__builtin_clzl(size - 1) - 7;
     base = (size_t)128 << doubling;
     return 8 + 4 * doubling + (unsigned)((size - base - 1) / (base / 4));
+}
+
+/* Rooms of a plain one, of which there are many small ones that seldom change: those of slabs, as
+ * far as they go, and the allocator's beyond. */
+#define FINE_ROOMS (SLAB_FINE_MOST / 8)
+#define COARSE_MOST 63 /* blocks of a slab, of those that are larger than the fine ones */
+#define COARSE_LEAST (SLAB_BYTES / SLAB_MOST)
+#define SLAB_ROOMS (FINE_ROOMS + COARSE_MOST - COARSE_LEAST + 1)
+#define ROOMS_SKIPPED 32 /* of a deque, which reach SLAB_MOST */
+
+extern const uint16_t packed_coarse_rooms[COARSE_MOST - COARSE_LEAST + 1];
+
+static inline size_t plain_room(unsigned room)
+{
+    if (likely(room < FINE_ROOMS)) return 8 * ((size_t)room + 1);
+    if (room < SLAB_ROOMS) return packed_coarse_rooms[room - FINE_ROOMS];
+    return deque_room(room - SLAB_ROOMS + ROOMS_SKIPPED);
+}
+
+static inline unsigned plain_room_for(size_t size)
+{
+    if (likely(size <= SLAB_FINE_MOST)) return size <= SLAB_LEAST ? 1 : (unsigned)(size - 1) / 8;
+    if (size > SLAB_MOST) return deque_room_for(size) - ROOMS_SKIPPED + SLAB_ROOMS;
+    return FINE_ROOMS + COARSE_MOST - SLAB_BYTES / (((unsigned)size + 7) & ~7u);
+}
+
+static inline size_t room_size(unsigned shape, unsigned room)
+{
+    return shape == PACKED_DEQUE ? deque_room(room) : plain_room(room);
+}
+
+static inline unsigned room_for(unsigned shape, size_t size)
+{
+    return shape == PACKED_DEQUE ? deque_room_for(size) : plain_room_for(size);
+}
+
+static inline size_t room_of(const struct packed *block)
+{
+    return room_size(block->shape, block->room);
+}
+
+/* Is it of a slab? */
+static inline bool room_is_slab(unsigned shape, unsigned room)
+{
+    return shape == PACKED_PLAIN && room < SLAB_ROOMS;
 }
 
 static inline size_t head_of(const struct packed *block)
@@ -75,7 +122,7 @@ static inline char *data_of(const struct packed *block)
 /* Behind the first element's; element `i` has codes_of(block)[-1 - i]. */
 static inline uint8_t *codes_of(const struct packed *block)
 {
-    return (uint8_t *)block + room_of(block->room) - back_of(block);
+    return (uint8_t *)block + room_of(block) - back_of(block);
 }
 
 #endif

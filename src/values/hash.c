@@ -378,6 +378,13 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
     return false;
 }
 
+static void kind_compact(void *container, bool own_only)
+{
+    struct hash *hash = container;
+
+    if (!hash_is_large(hash)) hash_packed_compact(hash, own_only);
+}
+
 static int64_t kind_soonest_ms(const void *container)
 {
     return hash_soonest_ms(container);
@@ -396,6 +403,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .compact = kind_compact,
     .prefetch = kind_prefetch,
     .soonest_ms = kind_soonest_ms,
     .expire = kind_expire,

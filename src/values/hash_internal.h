@@ -85,6 +85,7 @@ void hash_packed_read(const struct hash *hash, unsigned at, struct packwalk *wal
 /* *copy has nothing yet. */
 enum status hash_packed_copy(struct hash *copy, const struct hash *hash);
 void hash_packed_free(struct hash *hash);
+void hash_packed_compact(struct hash *hash, bool own_only);
 size_t hash_packed_used_bytes(const struct hash *hash);
 void hash_packed_check(const struct hash *hash);
 

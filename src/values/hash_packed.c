@@ -329,6 +329,15 @@ void hash_packed_free(struct hash *hash)
     hash->root = 0;
 }
 
+void hash_packed_compact(struct hash *hash, bool own_only)
+{
+    struct packed *pairs = hash_pairs_of(hash);
+
+    if (!pairs) return;
+    packed_compact(&pairs, own_only);
+    set_pairs(hash, pairs);
+}
+
 size_t hash_packed_used_bytes(const struct hash *hash)
 {
     struct packed *pairs = hash_pairs_of(hash);

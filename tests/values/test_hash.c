@@ -10,6 +10,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/random.h"
+#include "coatcheck/base/slab.h"
 #include "coatcheck/values/hash.h"
 #include "coatcheck/values/kind.h"
 
@@ -316,6 +317,26 @@ static void its_copy_is_as_it_is_and_its_own(void **state)
     }
 }
 
+static void it_is_the_same_after_its_blocks_have_moved(void **state)
+{
+    const struct value_kind *kind = value_kind_of(VALUE_HASH);
+
+    (void)state;
+    names = 60;
+    slab_pretend_sparse(true);
+    for (unsigned round = 0; round < 300 / SCALE; round++) {
+        size_t used;
+
+        atomic_store(&hash_options.hash_max_listpack_entries, round < 250 / SCALE ? 512 : 10);
+        run_steps(20, 70, round % 2);
+        used = kind->used_bytes(hash);
+        kind->compact(hash, round % 3 == 0);
+        assert_int_equal(kind->used_bytes(hash), used);
+        check_all(hash);
+    }
+    slab_pretend_sparse(false);
+}
+
 static void a_failed_allocation_changes_nothing(void **state)
 {
     static char rooms[8][512];
@@ -457,6 +478,7 @@ int main(void)
         HASH_TEST(a_hash_of_any_size_may_call_itself_packed),
         HASH_TEST(a_field_costs_nothing_for_deadlines_that_nobody_set),
         HASH_TEST(its_copy_is_as_it_is_and_its_own),
+        HASH_TEST(it_is_the_same_after_its_blocks_have_moved),
         HASH_TEST(a_failed_allocation_changes_nothing),
         HASH_TEST(a_scan_sees_what_is_there_all_the_time),
         HASH_TEST(a_draw_gives_each_field_the_same_chance),

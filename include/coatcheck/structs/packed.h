@@ -6,7 +6,8 @@
  * codes … free |
  *
  *   bytes  how long the data are
- *   room   which of the allocator's sizes the block has
+ *   room   which size the block has: of slabs (base/slab.h) if it is plain and no larger than those
+ *          go, else of the allocator's
  *   front  free bytes before the data, back those behind the codes: a deque takes and gives at both
  * ends without moving the rest data   the elements in order, one behind the other codes  a byte
  * each, backwards: the first element's is the last byte 0-215    a text of so many bytes 216-223  a
@@ -53,6 +54,9 @@ struct packed *packed_of(enum packed_form form, const struct packitem *items, un
 
 /* *block is NULL afterwards, and may have been before. */
 void packed_free(struct packed **block);
+
+/* To a better filled slab, if it is in a sparse one (base/slab.h), of this thread if `own_only`. */
+void packed_compact(struct packed **block, bool own_only);
 
 static inline unsigned packed_count(const struct packed *block)
 {

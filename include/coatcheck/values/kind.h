@@ -32,6 +32,10 @@ struct value_kind {
     const char *(*encoding)(const void *container); /* as OBJECT ENCODING answers */
     size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
 
+    /* Moves what it has in sparse slabs (base/slab.h) to better filled ones, of slabs of this thread alone if
+     * `own_only`; some microseconds at most. NULL: a kind that has nothing in slabs. */
+    void (*compact)(void *container, bool own_only);
+
     /* Has the processor fetch what a search for the element will read, or is NULL: step 0 the container's head, each
      * further step, below PREFETCH_STEPS, what the one before has fetched the way to. *memo is the kind's own from step
      * to step; no more than a number, since another container may be in its place by then. False: there is no further
