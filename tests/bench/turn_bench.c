@@ -5,8 +5,9 @@
  *     build/.../tests/turn_bench COMMAND PIPELINE COMMANDS     one case only, for tests/bench/instructions
  *
  * Sixteen clients a turn, with one command each or with a pipeline of them. 20,000 keys of 16 bytes, values of 64 and
- * counters, drawn evenly, all in the caches. COMMAND is one of GET SET INCR MGET MSET (of ten keys each). A turn never
- * runs out of time here: under an emulator it would, and be counted twice. */
+ * counters, drawn evenly, a list, a set and a hash of 20,000 elements of 16 bytes and hashes of ten, all in the caches. COMMAND is one of
+ * the cases below (MGET and MSET of ten keys each). A turn never runs out of time here: under an emulator it would, and be
+ * counted twice. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,15 @@
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/keyspace/shard.h"
+#include "coatcheck/values/hash.h"
+#include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
 #include "coatcheck/wire/request.h"
 
 #define CLIENTS 16
 #define KEYS 20000
 #define VALUE_LEN 64
-#define MANY 10
+#define HASHES 1000 /* small ones */
 #define TURNS_KEPT 64 /* different ones, said again and again */
 #define AREA (1024 * 1024)
 
@@ -63,23 +67,71 @@ static void word_add(struct text *to, struct bytes word)
     text_add(to, BYTES("\r\n"));
 }
 
-static void command_add(struct text *to, const char *name)
-{
-    bool sets = strstr(name, "SET") != NULL, many = *name == 'M';
-    const char *kind = strcmp(name, "INCR") == 0 ? "counter" : "key";
-    unsigned keys = many ? MANY : 1;
-    char room[32], value[VALUE_LEN];
+/* The words of a command; those with a % are drawn. */
+#define TEN(words) words words words words words words words words words words
+static const struct bench_case {
+    const char *name, *words;
+} cases[] = {
+    {"GET", "GET %key"},
+    {"SET", "SET %key %value"},
+    {"INCR", "INCR %counter"},
+    {"MGET", "MGET" TEN(" %key")},
+    {"MSET", "MSET" TEN(" %key %value")},
+    {"LPUSH", "LPUSH list %element"},
+    {"LPOP", "LPOP list"},
+    {"RPUSH", "RPUSH list %element"},
+    {"RPOP", "RPOP list"},
+    {"SADD", "SADD set %element"},
+    {"SISMEMBER", "SISMEMBER set %element"},
+    {"HSET", "HSET hash %element %short"},
+    {"HGET", "HGET hash %element"},
+    {"HINCRBY", "HINCRBY %counts field:0000000007 7"},
+};
 
-    memset(value, 'v', sizeof value);
-    text_addf(to, "*%u\r\n", 1 + keys * (sets ? 2 : 1));
-    word_add(to, bytes_of_text(name));
-    for (unsigned i = 0; i < keys; i++) {
-        word_add(to, key_name(room, kind, random_below(&dice, KEYS)));
-        if (sets) word_add(to, bytes_of(value, sizeof value));
+#define CASES (sizeof cases / sizeof *cases)
+
+static void drawn_add(struct text *to, const char *kind)
+{
+    char room[VALUE_LEN];
+
+    memset(room, 'v', sizeof room);
+    if (strcmp(kind, "value") == 0) {
+        word_add(to, bytes_of(room, VALUE_LEN));
+    } else if (strcmp(kind, "short") == 0) {
+        word_add(to, bytes_of(room, 16));
+    } else {
+        word_add(to, key_name(room, kind, random_below(&dice, strcmp(kind, "counts") == 0 ? HASHES : KEYS)));
     }
 }
 
-static void inputs_write(const char *name, unsigned pipeline)
+static void command_add(struct text *to, const char *words)
+{
+    char copy[256], *rest = copy, *word;
+    unsigned count = 1;
+
+    must(strlen(words) < sizeof copy);
+    strcpy(copy, words);
+    for (const char *at = words; (at = strchr(at, ' ')); at++) count++;
+    text_addf(to, "*%u\r\n", count);
+    while ((word = strtok_r(rest, " ", &rest))) {
+        if (*word == '%') {
+            drawn_add(to, word + 1);
+        } else {
+            word_add(to, bytes_of_text(word));
+        }
+    }
+}
+
+static const char *words_of(const char *name)
+{
+    for (unsigned i = 0; i < CASES; i++) {
+        if (strcmp(cases[i].name, name) == 0) return cases[i].words;
+    }
+    must(!"a case of that name");
+    return NULL;
+}
+
+static void inputs_write(const char *words, unsigned pipeline)
 {
     for (unsigned i = 0; i < TURNS_KEPT; i++) {
         for (unsigned client = 0; client < CLIENTS; client++) {
@@ -87,7 +139,7 @@ static void inputs_write(const char *name, unsigned pipeline)
 
             text_fini(input);
             *input = (struct text){0};
-            for (unsigned n = 0; n < pipeline; n++) command_add(input, name);
+            for (unsigned n = 0; n < pipeline; n++) command_add(input, words);
             text_add(input, bytes_of("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", REQUEST_PADDING));
             input->len -= REQUEST_PADDING;
         }
@@ -131,6 +183,50 @@ static void put(struct bytes name, struct bytes value)
     shard_leave(key.shard);
 }
 
+static void put_container(struct bytes name, enum value_type type, void *container)
+{
+    struct key key;
+    struct spot spot;
+
+    key_init(&key, keyspace, 0, name);
+    shard_enter(key.shard);
+    key_find(&key, &spot);
+    must(key_put_container(&key, &spot, type, &container, NEVER) == OK);
+    shard_leave(key.shard);
+}
+
+/* Not by commands: those would be counted with the others. */
+static void put_collections(void)
+{
+    struct list *list = list_new();
+    struct hash *hash = hash_new();
+    struct set *set = set_new();
+    char room[32], digits[16];
+    unsigned added;
+    bool is_new;
+
+    for (uint64_t i = 0; i < KEYS; i++) {
+        struct bytes words[2] = {key_name(room, "element", i), bytes_of(digits, 16)};
+
+        snprintf(digits, sizeof digits, "%015" PRIu64, i);
+        must(list_push(list, LIST_RIGHT, words[0]) == OK);
+        must(set_add(set, words[0], &is_new) == OK);
+        must(hash_put_all(hash, words, 1, NEVER, &added) == OK);
+    }
+    put_container(BYTES("list"), VALUE_LIST, list);
+    put_container(BYTES("hash"), VALUE_HASH, hash);
+    put_container(BYTES("set"), VALUE_SET, set);
+    for (uint64_t i = 0; i < HASHES; i++) {
+        hash = hash_new();
+        for (unsigned field = 0; field < 10; field++) {
+            struct bytes words[2] = {key_name(room, "field", field), BYTES("123456")};
+
+            must(hash_put_all(hash, words, 1, NEVER, &added) == OK);
+        }
+        put_container(key_name(room, "counts", i), VALUE_HASH, hash);
+    }
+}
+
 static void setup(void)
 {
     struct keyspace_shape shape;
@@ -140,6 +236,9 @@ static void setup(void)
     session_host = &host;
     commands_add(command_families, command_family_count);
     stats_setup(1);
+    hash_kind_setup();
+    list_setup();
+    set_kind_setup();
     gates_set(gates);
     keyspace = keyspace_new(&(struct keyspace_rules){.databases = 16, .one_thread = true});
     turn = turn_new(keyspace);
@@ -154,6 +253,7 @@ static void setup(void)
         keyspace_housekeep(keyspace, 0, 1, 1000);
         keyspace_read_shape(keyspace, 0, &shape);
     } while (shape.groups_moving > 0);
+    put_collections();
 }
 
 static double cpu_ns(void)
@@ -177,7 +277,7 @@ static void time_case(const char *name, unsigned pipeline)
 {
     double best = 1e18;
 
-    inputs_write(name, pipeline);
+    inputs_write(words_of(name), pipeline);
     run_case(pipeline, 100000);
     for (unsigned round = 0; round < 5; round++) {
         double began = cpu_ns();
@@ -186,25 +286,23 @@ static void time_case(const char *name, unsigned pipeline)
 
         if (each < best) best = each;
     }
-    printf("%-5s pipeline %-3u %8.1f ns\n", name, pipeline, best);
+    printf("%-9s pipeline %-3u %8.1f ns\n", name, pipeline, best);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"GET", "SET", "INCR", "MGET", "MSET"};
-
     setup();
     if (argc == 4) {
         unsigned pipeline = (unsigned)atoi(argv[2]);
 
         must(pipeline >= 1 && pipeline <= 64);
-        inputs_write(argv[1], pipeline);
+        inputs_write(words_of(argv[1]), pipeline);
         printf("%" PRIu64 "\n", run_case(pipeline, strtoull(argv[3], NULL, 10)));
         return 0;
     }
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        time_case(names[i], 1);
-        time_case(names[i], 16);
+    for (unsigned i = 0; i < CASES; i++) {
+        time_case(cases[i].name, 1);
+        time_case(cases[i].name, 16);
     }
     return 0;
 }
