@@ -1,13 +1,40 @@
 /* lcs: what two strings have in common, in order. */
 #include "coatcheck/structs/lcs.h"
+#include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/options.h"
 
+/* The clock is looked at after so many steps, some 20 microseconds. */
+#define STEPS_A_LOOK (16 * 1024)
+
+/* So much is done at once, where the keys are: that is shorter than coming back. */
+#define STEPS_AT_ONCE (32 * 1024)
+
 struct question {
-    struct bytes a, b;
+    struct bytes a, b; /* borrowed from the keys */
     bool len, idx, with_match_len;
     int64_t min_match_len;
+};
+
+/* A text of a key that may change meanwhile: a large one is held, a small one copied. */
+struct source {
+    struct bytes text;
+    struct blob *blob; /* one of these two, or neither */
+    char *copy;
+};
+
+struct comparison {
+    struct task task;
+    struct source sources[2];
+    struct lcs lcs;
+    struct lcs_walk walk;
+    bool is_filled;
+
+    char *text; /* the subsequence, written from its end; or the runs: */
+    size_t text_at;
+    struct reply_nested runs;
+    size_t run_count;
 };
 
 static bool read_options(struct call *call, struct question *question)
@@ -32,7 +59,7 @@ static bool read_options(struct call *call, struct question *question)
 }
 
 /* Redis needs a number for each pair of bytes, and lets them take proto-max-bulk-len. Ours is a bit, but the
- * time goes with the pairs too, and both shards are entered: so the same limit stands. */
+ * time goes with the pairs too: so the same limit stands. */
 static bool is_small_enough(struct call *call, const struct question *question)
 {
     unsigned __int128 pairs = (unsigned __int128)(question->a.len + 1) * (question->b.len + 1);
@@ -47,35 +74,80 @@ static void reply_no_memory(struct call *call)
     reply_errorf(call->reply, "ERR Insufficient memory, failed allocating transient memory for LCS");
 }
 
-static void reply_length(struct call *call, const struct question *question)
-{
-    size_t length;
+/* ---- what is kept between two slices ---- */
 
-    if (lcs_length(question->a, question->b, &length) == OK) {
-        reply_int(call->reply, (int64_t)length);
-    } else {
-        reply_no_memory(call);
+static bool source_take(struct source *source, const struct entry *entry, struct bytes text)
+{
+    source->blob = entry ? entry_blob(entry) : NULL;
+    if (source->blob) {
+        blob_hold(source->blob);
+        source->text = text;
+        return true;
     }
+    source->copy = mem_alloc(text.len + 1);
+    if (!source->copy) return false;
+    if (text.len > 0) memcpy(source->copy, text.at, text.len);
+    source->text = bytes_of(source->copy, text.len);
+    return true;
 }
 
-static void reply_text(struct call *call, const struct lcs *lcs)
+static void source_drop(struct source *source)
 {
-    struct lcs_walk walk;
-    struct lcs_run run;
-    char *text = mem_alloc(lcs->length + 1);
-    size_t at = lcs->length;
+    mem_free(source->copy);
+    blob_release(&source->blob);
+}
 
-    if (!text) {
-        reply_no_memory(call);
-        return;
+static void comparison_free(struct task *task)
+{
+    struct comparison *comparison = (struct comparison *)task;
+
+    lcs_close(&comparison->lcs);
+    mem_free(comparison->text);
+    outbox_clear(&comparison->runs.queue);
+    for (unsigned i = 0; i < 2; i++) source_drop(&comparison->sources[i]);
+    mem_free(comparison);
+}
+
+/* NULL: no memory. */
+static struct comparison *comparison_new(struct call *call, const struct entry *const entries[2],
+                                         const struct question *question)
+{
+    struct comparison *comparison = mem_alloc_zeroed(sizeof *comparison);
+
+    if (!comparison) return NULL;
+    comparison->task.free = comparison_free;
+    reply_nest(call->reply, &comparison->runs);
+    if (source_take(&comparison->sources[0], entries[0], question->a) &&
+        source_take(&comparison->sources[1], entries[1], question->b) &&
+        lcs_open(&comparison->lcs, comparison->sources[0].text, comparison->sources[1].text,
+                 question->len ? LCS_LENGTH : LCS_RUNS) == OK) {
+        return comparison;
     }
-    lcs_walk_begin(&walk, lcs);
-    while (lcs_walk_next(&walk, &run)) {
-        at -= run.len;
-        memcpy(text + at, lcs->a.at + run.a_at, run.len);
+    comparison_free(&comparison->task);
+    return NULL;
+}
+
+static size_t held_bytes(const struct comparison *comparison)
+{
+    const struct lcs *lcs = &comparison->lcs;
+
+    return sizeof *comparison + comparison->sources[0].text.len + comparison->sources[1].text.len + lcs_memory(lcs) +
+           (comparison->text ? lcs->length : 0) + comparison->runs.queue.bytes;
+}
+
+/* ---- the work; each false: the time has come, and there is more to do ---- */
+
+static bool fill_some(struct comparison *comparison, int64_t until_us)
+{
+    while (!comparison->is_filled) {
+        if (lcs_fill_some(&comparison->lcs, STEPS_A_LOOK)) {
+            lcs_walk_begin(&comparison->walk, &comparison->lcs);
+            comparison->is_filled = true;
+        } else if (clock_steady_us() >= until_us) {
+            return false;
+        }
     }
-    reply_bulk(call->reply, bytes_of(text, lcs->length));
-    mem_free(text);
+    return true;
 }
 
 static void reply_range(struct reply *reply, size_t at, size_t len)
@@ -85,59 +157,117 @@ static void reply_range(struct reply *reply, size_t at, size_t len)
     reply_int(reply, (int64_t)(at + len - 1));
 }
 
-static void reply_runs(struct call *call, const struct question *question, const struct lcs *lcs)
+static void take_run(struct comparison *comparison, const struct question *question, const struct lcs_run *run)
 {
-    struct reply_nested nested;
-    struct lcs_walk walk;
-    struct lcs_run run;
-    size_t count = 0;
+    struct reply *reply = &comparison->runs.reply;
 
-    reply_nest(call->reply, &nested);
-    lcs_walk_begin(&walk, lcs);
-    while (lcs_walk_next(&walk, &run)) {
-        if ((int64_t)run.len < question->min_match_len) continue;
-        count++;
-        reply_array(&nested.reply, question->with_match_len ? 3 : 2);
-        reply_range(&nested.reply, run.a_at, run.len);
-        reply_range(&nested.reply, run.b_at, run.len);
-        if (question->with_match_len) reply_int(&nested.reply, (int64_t)run.len);
+    if (comparison->text) {
+        comparison->text_at -= run->len;
+        memcpy(comparison->text + comparison->text_at, comparison->lcs.a.at + run->a_at, run->len);
+        return;
     }
-    reply_map(call->reply, 2);
-    reply_bulk_text(call->reply, "matches");
-    reply_unnest(call->reply, &nested, reply_array, count);
-    reply_bulk_text(call->reply, "len");
-    reply_int(call->reply, (int64_t)lcs->length);
+    if ((int64_t)run->len < question->min_match_len) return;
+    comparison->run_count++;
+    reply_array(reply, question->with_match_len ? 3 : 2);
+    reply_range(reply, run->a_at, run->len);
+    reply_range(reply, run->b_at, run->len);
+    if (question->with_match_len) reply_int(reply, (int64_t)run->len);
 }
 
-static void cmd_lcs(struct call *call)
+static bool walk_some(struct comparison *comparison, const struct question *question, int64_t until_us)
 {
-    struct question question = {0};
+    for (;;) {
+        int64_t steps = STEPS_A_LOOK;
+        enum lcs_found found;
+        struct lcs_run run;
+
+        while ((found = lcs_walk_next(&comparison->walk, &run, &steps)) == LCS_RUN) take_run(comparison, question, &run);
+        if (found == LCS_OVER) return true;
+        if (clock_steady_us() >= until_us) return false;
+    }
+}
+
+/* ---- the answer ---- */
+
+static void answer(struct call *call, struct comparison *comparison, const struct question *question)
+{
+    if (question->len) {
+        reply_int(call->reply, (int64_t)comparison->lcs.length);
+    } else if (!question->idx) {
+        reply_bulk(call->reply, bytes_of(comparison->text, comparison->lcs.length));
+    } else {
+        reply_map(call->reply, 2);
+        reply_bulk_text(call->reply, "matches");
+        reply_unnest(call->reply, &comparison->runs, reply_array, comparison->run_count);
+        reply_bulk_text(call->reply, "len");
+        reply_int(call->reply, (int64_t)comparison->lcs.length);
+    }
+}
+
+static bool make_text(struct comparison *comparison)
+{
+    if (comparison->text) return true;
+    comparison->text_at = comparison->lcs.length;
+    comparison->text = mem_alloc(comparison->lcs.length + 1);
+    return comparison->text;
+}
+
+static void go_on(struct call *call, struct comparison *comparison, const struct question *question, int64_t until_us)
+{
+    struct task *task = &comparison->task;
+    bool is_over = fill_some(comparison, until_us);
+
+    if (is_over && !question->len && !question->idx && !make_text(comparison)) {
+        reply_no_memory(call);
+        comparison_free(task);
+        return;
+    }
+    if (!is_over || (!question->len && !walk_some(comparison, question, until_us))) {
+        if (!call_interrupt(call, &task, held_bytes(comparison))) reply_no_memory(call);
+        return;
+    }
+    answer(call, comparison, question);
+    comparison_free(task);
+}
+
+static void begin(struct call *call, struct question *question)
+{
     char scratch[2][NUMBER_MAX_TEXT];
-    struct entry *a = call_read(call, 0), *b = call_read(call, 1);
-    struct lcs lcs;
+    const struct entry *entries[2] = {call_read(call, 0), call_read(call, 1)}, *a = entries[0], *b = entries[1];
+    struct comparison *comparison;
+    struct task *task;
 
     if ((a && entry_type(a) != VALUE_STRING) || (b && entry_type(b) != VALUE_STRING)) {
         reply_errorf(call->reply, "ERR The specified keys must contain string values");
         return;
     }
-    if (!read_options(call, &question)) return;
-    question.a = a ? entry_string(a, scratch[0]) : BYTES("");
-    question.b = b ? entry_string(b, scratch[1]) : BYTES("");
-    if (!is_small_enough(call, &question)) return;
-    if (question.len) {
-        reply_length(call, &question);
-        return;
-    }
-    if (lcs_open(&lcs, question.a, question.b) != OK) {
+    if (!read_options(call, question)) return;
+    question->a = a ? entry_string(a, scratch[0]) : BYTES("");
+    question->b = b ? entry_string(b, scratch[1]) : BYTES("");
+    if (!is_small_enough(call, question)) return;
+    comparison = comparison_new(call, entries, question);
+    if (!comparison) {
         reply_no_memory(call);
-        return;
-    }
-    if (question.idx) {
-        reply_runs(call, &question, &lcs);
+    } else if (!call_may_interrupt(call) || lcs_steps(question->a, question->b) <= STEPS_AT_ONCE) {
+        go_on(call, comparison, question, INT64_MAX);
     } else {
-        reply_text(call, &lcs);
+        task = &comparison->task;
+        if (!call_interrupt(call, &task, held_bytes(comparison))) reply_no_memory(call);
     }
-    lcs_close(&lcs);
+}
+
+static void cmd_lcs(struct call *call)
+{
+    struct comparison *comparison = (struct comparison *)call_resumed(call);
+    struct question question = {0};
+
+    if (!comparison) {
+        begin(call, &question);
+    } else if (read_options(call, &question)) {
+        go_on(call, comparison, &question, call_slice_end_us(call));
+    } else {
+        comparison_free(&comparison->task);
+    }
 }
 
 static const struct command_row rows[] = {

@@ -11,9 +11,6 @@
 /* Keys gathered between two looks at what they are called. */
 #define BATCH 512
 
-/* After so long those who wait for this worker are served. */
-#define SLICE_US 200
-
 /* The clock is looked at after so much work: a name is as much as the product of its length and the pattern's, which is
  * what the worst patterns cost. */
 #define WORK_A_LOOK (64 * 1024)
@@ -97,7 +94,7 @@ static void gather_batch(struct call *call, struct search *search, uint64_t coun
 /* Until `count` keys were seen. False: it is interrupted, and there is more to do. */
 static bool search_some(struct call *call, struct search *search, uint64_t count)
 {
-    int64_t until_us = call_may_interrupt(call) ? clock_steady_us() + SLICE_US : INT64_MAX;
+    int64_t until_us = call_slice_end_us(call);
     bool has_begun = false;
 
     while (reply_matches(search, until_us)) {

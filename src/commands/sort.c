@@ -10,20 +10,6 @@
 
 /* ---- words ---- */
 
-struct sort {
-    bool falling, by_letters, in_order; /* in_order: as it stands, there is nothing to sort by */
-    bool sorts_by_other;
-    struct sort_pattern by;
-    int64_t offset, limit;
-    unsigned gets;  /* how many words GET */
-    bool is_stored; /* at the last key */
-
-    const struct entry *entry; /* of the source; NULL: there is none */
-    uint64_t first, end;       /* of the elements in their order: these are answered */
-    struct sort_elements elements;
-    struct text name;
-};
-
 /* How many words follow the option at word `i`, or -1 for a word that is none. */
 static int words_of_option(struct call *call, unsigned i, bool may_store)
 {
@@ -211,6 +197,14 @@ static bool keep_other(struct sort *sort, const struct sort_found *found, struct
     return element->by.at != NULL;
 }
 
+bool sort_weigh_own(struct sort *sort, size_t i)
+{
+    struct sort_element *element = &sort->elements.of[i];
+    struct sort_found found = {.there = true, .text = element->text};
+
+    return read_weight(&found, element);
+}
+
 /* False: answered. */
 static bool weigh(struct call *call, struct sort *sort)
 {
@@ -248,27 +242,35 @@ static enum sort_order order_of(const struct sort *sort)
 
 /* ---- what becomes of it ---- */
 
+static void answer_got(struct call *call, struct reply *reply, struct sort *sort, struct bytes element, unsigned *word)
+{
+    struct sort_pattern pattern = sort_pattern_read(next_get(call, word));
+    struct sort_found found;
+
+    if (!sort_look_up(call, &pattern, element, &sort->name, &found)) {
+        reply->failed = true;
+    } else if (!found.there) {
+        reply_null(reply);
+    } else if (found.entry) {
+        reply_entry(call, found.entry);
+    } else {
+        reply_bulk(reply, found.text);
+    }
+}
+
+void sort_answer_element(struct call *call, struct reply *reply, struct sort *sort, size_t i)
+{
+    struct bytes element = sort->elements.of[i].text;
+
+    if (sort->gets == 0) reply_bulk(reply, element);
+    for (unsigned k = 0, word = 2; k < sort->gets; k++) answer_got(call, reply, sort, element, &word);
+}
+
 static void answer(struct call *call, struct sort *sort)
 {
     reply_array(call->reply, (sort->end - sort->first) * (sort->gets ? sort->gets : 1));
     for (uint64_t i = sort->first; i < sort->end && !call->reply->failed; i++) {
-        struct bytes element = sort->elements.of[i].text;
-
-        if (sort->gets == 0) reply_bulk(call->reply, element);
-        for (unsigned k = 0, word = 2; k < sort->gets; k++) {
-            struct sort_pattern pattern = sort_pattern_read(next_get(call, &word));
-            struct sort_found found;
-
-            if (!sort_look_up(call, &pattern, element, &sort->name, &found)) {
-                call->reply->failed = true;
-            } else if (!found.there) {
-                reply_null(call->reply);
-            } else if (found.entry) {
-                reply_entry(call, found.entry);
-            } else {
-                reply_bulk(call->reply, found.text);
-            }
-        }
+        sort_answer_element(call, call->reply, sort, i);
     }
 }
 
@@ -333,29 +335,46 @@ static void store(struct call *call, struct sort *sort)
     reply_int(call->reply, (int64_t)count);
 }
 
-static void sort_fini(struct sort *sort)
+void sort_fini(struct sort *sort)
 {
     sort_elements_fini(&sort->elements);
     text_fini(&sort->name);
 }
 
+/* What it needs when it goes on are the elements alone. */
+static bool needs_no_keys(struct call *call, const struct sort *sort)
+{
+    return sort->entry && !sort->in_order && !sort->is_stored && !names_keys_by_pattern(&call->args);
+}
+
+static void run_at_once(struct call *call, struct sort *sort)
+{
+    bool good = call_ok(call, gather(sort));
+
+    if (good && !sort->in_order && sort->entry) {
+        good = weigh(call, sort) && call_ok(call, sort_elements_order(&sort->elements, order_of(sort), sort->falling));
+    }
+    if (good && sort->is_stored) {
+        store(call, sort);
+    } else if (good) {
+        answer(call, sort);
+    }
+    sort_fini(sort);
+}
+
 static void run_sort(struct call *call, bool may_store)
 {
+    struct task *task = call_resumed(call);
     struct sort sort;
-    bool good;
 
+    if (task) {
+        sort_go_on(call, task);
+        return;
+    }
     if (!read_words(call, may_store, &sort) || !find_source(call, &sort)) return;
     find_window(&sort);
-    good = call_ok(call, gather(&sort));
-    if (good && !sort.in_order && sort.entry) {
-        good = weigh(call, &sort) && call_ok(call, sort_elements_order(&sort.elements, order_of(&sort), sort.falling));
-    }
-    if (good && sort.is_stored) {
-        store(call, &sort);
-    } else if (good) {
-        answer(call, &sort);
-    }
-    sort_fini(&sort);
+    if (needs_no_keys(call, &sort) && sort_begin_slices(call, &sort)) return;
+    run_at_once(call, &sort);
 }
 
 static void cmd_sort(struct call *call)

@@ -8,7 +8,9 @@
 
 /* ---- scraps ---- */
 
-#define SCRAPS_AT_ONCE 8192
+/* Of a chunk: the first, and those that follow. */
+#define SCRAPS_FIRST (8 * 1024)
+#define SCRAPS_AT_ONCE (64 * 1024)
 
 struct scrap_chunk {
     struct scrap_chunk *next;
@@ -20,12 +22,13 @@ struct bytes sort_scraps_keep(struct sort_scraps *scraps, struct bytes text)
     char *at;
 
     if (unlikely(!scraps->at || (size_t)(scraps->end - scraps->at) < text.len)) {
-        size_t room = text.len < SCRAPS_AT_ONCE ? SCRAPS_AT_ONCE : text.len;
+        size_t usual = scraps->chunks ? SCRAPS_AT_ONCE : SCRAPS_FIRST, room = text.len < usual ? usual : text.len;
         struct scrap_chunk *chunk = mem_alloc(sizeof *chunk + room);
 
         if (!chunk) return bytes_of(NULL, 0);
         chunk->next = scraps->chunks;
         scraps->chunks = chunk;
+        scraps->bytes += sizeof *chunk + room;
         scraps->at = chunk->room;
         scraps->end = chunk->room + room;
     }
@@ -47,10 +50,10 @@ void sort_elements_fini(struct sort_elements *elements)
 
 /* ---- out of the containers ---- */
 
-/* A number that a walk has printed to `scratch` is kept. */
+/* A number that a walk has printed to `scratch` is kept in any case. */
 static inline bool add(struct sort_elements *elements, struct bytes text, const char *scratch)
 {
-    if (text.at == scratch) {
+    if (text.at == scratch || elements->copies) {
         text = sort_scraps_keep(&elements->scraps, text);
         if (!text.at) return false;
     }
@@ -113,7 +116,7 @@ static bool add_some(struct sort_elements *elements, const struct entry *entry, 
 enum status sort_elements_fill(struct sort_elements *elements, const struct entry *entry, uint64_t first, uint64_t end,
                                bool backwards)
 {
-    *elements = (struct sort_elements){0};
+    *elements = (struct sort_elements){.copies = elements->copies};
     if (first >= end) return OK;
     if (end - first > SIZE_MAX / sizeof *elements->of) return NO_MEMORY;
     elements->of = mem_alloc((end - first) * sizeof *elements->of);
@@ -172,77 +175,120 @@ ALWAYS void insert_in_order(struct sort_element *of, size_t count, compare_eleme
     }
 }
 
-/* Two neighbouring runs into one; of equal elements those of the first stand first. */
-ALWAYS void merge(const struct sort_element *a, size_t a_count, size_t b_count, struct sort_element *into,
-                  compare_elements *compare, bool falling)
+static size_t least(size_t a, size_t b)
 {
-    const struct sort_element *a_end = a + a_count, *b = a_end, *b_end = b + b_count;
+    return a < b ? a : b;
+}
 
-    while (a < a_end && b < b_end) {
+/* Of two neighbouring runs into one, `moves` of them at the most; of equal elements those of the first stand first. Returns
+ * how many were moved. */
+ALWAYS size_t merge_some(struct sort_work *work, size_t moves, compare_elements *compare, bool falling)
+{
+    size_t a_end = least(work->at + work->run, work->count), b_end = least(work->at + 2 * work->run, work->count);
+    const struct sort_element *a = work->of + work->a, *b = work->of + work->b;
+    const struct sort_element *a_stop = work->of + a_end, *b_stop = work->of + b_end;
+    struct sort_element *into = work->other + work->a + work->b - a_end, *begun = into;
+    struct sort_element *stop = into + least(moves, (size_t)(a_stop - a + (b_stop - b)));
+
+    while (a < a_stop && b < b_stop && into < stop) {
         int order = compare(b, a);
 
         *into++ = (falling ? order > 0 : order < 0) ? *b++ : *a++;
     }
-    if (a < a_end) memcpy(into, a, (size_t)(a_end - a) * sizeof *into);
-    if (b < b_end) memcpy(into, b, (size_t)(b_end - b) * sizeof *into);
+    /* One of them has ended, or all moves are made. */
+    for (; into < stop && a < a_stop; into++) *into = *a++;
+    for (; into < stop; into++) *into = *b++;
+    work->a = (size_t)(a - work->of);
+    work->b = (size_t)(b - work->of);
+    return (size_t)(into - begun);
 }
 
-/* Merges back and forth between the two arrays; returns the one in which the result is. */
-ALWAYS struct sort_element *merge_sort(struct sort_element *of, struct sort_element *other, size_t count,
-                                       compare_elements *compare, bool falling)
+static void begin_pair(struct sort_work *work, size_t at)
 {
-    for (size_t at = 0; at < count; at += RUN) {
-        insert_in_order(of + at, count - at < RUN ? count - at : RUN, compare, falling);
-    }
-    for (size_t run = RUN; run < count; run *= 2) {
-        struct sort_element *sorted = other;
-
-        for (size_t at = 0; at < count; at += 2 * run) {
-            size_t a_count = count - at < run ? count - at : run;
-            size_t b_count = count - at - a_count < run ? count - at - a_count : run;
-
-            merge(of + at, a_count, b_count, other + at, compare, falling);
-        }
-        other = of;
-        of = sorted;
-    }
-    return of;
+    work->at = work->a = at;
+    work->b = least(at + work->run, work->count);
 }
 
-static struct sort_element *sort_by(struct sort_element *of, struct sort_element *other, size_t count,
-                                    enum sort_order order, bool falling)
+/* All runs are merged in pairs. */
+static void end_pass(struct sort_work *work)
 {
-    switch (order) {
+    struct sort_element *of = work->other;
+
+    work->other = work->of;
+    work->of = of;
+    work->run *= 2;
+    begin_pair(work, 0);
+}
+
+/* True: it is done. */
+ALWAYS bool merge_sort_some(struct sort_work *work, size_t moves, compare_elements *compare, bool falling)
+{
+    while (work->run == 0 && moves > 0) {
+        size_t some = least(work->count - work->at, RUN);
+
+        insert_in_order(work->of + work->at, some, compare, falling);
+        moves -= least(moves, some);
+        work->at += some;
+        if (work->at < work->count) continue;
+        work->run = RUN;
+        begin_pair(work, 0);
+    }
+    while (moves > 0 && work->run < work->count) {
+        moves -= merge_some(work, moves, compare, falling);
+        if (work->a + work->b < least(work->at + work->run, work->count) + least(work->at + 2 * work->run, work->count)) continue;
+        begin_pair(work, least(work->at + 2 * work->run, work->count));
+        if (work->at == work->count) end_pass(work);
+    }
+    return work->run > 0 && work->run >= work->count;
+}
+
+static bool work_some(struct sort_work *work, size_t moves)
+{
+    switch (work->order) {
     case SORT_BY_NUMBER:
-        return falling ? merge_sort(of, other, count, compare_numbers, true)
-                       : merge_sort(of, other, count, compare_numbers, false);
+        return work->falling ? merge_sort_some(work, moves, compare_numbers, true)
+                             : merge_sort_some(work, moves, compare_numbers, false);
     case SORT_BY_TEXT:
-        return falling ? merge_sort(of, other, count, compare_texts, true)
-                       : merge_sort(of, other, count, compare_texts, false);
+        return work->falling ? merge_sort_some(work, moves, compare_texts, true)
+                             : merge_sort_some(work, moves, compare_texts, false);
     case SORT_BY_OTHER:
-        return falling ? merge_sort(of, other, count, compare_others, true)
-                       : merge_sort(of, other, count, compare_others, false);
+        return work->falling ? merge_sort_some(work, moves, compare_others, true)
+                             : merge_sort_some(work, moves, compare_others, false);
     default:
-        return falling ? merge_sort(of, other, count, compare_others_too, true)
-                       : merge_sort(of, other, count, compare_others_too, false);
+        return work->falling ? merge_sort_some(work, moves, compare_others_too, true)
+                             : merge_sort_some(work, moves, compare_others_too, false);
     }
+}
+
+enum status sort_work_begin(struct sort_work *work, const struct sort_elements *elements, enum sort_order order,
+                            bool falling)
+{
+    *work = (struct sort_work){.of = elements->of, .count = elements->count, .order = order, .falling = falling};
+    if (elements->count <= RUN) return OK;
+    work->other = mem_alloc(elements->count * sizeof *work->other);
+    return work->other ? OK : NO_MEMORY;
+}
+
+bool sort_work_some(struct sort_work *work, struct sort_elements *elements, size_t moves)
+{
+    if (work->count < 2) return true;
+    if (!work_some(work, moves)) return false;
+    elements->of = work->of;
+    return true;
+}
+
+void sort_work_fini(struct sort_work *work, const struct sort_elements *elements)
+{
+    mem_free(work->of == elements->of ? work->other : work->of);
+    work->of = work->other = NULL;
 }
 
 enum status sort_elements_order(struct sort_elements *elements, enum sort_order order, bool falling)
 {
-    struct sort_element *other = NULL, *sorted;
+    struct sort_work work;
 
-    if (elements->count < 2) return OK;
-    if (elements->count > RUN) {
-        other = mem_alloc(elements->count * sizeof *other);
-        if (!other) return NO_MEMORY;
-    }
-    sorted = sort_by(elements->of, other, elements->count, order, falling);
-    if (sorted != elements->of) {
-        mem_free(elements->of);
-        elements->of = sorted;
-    } else {
-        mem_free(other);
-    }
+    if (sort_work_begin(&work, elements, order, falling) != OK) return NO_MEMORY;
+    while (!sort_work_some(&work, elements, SIZE_MAX)) continue;
+    sort_work_fini(&work, elements);
     return OK;
 }

@@ -47,6 +47,7 @@ struct sort_element {
 struct sort_scraps {
     struct scrap_chunk *chunks;
     char *at, *end;
+    size_t bytes; /* got for them */
 };
 /* A copy that lives until the end; at NULL: no memory. */
 struct bytes sort_scraps_keep(struct sort_scraps *scraps, struct bytes text);
@@ -54,6 +55,7 @@ struct bytes sort_scraps_keep(struct sort_scraps *scraps, struct bytes text);
 struct sort_elements {
     struct sort_element *of;
     size_t count;
+    bool copies; /* of all texts are kept, which then live as long as this does */
     struct sort_scraps scraps;
 };
 void sort_elements_fini(struct sort_elements *elements);
@@ -71,7 +73,55 @@ enum sort_order {
     SORT_BY_OTHER_TOO /* by, then text */
 };
 
-/* In rising order, or with `falling` the other way round, in O(N log N). */
+/* Elements on their way to their order, in pieces: runs of some are made, then merged back and forth between two arrays. */
+struct sort_work {
+    struct sort_element *of, *other;
+    size_t count;
+    enum sort_order order;
+    bool falling;
+    size_t run;  /* the elements of one; 0: they are being made */
+    size_t at;   /* the run, or the first of the two, that is at work */
+    size_t a, b; /* how far each of the two has been taken */
+};
+
+/* Into `order`, or with `falling` the other way round, in O(N log N). NO_MEMORY: nothing is taken. */
+enum status sort_work_begin(struct sort_work *work, const struct sort_elements *elements, enum sort_order order,
+                            bool falling);
+/* Moves about so many of them. True: they are in order, and the elements have got the array in which they are. */
+bool sort_work_some(struct sort_work *work, struct sort_elements *elements, size_t moves);
+/* It was given up, or is over. */
+void sort_work_fini(struct sort_work *work, const struct sort_elements *elements);
+
+/* The whole of it. */
 enum status sort_elements_order(struct sort_elements *elements, enum sort_order order, bool falling);
+
+/* ---- the command ---- */
+
+struct sort {
+    bool falling, by_letters, in_order; /* in_order: as it stands, there is nothing to sort by */
+    bool sorts_by_other;
+    struct sort_pattern by;
+    int64_t offset, limit;
+    unsigned gets;  /* how many words GET */
+    bool is_stored; /* at the last key */
+
+    const struct entry *entry; /* of the source; NULL: there is none */
+    uint64_t first, end;       /* of the elements in their order: these are answered */
+    struct sort_elements elements;
+    struct text name;
+};
+
+/* Element `i` as a number. False: it is none. */
+bool sort_weigh_own(struct sort *sort, size_t i);
+
+/* Element `i`, or what is got for it. */
+void sort_answer_element(struct call *call, struct reply *reply, struct sort *sort, size_t i);
+
+void sort_fini(struct sort *sort);
+
+/* In slices, of an element's own text and without STORE: true, it has begun, and *sort is taken; or is answered. */
+bool sort_begin_slices(struct call *call, struct sort *sort);
+/* One more. */
+void sort_go_on(struct call *call, struct task *task);
 
 #endif

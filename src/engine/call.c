@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include "coatcheck/base/clock.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 #include "half_internal.h"
@@ -176,6 +177,11 @@ void call_reply_help(struct call *call, const char *const *lines)
 
 /* ---- slices ---- */
 
+int64_t call_slice_end_us(const struct call *call)
+{
+    return call_may_interrupt(call) ? clock_steady_us() + CALL_SLICE_US : INT64_MAX;
+}
+
 struct task *call_resumed(struct call *call)
 {
     struct session_extras *extras = call->session->extras;
@@ -184,6 +190,7 @@ struct task *call_resumed(struct call *call)
     if (likely(!extras || !extras->task)) return NULL;
     task = extras->task;
     extras->task = NULL;
+    session_unset(call->session, SESSION_SLICED);
     atomic_store_explicit(&extras->task_bytes, 0, memory_order_relaxed);
     call->sliced_ticks = task->ticks;
     return task;
@@ -200,6 +207,7 @@ bool call_interrupt(struct call *call, struct task **task, size_t bytes)
     }
     must(!extras->task);
     extras->task = *task;
+    session_set(call->session, SESSION_SLICED);
     atomic_store_explicit(&extras->task_bytes, bytes, memory_order_relaxed);
     *task = NULL;
     call->interrupted = true;

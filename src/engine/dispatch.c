@@ -200,7 +200,7 @@ static inline void note_tracked(struct call *call)
     if (unlikely(session_flags(call->session) & SESSION_TRACKS)) watch_hooks.tracked(call);
 }
 
-static inline void run_inside(struct call *call)
+static inline __attribute__((always_inline)) void run_inside(struct call *call)
 {
     const struct command_row *row = call->command->row;
     bool served = false, further;
@@ -335,6 +335,22 @@ void dispatch_run_within(struct call *call, uint64_t *ticks)
     show_to_monitors(call);
 }
 
+/* In a transaction, or one more slice, which needs no shards. False: it is queued. */
+static __attribute__((noinline)) bool run_apart(struct call *call, uint64_t *ticks)
+{
+    if (session_flags(call->session) & SESSION_SLICED) {
+        call->command->row->run(call);
+        return true;
+    }
+    if (!(call->command->row->flags & COMMAND_IN_MULTI)) {
+        transaction_queue(call);
+        return false;
+    }
+    *ticks = clock_ticks(); /* what was queued since took time too */
+    run_inside(call);
+    return true;
+}
+
 enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_t *ticks)
 {
     unsigned errors_before = call->reply->errors;
@@ -363,14 +379,11 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
         refused(call, errors_before, before);
         return DISPATCHED;
     }
-    if (unlikely(session_flags(call->session) & SESSION_MULTI)) {
-        if (!(call->command->row->flags & COMMAND_IN_MULTI)) {
-            transaction_queue(call);
-            return DISPATCHED;
-        }
-        *ticks = clock_ticks(); /* what was queued since took time too */
+    if (likely(!(session_flags(call->session) & (SESSION_MULTI | SESSION_SLICED)))) {
+        run_inside(call);
+    } else if (!run_apart(call, ticks)) {
+        return DISPATCHED;
     }
-    run_inside(call);
     if (unlikely(call->interrupted)) {
         uint64_t now = clock_ticks();
 

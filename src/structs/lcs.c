@@ -1,24 +1,23 @@
 #include "coatcheck/structs/lcs.h"
 
+#include <string.h>
 #include "coatcheck/base/mem.h"
 
-/* Words of a row that are filled in one go: a cache line of bits. */
-#define BLOCK 8
-#define BLOCK_COLUMNS (BLOCK * 64)
+#define BLOCK_COLUMNS (LCS_BLOCK * 64)
 
 /* Some columns of the longer text: bit c of of[x] is set where column c holds x. */
-struct columns {
-    uint64_t of[256][BLOCK];
+struct lcs_columns {
+    uint64_t of[256][LCS_BLOCK];
 };
 
-static void columns_mark(struct columns *columns, struct bytes text)
+static void columns_mark(struct lcs_columns *columns, struct bytes text)
 {
     for (size_t c = 0; c < text.len; c++) {
         columns->of[(unsigned char)text.at[c]][c / 64] |= (uint64_t)1 << c % 64;
     }
 }
 
-static void columns_clear(struct columns *columns, struct bytes text)
+static void columns_clear(struct lcs_columns *columns, struct bytes text)
 {
     for (size_t c = 0; c < text.len; c++) columns->of[(unsigned char)text.at[c]][c / 64] = 0;
 }
@@ -37,53 +36,9 @@ static inline uint8_t next_row(uint64_t *flat, const uint64_t *same, size_t word
     return carry;
 }
 
-/* All rows of one block. `carries` holds what each row has carried out of the block before. Returns how often
- * L grows in the last row. `bits` may be NULL. */
-static size_t fill_block(struct bytes rows, const struct columns *columns, size_t words, uint8_t *carries,
-                         uint64_t *bits, size_t stride)
-{
-    uint64_t flat[BLOCK];
-    size_t length = 0;
-
-    for (size_t w = 0; w < BLOCK; w++) flat[w] = ~(uint64_t)0;
-    for (size_t r = 0; r < rows.len; r++) {
-        carries[r] = next_row(flat, columns->of[(unsigned char)rows.at[r]], words, carries[r]);
-        for (size_t w = 0; bits && w < words; w++) bits[r * stride + w] = ~flat[w];
-    }
-    for (size_t w = 0; w < words; w++) length += (size_t)__builtin_popcountll(~flat[w]);
-    return length;
-}
-
 static size_t words_of(size_t columns)
 {
     return (columns + 63) / 64;
-}
-
-static enum status fill(struct bytes rows, struct bytes text, uint64_t *bits, size_t *length)
-{
-    struct columns columns = {{{0}}};
-    size_t words = words_of(text.len);
-    uint8_t *carries;
-
-    *length = 0;
-    if (rows.len == 0) return OK;
-    carries = mem_alloc_zeroed(rows.len);
-    if (!carries) return NO_MEMORY;
-    for (size_t at = 0; at < text.len; at += BLOCK_COLUMNS) {
-        size_t left = text.len - at;
-        struct bytes part = bytes_of(text.at + at, left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS);
-
-        columns_mark(&columns, part);
-        *length += fill_block(rows, &columns, words_of(part.len), carries, bits ? bits + at / 64 : NULL, words);
-        columns_clear(&columns, part);
-    }
-    mem_free(carries);
-    return OK;
-}
-
-enum status lcs_length(struct bytes a, struct bytes b, size_t *length)
-{
-    return a.len <= b.len ? fill(a, b, NULL, length) : fill(b, a, NULL, length);
 }
 
 static struct bytes rows_of(const struct lcs *lcs)
@@ -96,17 +51,22 @@ static struct bytes columns_of(const struct lcs *lcs)
     return lcs->b_is_longer ? lcs->b : lcs->a;
 }
 
-enum status lcs_open(struct lcs *lcs, struct bytes a, struct bytes b)
+static bool get_memory(struct lcs *lcs, enum lcs_want want)
 {
     size_t size;
 
+    if (__builtin_mul_overflow(rows_of(lcs).len, lcs->words * sizeof *lcs->bits, &size)) return false;
+    lcs->carries = mem_alloc_zeroed(rows_of(lcs).len);
+    lcs->columns = mem_alloc_zeroed(sizeof *lcs->columns);
+    if (want == LCS_RUNS) lcs->bits = mem_alloc(size);
+    return lcs->carries && lcs->columns && (lcs->bits || want == LCS_LENGTH);
+}
+
+enum status lcs_open(struct lcs *lcs, struct bytes a, struct bytes b, enum lcs_want want)
+{
     *lcs = (struct lcs){.a = a, .b = b, .b_is_longer = a.len <= b.len};
     lcs->words = words_of(columns_of(lcs).len);
-    if (rows_of(lcs).len == 0) return OK;
-    if (__builtin_mul_overflow(rows_of(lcs).len, lcs->words * sizeof *lcs->bits, &size)) return NO_MEMORY;
-    lcs->bits = mem_alloc(size);
-    if (!lcs->bits) return NO_MEMORY;
-    if (fill(rows_of(lcs), columns_of(lcs), lcs->bits, &lcs->length) == OK) return OK;
+    if (rows_of(lcs).len == 0 || get_memory(lcs, want)) return OK;
     lcs_close(lcs);
     return NO_MEMORY;
 }
@@ -114,7 +74,87 @@ enum status lcs_open(struct lcs *lcs, struct bytes a, struct bytes b)
 void lcs_close(struct lcs *lcs)
 {
     mem_free(lcs->bits);
+    mem_free(lcs->columns);
+    mem_free(lcs->carries);
     lcs->bits = NULL;
+    lcs->columns = NULL;
+    lcs->carries = NULL;
+}
+
+size_t lcs_memory(const struct lcs *lcs)
+{
+    size_t rows = rows_of(lcs).len;
+
+    if (!lcs->columns) return 0;
+    return rows + sizeof *lcs->columns + (lcs->bits ? rows * lcs->words * sizeof *lcs->bits : 0);
+}
+
+uint64_t lcs_steps(struct bytes a, struct bytes b)
+{
+    return a.len <= b.len ? (uint64_t)a.len * words_of(b.len) : (uint64_t)b.len * words_of(a.len);
+}
+
+/* ---- filling: one block of columns after the other, each through all rows ---- */
+
+static struct bytes block_of(const struct lcs *lcs)
+{
+    struct bytes text = columns_of(lcs);
+    size_t left = text.len - lcs->column;
+
+    return bytes_of(text.at + lcs->column, left < BLOCK_COLUMNS ? left : BLOCK_COLUMNS);
+}
+
+/* Rows of the block at work, until `end`. */
+static void fill_rows(struct lcs *lcs, size_t words, size_t end)
+{
+    struct bytes rows = rows_of(lcs);
+    uint64_t *bits = lcs->bits ? lcs->bits + lcs->column / 64 : NULL;
+    uint64_t flat[LCS_BLOCK];
+
+    memcpy(flat, lcs->flat, sizeof flat);
+    for (size_t r = lcs->row; r < end; r++) {
+        lcs->carries[r] = next_row(flat, lcs->columns->of[(unsigned char)rows.at[r]], words, lcs->carries[r]);
+        for (size_t w = 0; bits && w < words; w++) bits[r * lcs->words + w] = ~flat[w];
+    }
+    memcpy(lcs->flat, flat, sizeof flat);
+    lcs->row = end;
+}
+
+static void begin_block(struct lcs *lcs)
+{
+    columns_mark(lcs->columns, block_of(lcs));
+    for (size_t w = 0; w < LCS_BLOCK; w++) lcs->flat[w] = ~(uint64_t)0;
+}
+
+/* L grows in the last row as often as it has bits. */
+static void end_block(struct lcs *lcs, size_t words)
+{
+    struct bytes block = block_of(lcs);
+
+    for (size_t w = 0; w < words; w++) lcs->length += (size_t)__builtin_popcountll(~lcs->flat[w]);
+    columns_clear(lcs->columns, block);
+    lcs->column += block.len;
+    lcs->row = 0;
+}
+
+bool lcs_fill_some(struct lcs *lcs, uint64_t steps)
+{
+    size_t rows = rows_of(lcs).len;
+
+    if (rows == 0) return true;
+    while (lcs->column < columns_of(lcs).len) {
+        size_t words = words_of(block_of(lcs).len), left = rows - lcs->row, some = (size_t)(steps / words) + 1;
+
+        if (lcs->row == 0) begin_block(lcs);
+        if (some > left) some = left;
+        fill_rows(lcs, words, lcs->row + some);
+        if (lcs->row < rows) return false;
+        end_block(lcs, words);
+        /* Marking and clearing its columns was work too. */
+        if (steps <= some * words + BLOCK_COLUMNS) break;
+        steps -= some * words + BLOCK_COLUMNS;
+    }
+    return lcs->column >= columns_of(lcs).len;
 }
 
 /* ---- the walk back ---- */
@@ -187,16 +227,26 @@ static bool bytes_agree(const struct lcs_walk *walk)
            rows_of(walk->lcs).at[walk->row - 1] == columns_of(walk->lcs).at[walk->column - 1];
 }
 
-bool lcs_walk_next(struct lcs_walk *walk, struct lcs_run *run)
+enum lcs_found lcs_walk_next(struct lcs_walk *walk, struct lcs_run *run, int64_t *steps)
 {
-    run->len = 0;
-    while (walk->row > 0 && walk->column > 0 && !bytes_agree(walk)) drop_one(walk);
+    /* A row less may cost a look at all of its words. */
+    int64_t cost = 4 + (walk->lcs->b_is_longer ? 0 : (int64_t)walk->lcs->words);
+
+    while (walk->run == 0 && walk->row > 0 && walk->column > 0 && !bytes_agree(walk)) {
+        if (*steps <= 0) return LCS_PAUSED;
+        *steps -= cost;
+        drop_one(walk);
+    }
     while (bytes_agree(walk)) {
+        if (*steps <= 0) return LCS_PAUSED;
+        *steps -= cost;
         drop_column(walk);
         drop_row(walk);
-        run->len++;
+        walk->run++;
     }
     run->a_at = walk->lcs->b_is_longer ? walk->row : walk->column;
     run->b_at = walk->lcs->b_is_longer ? walk->column : walk->row;
-    return run->len > 0;
+    run->len = walk->run;
+    walk->run = 0;
+    return run->len > 0 ? LCS_RUN : LCS_OVER;
 }

@@ -68,7 +68,11 @@ bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t m
                            const char *message);
 
 /* ---- commands that take long, and hold nothing that others want: they work in slices, between which the others of their
- * worker are served. A slice ends by call_interrupt(); the command is then run again, with the same words. */
+ * worker are served. A slice ends by call_interrupt(); the command is then run again, with the same words. The shards of its
+ * keys are entered for its first slice only: what it wants of them it takes then. */
+
+/* After so long those who wait for this worker are served. */
+#define CALL_SLICE_US 200
 
 /* The beginning of what such a command keeps between two slices. */
 struct task {
@@ -76,11 +80,15 @@ struct task {
     uint64_t ticks; /* of all slices until now; dispatch's own */
 };
 
-/* May this one be interrupted? Not within a transaction. */
+/* May this one be interrupted? Not within a transaction; and not, if it reads keys, for a client that tracks: it would hear
+ * of a change of them before the answer that does not know of it yet, and keep that. */
 static inline bool call_may_interrupt(const struct call *call)
 {
-    return !call->may_not_block;
+    return !call->may_not_block && !(call->key_count > 0 && session_flags(call->session) & SESSION_TRACKS);
 }
+
+/* When a slice that begins now has to end, in steady microseconds. */
+int64_t call_slice_end_us(const struct call *call);
 
 /* The session keeps *task, which is taken, and is known to hold `bytes` for it; nothing must have been answered. False: no
  * memory, and *task is freed. */

@@ -49,7 +49,9 @@ enum session_flags {
     SESSION_NOLOOP = 4194304,
     SESSION_CACHING = 8388608,      /* CLIENT CACHING holds for the next command */
     SESSION_REDIRECT_BROKEN = 16777216,
-    SESSION_RECEIVES = 33554432     /* what others track, or has done; set by any thread */
+    SESSION_RECEIVES = 33554432,    /* what others track, or has done; set by any thread */
+
+    SESSION_SLICED = 67108864 /* between two slices of a command: call_interrupt() */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \

@@ -1,0 +1,132 @@
+/* sort_slices: SORT of many elements by themselves. They are copied while their key's shard is entered; what takes longer,
+ * to read their numbers, to put them in order and to write the answer, is done in slices, and holds nothing. */
+#include "sort_internal.h"
+
+#include "coatcheck/base/clock.h"
+#include "coatcheck/base/mem.h"
+
+/* Fewer are sorted where they are: that is no longer than a slice. */
+#define AT_ONCE 1000
+
+/* Between two looks at the clock so many elements are weighed, moved or written, or less when their texts are long. */
+#define MOST_A_LOOK 1000
+#define BYTES_A_LOOK (256 * 1024)
+
+struct sorting {
+    struct task task;
+    struct sort sort;
+    struct sort_work work;
+    bool is_weighed, is_sorted;
+    bool is_bad; /* an element is no number */
+    size_t weighed;
+    uint64_t written; /* the next one */
+    struct reply_nested answer;
+};
+
+static void sorting_free(struct task *task)
+{
+    struct sorting *sorting = (struct sorting *)task;
+
+    sort_work_fini(&sorting->work, &sorting->sort.elements);
+    sort_fini(&sorting->sort);
+    outbox_clear(&sorting->answer.queue);
+    mem_free(sorting);
+}
+
+static size_t held_bytes(const struct sorting *sorting)
+{
+    const struct sort_elements *elements = &sorting->sort.elements;
+
+    return sizeof *sorting + 2 * elements->count * sizeof *elements->of + elements->scraps.bytes + sorting->answer.queue.bytes;
+}
+
+static size_t some_of(const struct sort_elements *elements)
+{
+    size_t length = elements->scraps.bytes / elements->count + 1, some = BYTES_A_LOOK / length + 1;
+
+    return some < MOST_A_LOOK ? some : MOST_A_LOOK;
+}
+
+/* Some of the work. True: that was the last of it. */
+static bool sorting_some(struct call *call, struct sorting *sorting)
+{
+    struct sort *sort = &sorting->sort;
+    size_t some = some_of(&sort->elements);
+
+    if (!sorting->is_weighed) {
+        for (; some > 0 && sorting->weighed < sort->elements.count; some--) {
+            sorting->is_bad |= !sort_weigh_own(sort, sorting->weighed++);
+        }
+        sorting->is_weighed = sorting->weighed == sort->elements.count;
+        return sorting->is_weighed && sorting->is_bad;
+    }
+    if (!sorting->is_sorted) {
+        sorting->is_sorted = sort_work_some(&sorting->work, &sort->elements, some);
+        return false;
+    }
+    for (; some > 0 && sorting->written < sort->end; some--) {
+        sort_answer_element(call, &sorting->answer.reply, sort, sorting->written++);
+    }
+    return sorting->written == sort->end;
+}
+
+static void give_answer(struct call *call, struct sorting *sorting)
+{
+    struct sort *sort = &sorting->sort;
+
+    if (sorting->is_bad) {
+        reply_errorf(call->reply, "ERR One or more scores can't be converted into double");
+    } else {
+        reply_unnest(call->reply, &sorting->answer, reply_array, (sort->end - sort->first) * (sort->gets ? sort->gets : 1));
+    }
+}
+
+static void interrupt(struct call *call, struct sorting *sorting)
+{
+    size_t bytes = held_bytes(sorting);
+    struct task *task = &sorting->task;
+
+    if (!call_interrupt(call, &task, bytes)) call_ok(call, NO_MEMORY);
+}
+
+void sort_go_on(struct call *call, struct task *task)
+{
+    struct sorting *sorting = (struct sorting *)task;
+    int64_t until_us = call_slice_end_us(call);
+
+    while (!sorting_some(call, sorting)) {
+        if (clock_steady_us() < until_us) continue;
+        interrupt(call, sorting);
+        return;
+    }
+    give_answer(call, sorting);
+    sorting_free(task);
+}
+
+bool sort_begin_slices(struct call *call, struct sort *sort)
+{
+    uint64_t count = value_kind_of(entry_type(sort->entry))->length(entry_container(sort->entry));
+    enum sort_order order = sort->by_letters ? SORT_BY_TEXT : SORT_BY_NUMBER;
+    struct sorting *sorting;
+
+    if (count <= AT_ONCE || !call_may_interrupt(call)) return false;
+    sorting = mem_alloc_zeroed(sizeof *sorting);
+    if (!call_ok(call, sorting ? OK : NO_MEMORY)) return true;
+    sorting->task.free = sorting_free;
+    reply_nest(call->reply, &sorting->answer);
+    sort->elements.copies = true;
+    if (!call_ok(call, sort_elements_fill(&sort->elements, sort->entry, 0, count, false))) {
+        mem_free(sorting);
+        return true;
+    }
+    sort->entry = NULL;
+    sorting->sort = *sort;
+    sorting->written = sort->first;
+    sorting->is_weighed = sort->by_letters;
+    if (call_ok(call, sort_work_begin(&sorting->work, &sorting->sort.elements, order, sort->falling))) {
+        interrupt(call, sorting);
+    } else {
+        sorting_free(&sorting->task);
+    }
+    return true;
+}

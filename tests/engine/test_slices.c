@@ -1,0 +1,423 @@
+/* Commands that work in slices. */
+#include "clients.h"
+#include "coatcheck/values/list.h"
+#include "coatcheck/values/set.h"
+#include "coatcheck/values/zset.h"
+
+#define MANY_KEYS 100000
+
+static void fill(void)
+{
+    struct client *a = client_new();
+
+    for (int i = 0; i < MANY_KEYS; i++) {
+        text_addf(&a->input, "SET slice:%d v\r\n", i);
+        if (i % 1000 == 999) {
+            while (a->input.len > 0) take_turn(&a, 1, 65536);
+            text_clear(&a->answers);
+        }
+    }
+    client_free(a);
+}
+
+static unsigned count_lines(const struct client *client, const char *start)
+{
+    size_t len = strlen(start);
+    unsigned count = 0;
+
+    for (const char *at = client->answers.at, *end = at + client->answers.len; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+        count += (size_t)(end - at) >= len && memcmp(at, start, len) == 0;
+        at = newline ? newline + 1 : end;
+    }
+    return count;
+}
+
+static int64_t slowest_us;
+static unsigned slow_ones;
+
+static void note_slow(struct call *call, int64_t took_ns)
+{
+    if (strcmp(call->command->row->name, "keys") != 0) return;
+    slowest_us = took_ns / 1000;
+    slow_ones++;
+}
+
+/* Between two slices others are answered, its own client's next command is not; and it counts as one, with all its time. */
+static void others_are_answered_between_two_slices(void **state)
+{
+    struct client *a = client_new(), *b = client_new(), *both[2] = {a, b};
+    unsigned turns = 0;
+    size_t most = 0;
+
+    (void)state;
+    fill();
+    watch_hooks.slow = note_slow;
+    atomic_store(&watch_slow_ticks, 0);
+    say(a, "KEYS slice:*\r\nPING\r\n");
+    for (; a->answers.len == 0; turns++) {
+        size_t gathered;
+
+        say(b, "PING\r\n");
+        take_turn(both, 2, 65536);
+        gathered = session_queue(&a->session).gathered;
+        assert_true(gathered >= most || a->answers.len > 0);
+        if (gathered > most) most = gathered;
+    }
+    while (a->input.len > 0) take_turn(&a, 1, 65536);
+    watch_hooks.slow = NULL;
+    atomic_store(&watch_slow_ticks, UINT64_MAX);
+    while (b->input.len > 0) take_turn(&b, 1, 65536);
+    assert_true(turns > 2 && most > 0);
+    assert_int_equal(session_queue(&a->session).gathered, 0);
+    assert_int_equal(count_lines(a, "slice:"), MANY_KEYS);
+    assert_int_equal(count_lines(a, "+PONG"), 1);
+    assert_memory_equal(a->answers.at + a->answers.len - 7, "+PONG\r\n", 7);
+    assert_int_equal(count_lines(b, "+PONG"), turns);
+    assert_int_equal(slow_ones, 1);
+    /* Each slice but the last one takes 200 us at the least; clocks differ. */
+    assert_true(slowest_us >= (int64_t)(turns - 1) * 150);
+    client_free(a);
+    client_free(b);
+}
+
+/* Two hundred thousand stars take longer for a few names than a slice may; whatever is left of a batch comes in the next. */
+static void a_long_pattern_ends_a_slice_among_the_names_of_a_batch(void **state)
+{
+    struct client *a = client_new();
+    struct text stars = {0};
+    unsigned turns = 0;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) text_add_char(&stars, '*');
+    text_addf(&a->input, "*8\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nMATCH\r\n$200000\r\n%.*s\r\n", (int)stars.len, stars.at);
+    say(a, "$5\r\nCOUNT\r\n$3\r\n400\r\n$4\r\nTYPE\r\n$6\r\nstring\r\n");
+    while (a->answers.len == 0) {
+        take_turn(&a, 1, 65536);
+        turns++;
+    }
+    /* 400 are less than a batch. A few were left by other tests. */
+    assert_true(turns > 2);
+    assert_true(count_lines(a, "slice:") > 300);
+    text_fini(&stars);
+    client_free(a);
+}
+
+static void a_client_may_end_between_two_slices(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "KEYS slice:*\r\n");
+    take_turn(&a, 1, 65536);
+    assert_true(feeds[0].again && feeds[0].later);
+    client_free(a); /* what it gathered goes with it: the address sanitizer would tell */
+}
+
+static void a_muted_command_works_in_slices_as_well(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "CLIENT REPLY SKIP\r\nKEYS slice:*\r\nPING\r\n");
+    serve(&a, 1, 65536);
+    assert_answers(a, "+PONG\r\n");
+    client_free(a);
+}
+
+static void a_transaction_is_not_interrupted(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "MULTI\r\nKEYS slice:*\r\nEXEC\r\n");
+    while (a->input.len > 0) {
+        take_turn(&a, 1, 65536);
+        assert_false(feeds[0].later);
+    }
+    assert_int_equal(count_lines(a, "slice:"), MANY_KEYS);
+    client_free(a);
+}
+
+/* ---- LCS in slices: its texts are read once ---- */
+
+#define LETTERS 9000
+
+/* Two texts, the second with every third letter another. */
+static void fill_texts(struct client *client)
+{
+    for (int n = 0; n < 2; n++) {
+        uint64_t dice = 7;
+
+        text_addf(&client->input, "*3\r\n$3\r\nSET\r\n$5\r\ntext%d\r\n$%d\r\n", n, LETTERS);
+        for (int i = 0; i < LETTERS; i++) {
+            char letter = (char)('a' + random_below(&dice, 4));
+
+            text_add_char(&client->input, n == 1 && i % 3 == 0 ? 'e' : letter);
+        }
+        say(client, "\r\n");
+    }
+    serve(&client, 1, 65536);
+    text_clear(&client->answers);
+}
+
+/* All that is said, in turns; returns how many of them were slices. */
+static unsigned serve_in_slices(struct client *client)
+{
+    unsigned slices = 0;
+
+    while (client->input.len > 0) {
+        take_turn(&client, 1, 65536);
+        slices += feeds[0].later;
+    }
+    return slices;
+}
+
+static void lcs_in_slices_answers_what_it_answers_at_once(void **state)
+{
+    static const char *const forms[] = {"", " LEN", " IDX", " IDX WITHMATCHLEN MINMATCHLEN 2"};
+    struct client *a = client_new(), *b = client_new();
+    char words[100];
+
+    (void)state;
+    fill_texts(a);
+    for (unsigned f = 0; f < 4; f++) {
+        for (unsigned other = 0; other < 2; other++) {
+            snprintf(words, sizeof words, "LCS text%u text%u%s\r\n", other, 1 - other, forms[f]);
+            say(a, words);
+            assert_true(serve_in_slices(a) > 2);
+            assert_int_equal(session_queue(&a->session).gathered, 0);
+            say(b, "MULTI\r\n");
+            say(b, words);
+            say(b, "EXEC\r\n");
+            assert_int_equal(serve_in_slices(b), 0);
+            /* +OK, +QUEUED and the head of the array are before it. */
+            assert_int_equal(b->answers.len, a->answers.len + 18);
+            assert_memory_equal(b->answers.at + 18, a->answers.at, a->answers.len);
+            text_clear(&a->answers);
+            text_clear(&b->answers);
+        }
+    }
+    client_free(a);
+    client_free(b);
+}
+
+/* Between the first slice and the last the keys are changed, and are gone: the answer is that of the beginning. */
+static void lcs_answers_for_what_its_keys_held_when_it_began(void **state)
+{
+    struct client *a = client_new(), *b = client_new();
+    struct text before = {0};
+
+    (void)state;
+    fill_texts(a);
+    say(a, "LCS text0 text1\r\n");
+    serve_in_slices(a);
+    text_add(&before, bytes_of(a->answers.at, a->answers.len));
+    text_clear(&a->answers);
+    say(a, "LCS text0 text1\r\nLCS text0 text1 LEN\r\n");
+    take_turn(&a, 1, 65536);
+    assert_true(feeds[0].later && session_queue(&a->session).gathered > 2 * LETTERS);
+    say(b, "SETRANGE text0 0 changed\r\nDEL text1\r\n");
+    serve(&b, 1, 65536);
+    serve_in_slices(a);
+    text_addf(&before, ":0\r\n");
+    assert_int_equal(a->answers.len, before.len);
+    assert_memory_equal(a->answers.at, before.at, before.len);
+    text_fini(&before);
+    client_free(a);
+    client_free(b);
+}
+
+static void who_leaves_in_the_middle_of_lcs_leaves_nothing(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    fill_texts(a);
+    for (unsigned turns = 1; turns < 6; turns++) {
+        struct client *b = client_new();
+
+        say(b, turns % 2 ? "LCS text0 text1\r\n" : "LCS text1 text0 IDX\r\n");
+        for (unsigned i = 0; i < turns && b->input.len > 0; i++) take_turn(&b, 1, 65536);
+        client_free(b); /* the address sanitizer would tell */
+    }
+    client_free(a);
+}
+
+static void lcs_without_memory_says_so(void **state)
+{
+    struct client *a = client_new();
+    unsigned refused = 0;
+
+    (void)state;
+    fill_texts(a);
+    for (unsigned n = 1; n < 12; n++) {
+        say(a, "LCS text0 text1 LEN\r\n");
+        fail_after = n;
+        while (a->input.len > 0 && !(session_flags(&a->session) & SESSION_CLOSING)) take_turn(&a, 1, 65536);
+        fail_after = 0;
+        if (session_flags(&a->session) & SESSION_CLOSING) break;
+        refused += count_lines(a, "-ERR Insufficient memory") > 0;
+        text_clear(&a->answers);
+    }
+    assert_true(refused > 3);
+    client_free(a);
+}
+
+/* ---- SORT in slices: its elements are read once ---- */
+
+#define ELEMENTS 20000
+
+static void fill_elements(struct client *client)
+{
+    static const char *const adds[] = {"RPUSH list ", "SADD set ", "SADD words w", "ZADD zset 1 ", "RPUSH bad x"};
+
+    for (unsigned n = 0; n < 5; n++) {
+        uint64_t dice = 7;
+
+        for (unsigned i = 0; i < ELEMENTS; i++) {
+            text_addf(&client->input, "%s%d.%d\r\n", adds[n], (int)random_below(&dice, 2000) - 1000, i % 2 ? 5 : (int)(i / 2));
+        }
+        serve(&client, 1, 65536);
+        text_clear(&client->input);
+    }
+    text_clear(&client->answers);
+}
+
+static void assert_sliced(struct client *a, struct client *b, const char *words)
+{
+    say(a, words);
+    assert_true(serve_in_slices(a) > 1);
+    assert_int_equal(session_queue(&a->session).gathered, 0);
+    say(b, "MULTI\r\n");
+    say(b, words);
+    say(b, "EXEC\r\n");
+    assert_int_equal(serve_in_slices(b), 0);
+    assert_int_equal(b->answers.len, a->answers.len + 18);
+    assert_memory_equal(b->answers.at + 18, a->answers.at, a->answers.len);
+    text_clear(&a->answers);
+    text_clear(&b->answers);
+}
+
+static void sort_in_slices_answers_what_it_answers_at_once(void **state)
+{
+    static const char *const sources[] = {"list", "set", "words", "zset", "bad"};
+    static const char *const ways[] = {"", " DESC", " LIMIT 7 100", " DESC LIMIT 100 -1 GET # GET nothing", " GET #"};
+    struct client *a = client_new(), *b = client_new();
+    char words[100];
+
+    (void)state;
+    list_setup();
+    set_kind_setup();
+    zset_setup();
+    fill_elements(a);
+    for (unsigned s = 0; s < 5; s++) {
+        for (unsigned w = 0; w < 10; w++) {
+            snprintf(words, sizeof words, "SORT%s %s%s%s\r\n", w % 3 ? "" : "_RO", sources[s], ways[w % 5], w < 5 ? "" : " ALPHA");
+            assert_sliced(a, b, words);
+        }
+    }
+    client_free(a);
+    client_free(b);
+}
+
+static void sort_answers_for_what_its_key_held_when_it_began(void **state)
+{
+    struct client *a = client_new(), *b = client_new();
+
+    (void)state;
+    say(a, "SORT list ALPHA LIMIT 5 3\r\nSORT list ALPHA\r\n");
+    take_turn(&a, 1, 65536);
+    assert_true(feeds[0].later && session_queue(&a->session).gathered > 20 * ELEMENTS);
+    say(b, "DEL list\r\n");
+    serve(&b, 1, 65536);
+    assert_true(serve_in_slices(a) > 1);
+    assert_int_equal(count_lines(a, "*3\r\n$"), 1);
+    assert_int_equal(count_lines(a, "*0\r\n"), 1);
+    client_free(a);
+    client_free(b);
+}
+
+static void who_leaves_in_the_middle_of_sort_leaves_nothing(void **state)
+{
+    (void)state;
+    for (unsigned turns = 1; turns < 8; turns++) {
+        struct client *a = client_new();
+
+        say(a, turns % 2 ? "SORT zset\r\n" : "SORT set ALPHA DESC\r\n");
+        for (unsigned i = 0; i < turns * 3 && a->input.len > 0; i++) take_turn(&a, 1, 65536);
+        client_free(a); /* the address sanitizer would tell */
+    }
+}
+
+static void sort_without_memory_says_so(void **state)
+{
+    struct client *a = client_new();
+    unsigned refused = 0;
+
+    (void)state;
+    for (unsigned n = 1; n < 8; n++) {
+        say(a, "SORT set LIMIT 0 1\r\n");
+        fail_after = n;
+        while (a->input.len > 0 && !(session_flags(&a->session) & SESSION_CLOSING)) take_turn(&a, 1, 65536);
+        fail_after = 0;
+        if (session_flags(&a->session) & SESSION_CLOSING) break;
+        refused += count_lines(a, "-OOM") + count_lines(a, "-ERR") > 0;
+        text_clear(&a->answers);
+    }
+    assert_true(refused > 3);
+    client_free(a);
+}
+
+/* It would hear of a change before it has the answer, and keep that: so it has to be answered at once. */
+static unsigned tracked;
+
+static void note_tracked(struct call *call)
+{
+    tracked += call->key_count;
+}
+
+static void note_answered(struct call *call, bool again)
+{
+    (void)call;
+    assert_false(again);
+}
+
+static void who_tracks_is_not_interrupted_where_keys_are_read(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    watch_hooks.tracked = note_tracked;
+    watch_hooks.answered = note_answered;
+    session_set(&a->session, SESSION_TRACKS);
+    say(a, "SORT set LIMIT 0 1\r\n");
+    assert_int_equal(serve_in_slices(a), 0);
+    assert_int_equal(count_lines(a, "*1\r\n"), 1);
+    assert_int_equal(tracked, 1);
+    session_unset(&a->session, SESSION_TRACKS);
+    client_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(others_are_answered_between_two_slices),
+        cmocka_unit_test(a_long_pattern_ends_a_slice_among_the_names_of_a_batch),
+        cmocka_unit_test(a_client_may_end_between_two_slices),
+        cmocka_unit_test(a_muted_command_works_in_slices_as_well),
+        cmocka_unit_test(a_transaction_is_not_interrupted),
+        cmocka_unit_test(lcs_in_slices_answers_what_it_answers_at_once),
+        cmocka_unit_test(lcs_answers_for_what_its_keys_held_when_it_began),
+        cmocka_unit_test(who_leaves_in_the_middle_of_lcs_leaves_nothing),
+        cmocka_unit_test(lcs_without_memory_says_so),
+        cmocka_unit_test(sort_in_slices_answers_what_it_answers_at_once),
+        cmocka_unit_test(sort_answers_for_what_its_key_held_when_it_began),
+        cmocka_unit_test(who_leaves_in_the_middle_of_sort_leaves_nothing),
+        cmocka_unit_test(sort_without_memory_says_so),
+        cmocka_unit_test(who_tracks_is_not_interrupted_where_keys_are_read),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
