@@ -30,6 +30,13 @@
  * of keys, costs us more than the peer, and the others wait meanwhile. The begin of a record is no more than this. */
 #define BARREN_MOST RECORD_PLAIN
 
+/* A record without data, which is a change of keys, a new handshake or an alert, costs us some twenty microseconds. So many
+ * may come at once, then one a second, or one with so much data; who sends more is cut off. Clients change keys by the
+ * hour or by the gigabyte. */
+#define BARREN_RECORDS 32
+#define BARREN_EACH_US 1000000
+#define BARREN_US_A_BYTE (BARREN_EACH_US / RECORD_PLAIN + 1)
+
 struct tls_desk {
     bool drained; /* the socket gave less than was asked for: nothing is left in it */
     bool ended;   /* the peer sends no more */
@@ -249,6 +256,31 @@ bool tls_send(struct conn *conn, struct outbox *outbox, struct bytes *output)
 
 /* ---- reading */
 
+/* Of all that OpenSSL reads after the handshake: it would not return before all that has come is worked off. A record's head
+ * tells its type; that of TLS 1.3 says data always, and the true one comes decrypted. */
+static void note_record(int sent, int version, int what, const void *bytes, size_t len, SSL *ssl, void *context)
+{
+    struct tls *tls = context;
+    int64_t now_us;
+
+    (void)version;
+    if (sent || len == 0 || (what != SSL3_RT_HEADER && what != SSL3_RT_INNER_CONTENT_TYPE)) return;
+    if (likely(*(const unsigned char *)bytes == SSL3_RT_APPLICATION_DATA)) return;
+    now_us = clock_steady_us();
+    if (tls->barren_us < now_us) tls->barren_us = now_us;
+    tls->barren_us += BARREN_EACH_US;
+    if (tls->barren_us - now_us <= (int64_t)BARREN_RECORDS * BARREN_EACH_US) return;
+    tls->floods = true;
+    /* It reads nothing more, of what it has already either. */
+    SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+static void watch_records(struct conn *conn)
+{
+    SSL_set_msg_callback(conn_tls(conn)->ssl, note_record);
+    SSL_set_msg_callback_arg(conn_tls(conn)->ssl, conn_tls(conn));
+}
+
 /* Why OpenSSL gave up, for the log. */
 static const char *why_not(void)
 {
@@ -265,6 +297,18 @@ static void log_trouble(struct conn *conn, const char *what)
     conn_print_peer(conn, peer);
     log_verbose("closing %s: %s: %s", peer, what, why_not());
     ERR_clear_error();
+}
+
+static ssize_t cut_off(struct conn *conn)
+{
+    char peer[CONN_NAME_MAX];
+
+    conn_print_peer(conn, peer);
+    log_warning("closing %s: it changes keys, shakes hands or sends alerts again and again", peer);
+    METRIC_ADD(tls, tls_floods, 1);
+    ERR_clear_error();
+    errno = ECONNRESET;
+    return -1;
 }
 
 /* What SSL_read_ex made of it: -1 with errno, or 0 at the end. */
@@ -286,7 +330,8 @@ static ssize_t read_nothing(struct conn *conn, int error)
 ssize_t tls_read(struct conn *conn, char *into, size_t room)
 {
     struct tls_desk *desk = desk_of(conn);
-    SSL *ssl = conn_tls(conn)->ssl;
+    struct tls *tls = conn_tls(conn);
+    SSL *ssl = tls->ssl;
     int error = SSL_ERROR_NONE;
     size_t got = 0, n;
 
@@ -300,6 +345,13 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
         got += n;
         desk->given = got;
         if (desk->drained && !SSL_has_pending(ssl)) break;
+    }
+    if (unlikely(tls->barren_us > 0)) {
+        if (tls->floods) {
+            desk->filled = 0;
+            return cut_off(conn);
+        }
+        tls->barren_us -= (int64_t)(got * BARREN_US_A_BYTE);
     }
     /* An answer to the peer's change of keys, or a last word about what was wrong. */
     if (unlikely(desk->filled > 0) && !desk_flush(conn)) {
@@ -364,6 +416,7 @@ bool tls_shake(struct conn *conn)
         METRIC_ADD(tls, tls_handshakes, 1);
         if (SSL_session_reused(ssl)) METRIC_ADD(tls, tls_resumed_handshakes, 1);
         if (conn->flags & CONN_SEALED) conn_watch(conn);
+        watch_records(conn);
         conn_admit(conn);
         return true;
     case SSL_ERROR_WANT_READ:

@@ -10,6 +10,8 @@
 struct tls {
     SSL *ssl; /* made when the client's first bytes are there: who is silent costs no more than a plain one */
     int64_t until_us; /* the handshake's time is over */
+    int64_t barren_us; /* later than now by what its records without data have cost, a second each; 0: there were none */
+    bool floods; /* too many of them */
 };
 
 /* What one worker needs to move encrypted bytes, whoever's they are. */

@@ -27,7 +27,7 @@ static struct worker *worker;
 static char folder[] = "/tmp/test_tls.XXXXXX", certificate_path[64], key_path[64];
 
 /* ---- a door that answers lines: "echo …" with the line; "pieces N" with N lines of one piece each; "big N" with
- * N bytes; "bye" ends. */
+ * N bytes; "#…" not at all; "bye" ends. */
 
 static void nothing(struct worker *of)
 {
@@ -72,7 +72,7 @@ static void answer_line(struct delivery *delivery, const char *line, size_t len)
     } else if (strncmp(line, "bye", 3) == 0) {
         outbox_add(delivery->outbox, BYTES("bye\n"));
         conn_close_after_reply(delivery->conn);
-    } else {
+    } else if (*line != '#') {
         outbox_add(delivery->outbox, bytes_of(line, len + 1));
     }
 }
@@ -375,22 +375,41 @@ static void replies_that_are_not_read_wait(void **state)
     client_free(&b);
 }
 
-/* What it asks for costs us memory as a reply does, though no command has run. */
+/* As far as the other side reads, and until it pauses. */
+static void say_until_paused(struct client *client, const char *bytes, size_t len, int64_t pauses)
+{
+    while (len > 0 && METRIC_SUM(net, unread_pauses) == pauses) {
+        struct pollfd room = {.fd = client->fd, .events = POLLOUT};
+        size_t taken = 0;
+
+        if (!SSL_write_ex(client->ssl, bytes, len, &taken)) poll(&room, 1, 10);
+        bytes += taken;
+        len -= taken;
+    }
+}
+
+/* What it asks for costs us memory as a reply does, though no command has run. It says enough besides to be no flood. */
 static void who_makes_us_answer_and_does_not_read_is_read_from_no_more(void **state)
 {
     struct client a = client_new(false), b = client_new(false);
-    int64_t before = METRIC_SUM(net, unread_pauses);
+    int64_t before = METRIC_SUM(net, unread_pauses), floods = METRIC_SUM(tls, tls_floods);
+    static char comment[20000];
 
     (void)state;
+    memset(comment, '#', sizeof comment - 1);
+    comment[sizeof comment - 1] = '\n';
     workers_bound_unread(64 * 1024, 1);
+    SSL_set_mode(a.ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     assert_int_equal(fcntl(a.fd, F_SETFL, O_NONBLOCK), 0);
     for (int i = 0; i < 50000 && METRIC_SUM(net, unread_pauses) == before; i++) {
         struct pollfd room = {.fd = a.fd, .events = POLLOUT};
 
         SSL_key_update(a.ssl, SSL_KEY_UPDATE_REQUESTED);
-        if (SSL_do_handshake(a.ssl) != 1) poll(&room, 1, 10);
+        while (SSL_do_handshake(a.ssl) != 1 && METRIC_SUM(net, unread_pauses) == before) poll(&room, 1, 10);
+        say_until_paused(&a, comment, sizeof comment, before);
     }
     assert_true(METRIC_SUM(net, unread_pauses) > before);
+    assert_int_equal(METRIC_SUM(tls, tls_floods), floods);
     say(&b, "echo other\n");
     hear(&b, "echo other\n");
     workers_bound_unread(0, 1);
@@ -398,9 +417,10 @@ static void who_makes_us_answer_and_does_not_read_is_read_from_no_more(void **st
     client_free(&b);
 }
 
-/* All of it is there at once, and none of it is for the door: others have their turns in between. */
-static void what_has_no_data_in_it_is_read_in_turns(void **state)
+/* Records that are as large as they may be, with a byte in each: others have their turns in between. */
+static void what_has_little_data_in_it_is_read_in_turns(void **state)
 {
+    enum { RECORDS = 300 };
     struct client a = client_new(false);
     size_t len, record = SSL3_RT_MAX_PLAIN_LENGTH, taken;
     int64_t before;
@@ -410,17 +430,61 @@ static void what_has_no_data_in_it_is_read_in_turns(void **state)
     say(&a, "echo one\n");
     hear(&a, "echo one\n");
     before = METRIC_SUM(net, turns);
+    assert_int_equal(SSL_set_block_padding(a.ssl, record), 1);
     SSL_set0_wbio(a.ssl, BIO_new(BIO_s_mem()));
-    for (int i = 0; i < 4000; i++) {
-        SSL_key_update(a.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-        assert_int_equal(SSL_do_handshake(a.ssl), 1);
-    }
-    assert_int_equal(SSL_write_ex(a.ssl, "echo end\n", 9, &taken), 1);
+    for (int i = 0; i < RECORDS; i++) assert_int_equal(SSL_write_ex(a.ssl, "e", 1, &taken), 1);
+    assert_int_equal(SSL_write_ex(a.ssl, "\n", 1, &taken), 1);
     len = (size_t)BIO_get_mem_data(SSL_get_wbio(a.ssl), &sealed);
-    assert_int_equal(write(a.fd, sealed, len), len);
-    hear(&a, "echo end\n");
-    assert_true(METRIC_SUM(net, turns) - before >= (int64_t)(len / (2 * record + 1024)));
+    assert_true(len > RECORDS * record);
+    for (size_t sent = 0; sent < len;) {
+        ssize_t n = write(a.fd, sealed + sent, len - sent);
+
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    hear_count(&a, RECORDS + 1);
+    assert_true(METRIC_SUM(net, turns) - before >= RECORDS / 4);
     client_free(&a);
+}
+
+/* A client's changes of keys, `many` of them in one piece, and a line behind them. */
+static void change_keys(struct client *client, int many)
+{
+    BIO *before = SSL_get_wbio(client->ssl), *memory = BIO_new(BIO_s_mem());
+    size_t len, taken;
+    char *sealed;
+
+    BIO_up_ref(before);
+    SSL_set0_wbio(client->ssl, memory);
+    for (int i = 0; i < many; i++) {
+        SSL_key_update(client->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        assert_int_equal(SSL_do_handshake(client->ssl), 1);
+    }
+    assert_int_equal(SSL_write_ex(client->ssl, "echo end\n", 9, &taken), 1);
+    len = (size_t)BIO_get_mem_data(memory, &sealed);
+    assert_int_equal(write(client->fd, sealed, len), len);
+    SSL_set0_wbio(client->ssl, before);
+}
+
+/* Some are nothing to talk about. Who sends thousands is not read to their end. */
+static void who_changes_keys_again_and_again_is_cut_off(void **state)
+{
+    struct client a = client_new(false), b = client_new(false);
+    int64_t before = METRIC_SUM(tls, tls_floods);
+    size_t n;
+    char c;
+
+    (void)state;
+    change_keys(&a, 20);
+    hear(&a, "echo end\n");
+    assert_int_equal(METRIC_SUM(tls, tls_floods), before);
+    change_keys(&b, 600);
+    assert_int_equal(SSL_read_ex(b.ssl, &c, 1, &n), 0);
+    assert_int_equal(METRIC_SUM(tls, tls_floods), before + 1);
+    say(&a, "echo other\n");
+    hear(&a, "echo other\n");
+    client_free(&a);
+    client_free(&b);
 }
 
 static void the_end_is_told(void **state)
@@ -530,7 +594,8 @@ int main(void)
         TEST(many_pieces_make_few_records),
         TEST(replies_that_are_not_read_wait),
         TEST(who_makes_us_answer_and_does_not_read_is_read_from_no_more),
-        TEST(what_has_no_data_in_it_is_read_in_turns),
+        TEST(what_has_little_data_in_it_is_read_in_turns),
+        TEST(who_changes_keys_again_and_again_is_cut_off),
         TEST(the_end_is_told),
         TEST(the_door_hears_of_no_handshake_that_fails),
         TEST(a_stop_does_not_wait_for_handshakes),

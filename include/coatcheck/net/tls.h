@@ -60,6 +60,8 @@ OPTION_STRUCT(tls, TLS_OPTIONS);
     ROW(tls_failed_handshakes, COUNTER,                                                            \
         "TLS handshakes that failed: no TLS, no common version or cipher, a bad certificate, or the client went away") \
     ROW(tls_handshake_timeouts, COUNTER, "connections closed because their TLS handshake took over 10 seconds") \
+    ROW(tls_floods, COUNTER,                                                                       \
+        "TLS connections closed because they changed keys, shook hands or sent alerts again and again") \
     ROW(tls_loads, COUNTER, "times that the certificate and what belongs to it were loaded")
 METRIC_STRUCT(tls, TLS_METRICS);
 
