@@ -7,16 +7,13 @@ Good ones count, carry large values both ways, pipeline thousands of commands, a
 size; what they get is checked to the last byte. Bad ones say nothing, speak no TLS, hand in a handshake byte by byte or
 half of one, send records that are damaged, and vanish in the middle of anything. Certificates are asked for in all
 three ways, from clients with a good one, none, another authority's, and one that has expired; their name is their
-user. The server's certificate is replaced under way, by CONFIG SET and by SIGHUP, and by files that are no good.
+user. A storm of handshakes that are never finished comes over a hundred who work. The server's certificate is replaced under way, by CONFIG SET and by SIGHUP, and by files that are no good.
 """
 
 import argparse
-import os
-import shutil
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import tempfile
@@ -26,67 +23,14 @@ import traceback
 
 import common
 from common import expect, wire
+from crowd import handshakes
+from crowd.encrypted import Client, Crowd, Files, count, hello, raw, reset, settle
 from runner import tls
 
 TOO_LATE = (OSError, ssl.SSLError, wire.Closed)
 SERVER = str(common.HOME / "build" / "release" / "coatcheckd") + " --port {port} --bind 127.0.0.1 --dir {dir} --threads 4"
 TLS_OPTIONS = " --tls-port {tls_port} --tls-cert-file %s/now.crt --tls-key-file %s/now.key --tls-ca-cert-file %s/ca.crt --tls-auth-clients no"
 HALF_OPEN_S = (9, 45)       # the server's limit is 10 s; how late it is seen is up to the machine
-
-
-class Client(wire.Connection):
-    """One that speaks TLS as told; replies and pending bytes as wire.Connection has them."""
-
-    def __init__(self, server, context=None, session=None, timeout_s=30.0):
-        self.timeout_s, self.pending = timeout_s, bytearray()
-        self.sock = tls.Socket(("127.0.0.1", server.tls_port), context, timeout_s, session)
-
-    def send(self, data):
-        try:
-            self.sock.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            raise wire.Closed from None
-
-
-class Files:
-    """All certificates of a run."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        authority, other = tls.Authority(folder), tls.Authority(folder, "other")
-        authority.sign("first", "localhost", kind="rsa")
-        authority.sign("second", "localhost")
-        authority.sign("alice", "alice")
-        authority.sign("nobody", "nobody")
-        authority.sign("late", "alice", days=-1)
-        other.sign("stranger", "alice")
-        self.take("first")
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def take(self, name):
-        """The server's files become these, each at once."""
-        for kind in (".crt", ".key"):
-            shutil.copy(self.path(name + kind), self.path("fresh"))
-            os.rename(self.path("fresh"), self.path("now" + kind))
-
-    def context(self, name=None, **settings):
-        return tls.client_context(self.path("ca.crt"), self.path(name) if name else None, **settings)
-
-    def der(self, name):
-        with open(self.path(name + ".crt"), encoding="ascii") as file:
-            return ssl.PEM_cert_to_DER_cert(file.read())
-
-
-def settle(server, name, value):
-    kind, said = common.ask(server, "CONFIG", "SET", name, value)
-    expect(kind == "status", "CONFIG SET %s %s: %s", name, value, said)
-
-
-def count(server, name):
-    _, text = common.ask(server, "INFO", "stats")
-    return int(text.split(b"\r\n%s:" % name.encode())[1].split(b"\r\n")[0])
 
 
 # ---- good ones
@@ -183,10 +127,6 @@ NO_TLS = (b"PING\r\n", b"*1\r\n$4\r\nPING\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\
           b"\x80\x2e\x01\x03\x01" + b"\x00" * 60, b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x15\x03\x01\x00\x02\x02\x28")
 
 
-def raw(server):
-    return socket.create_connection(("127.0.0.1", server.tls_port), 30.0)
-
-
 def speaks_no_tls(server, dice):
     with raw(server) as sock:
         data = dice.choice(NO_TLS + (dice.randbytes(dice.randint(1, 2000)),))
@@ -199,16 +139,6 @@ def speaks_no_tls(server, dice):
             raise common.Failed("%r… is not closed" % data[:20]) from None
         except OSError:
             pass
-
-
-def hello(server, files):
-    """A client whose first words are ready, and not sent."""
-    client = tls.Socket(("127.0.0.1", server.tls_port), files.context(), 30.0, shake=False)
-    try:
-        client.object.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return client
 
 
 def byte_by_byte(server, files):
@@ -228,11 +158,6 @@ def byte_by_byte(server, files):
         client.raw.sendall(bytes((byte,)))
     expect(client.recv(100).startswith(b"+PONG"), "the answer after a slow handshake")
     client.close()
-
-
-def reset(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 def vanishes(server, files, dice):
@@ -504,29 +429,6 @@ def replacing(server, files, dice, until):
 
 # ---- all together
 
-class Crowd:
-    """Threads whose first trouble is told by join()."""
-
-    def __init__(self):
-        self.threads, self.trouble, self.results = [], [], {}
-
-    def add(self, name, work, *arguments):
-        def run():
-            try:
-                self.results.setdefault(name, []).append(work(*arguments))
-            except Exception as wrong:                      # told by join()
-                self.trouble.append((name, wrong))
-        self.threads.append(threading.Thread(target=run, daemon=True))
-        self.threads[-1].start()
-
-    def join(self):
-        for thread in self.threads:
-            thread.join()
-        if self.trouble:
-            name, wrong = self.trouble[0]
-            raise common.Failed("%s: %r" % (name, wrong))
-
-
 def all_together(server, files, options):
     crowd, until = Crowd(), time.monotonic() + options.seconds
     dice = common.dice(options.seed)
@@ -578,10 +480,15 @@ def main():
                 slow = Crowd()
                 slow.add("half open", half_open, server, files, 40)
                 print(one_by_one(server, files))
+                held = handshakes.storm(server, files, 3.0, 100)
                 print(all_together(server, files, options))
                 slow.join()
-                print("%d handshakes that stood still are closed" % slow.results["half open"][0])
-                expect(count(server, "tls_handshake_timeouts") == slow.results["half open"][0], "tls_handshake_timeouts does not count")
+                handshakes.all_are_closed(held, HALF_OPEN_S[1])
+                silent = slow.results["half open"][0]
+                # Those of the storm, and on a slow machine some that came byte by byte, may be among them too.
+                closed = count(server, "tls_handshake_timeouts")
+                expect(closed >= silent, "tls_handshake_timeouts counts %d, and %d stood still", closed, silent)
+                print("%d handshakes that stood still are closed, and %d of the storm" % (silent, len(held)))
                 alone_again(server)
                 expect(server.alive(), "the server ended")
                 server.end_process()
