@@ -79,18 +79,6 @@ static void cmd_config_get(struct call *call)
 
 /* ---- SET ---- */
 
-static bool may_set_protected(struct call *call)
-{
-    switch (option_int(&engine_options.enable_protected_configs)) {
-    case DEBUG_COMMAND_YES:
-        return true;
-    case DEBUG_COMMAND_LOCAL:
-        return session_host->is_local(call->session);
-    default:
-        return false;
-    }
-}
-
 static void cmd_config_set(struct call *call)
 {
     unsigned count = (call_argc(call) - 2) / 2;
@@ -110,7 +98,9 @@ static void cmd_config_set(struct call *call)
         pairs[i] = (struct config_pair){.name = call_arg(call, 2 + 2 * i),
                                         .value = call_arg(call, 3 + 2 * i)};
     }
-    if (may_set_protected(call) ? config_set_protected(pairs, count, &why) : config_set(pairs, count, &why)) {
+    if (call_is_enabled(call, option_int(&engine_options.enable_protected_configs))
+            ? config_set_protected(pairs, count, &why)
+            : config_set(pairs, count, &why)) {
         reply_ok(call->reply);
     } else {
         reply_errorf(call->reply, "ERR %.*s", (int)why.len, why.at);

@@ -400,24 +400,12 @@ static void debug_help(struct call *call)
     text_fini(&copy);
 }
 
-static bool is_allowed(struct call *call)
-{
-    switch (option_int(&engine_options.enable_debug_command)) {
-    case DEBUG_COMMAND_YES:
-        return true;
-    case DEBUG_COMMAND_LOCAL:
-        return session_host->is_local(call->session);
-    default:
-        return false;
-    }
-}
-
 static void cmd_debug(struct call *call)
 {
     struct bytes name = call_arg(call, 1);
     unsigned words = call_argc(call) - 2;
 
-    if (!is_allowed(call)) {
+    if (!call_is_enabled(call, option_int(&engine_options.enable_debug_command))) {
         reply_errorf(call->reply, "ERR DEBUG command not allowed. If the enable-debug-command "
                                   "option is set to \"local\", you can "
                                   "run it from a local connection, otherwise you need to set this "

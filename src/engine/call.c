@@ -5,6 +5,7 @@
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
+#include "coatcheck/engine/options.h"
 #include "half_internal.h"
 
 bool call_read_int(struct call *call, unsigned i, int64_t *number)
@@ -116,6 +117,11 @@ void reply_entry_part(struct call *call, const struct entry *entry, struct bytes
     } else {
         reply_bulk(call->reply, part);
     }
+}
+
+bool call_is_enabled(const struct call *call, int64_t word)
+{
+    return word == DEBUG_COMMAND_YES || (word == DEBUG_COMMAND_LOCAL && session_host->is_local(call->session));
 }
 
 bool call_ok(struct call *call, enum status status)

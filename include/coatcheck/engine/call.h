@@ -116,6 +116,9 @@ void reply_entry(struct call *call, const struct entry *entry);
 /* A part of the bytes that entry_string() gave. */
 void reply_entry_part(struct call *call, const struct entry *entry, struct bytes part);
 
+/* Of enable-debug-command and others that say no, yes or local: what such a word means for this client. */
+bool call_is_enabled(const struct call *call, int64_t word);
+
 /* Answers for a status: ERR_NO_MEMORY unless it is OK. True: it was OK. */
 bool call_ok(struct call *call, enum status status);
 

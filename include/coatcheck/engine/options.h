@@ -9,6 +9,7 @@ extern const struct option_word debug_command_words[];
 /* enum evict_policy, in Redis's words. */
 extern const struct option_word maxmemory_policy_words[];
 
+/* The words of enable-debug-command and its like: call_is_enabled(). */
 enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
 
 #define ENGINE_OPTIONS(BOOL, INT, SIZE, WORD, TEXT)                                                \

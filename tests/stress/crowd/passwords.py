@@ -1,8 +1,5 @@
 """A password: what is refused without it, how it changes while clients are there, what is counted."""
 
-import statistics
-import time
-
 from common import connect, expect, wire
 
 from . import Served
@@ -90,29 +87,8 @@ def live(command, options):
         expect(int(field(late, "acl_access_denied_auth")) == 1, "wrong passwords are counted")
 
 
-def timing(command, options):
-    """A wrong password takes as long however much of it is right."""
-    secret = b"s" * 200
-    quick = ("auth-failure-delay", "0")     # who guesses so often would wait for most of an hour
-    with Served(command, [("requirepass", secret.decode()), quick], secret.decode()) as server:
-        client = connect(server)
-        guesses = {"first wrong": b"x" + secret[1:], "last wrong": secret[:-1] + b"x"}
-        times = {name: [] for name in guesses}
-        for _ in range(200 if options.sanitized else 2000):
-            for name, guess in guesses.items():
-                request = wire.encode([b"AUTH", guess]) * 20
-                begun = time.perf_counter()
-                client.send(request)
-                for _ in range(20):
-                    expect(client.reply()[1].startswith(b"WRONGPASS"), "a wrong password")
-                times[name].append(time.perf_counter() - begun)
-        a, b = (statistics.median(values) for values in times.values())
-        expect(abs(a - b) < 0.1 * max(a, b), "a wrong first byte takes %.1f us, a wrong last one %.1f", a * 1e6, b * 1e6)
-
-
 CASES = {
     "a password locks everything": everything_is_locked,
     "a pipeline that begins with AUTH": pipelined,
     "a password that changes": live,
-    "the time a wrong password takes": timing,
 }
