@@ -137,11 +137,11 @@ static size_t held_bytes(const struct comparison *comparison)
 
 /* ---- the work; each false: the time has come, and there is more to do ---- */
 
-static bool fill_some(struct comparison *comparison, int64_t until_us)
+static bool fill_some(struct comparison *comparison, bool wants_runs, int64_t until_us)
 {
     while (!comparison->is_filled) {
         if (lcs_fill_some(&comparison->lcs, STEPS_A_LOOK)) {
-            lcs_walk_begin(&comparison->walk, &comparison->lcs);
+            if (wants_runs) lcs_walk_begin(&comparison->walk, &comparison->lcs);
             comparison->is_filled = true;
         } else if (clock_steady_us() >= until_us) {
             return false;
@@ -215,7 +215,7 @@ static bool make_text(struct comparison *comparison)
 static void go_on(struct call *call, struct comparison *comparison, const struct question *question, int64_t until_us)
 {
     struct task *task = &comparison->task;
-    bool is_over = fill_some(comparison, until_us);
+    bool is_over = fill_some(comparison, !question->len, until_us);
 
     if (is_over && !question->len && !question->idx && !make_text(comparison)) {
         reply_no_memory(call);

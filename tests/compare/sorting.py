@@ -69,6 +69,10 @@ def sort(weight, *parts):
     return [row(weight, "SORT", *parts, WRONG, whole=True), row(weight / 3, "SORT_RO", *parts, WRONG, whole=True)]
 
 
+# Some lists and sets are so long that they are sorted in slices.
+MANY = 1200
+many_key = named(b"many", 2)
+
 ROWS = [
     *sort(14, one_of(list_key, number_set_key, zset_key), shuffled([ORDER], [LIMIT], [GETS])),
     *sort(20, any_key, "BY", number_pattern, shuffled([ORDER], [LIMIT], [GETS])),
@@ -81,6 +85,10 @@ ROWS = [
     *sort(3, one_of(string_key, missing_key), shuffled([ORDER], [LIMIT], [GETS])),
     row(14, "RPUSH", list_key, some(1, 6, one_of(number, element, element)), whole=True),
     row(1, "RPUSH", list_key, some(20, 60, number), whole=True),
+    row(0.5, "RPUSH", list_key, some(MANY, 2 * MANY, number), whole=True),
+    row(0.3, "SADD", many_key, some(MANY, 2 * MANY, lambda draw: b"%d" % draw.below(10_000)), whole=True),
+    *sort(1, many_key, shuffled(["ALPHA"], [ORDER], [LIMIT], [GETS])),
+    *sort(1, many_key, shuffled([ORDER], [LIMIT], [GETS])),
     row(6, "LTRIM", list_key, "-30", "-1", whole=True),
     row(8, "SADD", set_key, some(1, 5, text), whole=True),
     row(8, "SADD", number_set_key, some(1, 5, small_number), whole=True),

@@ -14,6 +14,16 @@ GETEX_OPTIONS = shuffled([maybe(0.5, DEADLINE)], [maybe(0.2, one_of("PERSIST", "
 LCS_OPTIONS = shuffled([maybe(0.3, "LEN")], [maybe(0.5, "IDX")], [maybe(0.3, "MINMATCHLEN", integer)],
                        [maybe(0.3, "WITHMATCHLEN")], [maybe(0.03, one_of("FOO", "MINMATCHLEN", "idx"))])
 
+
+# So long that LCS works in slices.
+def long_key(draw):
+    return draw.prefix + b"long:%d" % draw.below(3)
+
+
+def long_text(draw):
+    return bytes(b"abcd"[draw.below(4)] for _ in range(1500 + draw.below(1000)))
+
+
 ROWS = [
     row(40, "GET", key),
     row(20, "SET", key, value),
@@ -36,6 +46,8 @@ ROWS = [
     row(10, "GETRANGE", key, index, index),
     row(3, "SUBSTR", key, index, index),
     row(8, "LCS", short_key, short_key, LCS_OPTIONS),
+    row(0.5, "LCS", long_key, long_key, LCS_OPTIONS),
+    row(0.3, "SET", long_key, long_text),
     row(4, "SET", short_key, short_value),
     row(2, "APPEND", short_key, one_of("mytext", "0", "\xff")),
     row(8, "INCR", number_key),

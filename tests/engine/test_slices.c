@@ -150,8 +150,10 @@ static void fill_texts(struct client *client)
     for (int n = 0; n < 2; n++) {
         uint64_t dice = 7;
 
-        text_addf(&client->input, "*3\r\n$3\r\nSET\r\n$5\r\ntext%d\r\n$%d\r\n", n, LETTERS);
-        for (int i = 0; i < LETTERS; i++) {
+        int letters = LETTERS + n * 100;
+
+        text_addf(&client->input, "*3\r\n$3\r\nSET\r\n$5\r\ntext%d\r\n$%d\r\n", n, letters);
+        for (int i = 0; i < letters; i++) {
             char letter = (char)('a' + random_below(&dice, 4));
 
             text_add_char(&client->input, n == 1 && i % 3 == 0 ? 'e' : letter);
@@ -201,6 +203,21 @@ static void lcs_in_slices_answers_what_it_answers_at_once(void **state)
     }
     client_free(a);
     client_free(b);
+}
+
+/* The shorter text first or last, in all forms: the talks ask for what redis-server answers. */
+static void lcs_of_short_texts_is_answered_at_once(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "SET ab ab\r\nSET xaybz xaybz\r\n");
+    serve(&a, 1, 65536);
+    text_clear(&a->answers);
+    say(a, "LCS ab xaybz LEN\r\nLCS xaybz ab LEN\r\nLCS ab xaybz\r\nLCS xaybz ab\r\n");
+    assert_int_equal(serve_in_slices(a), 0);
+    assert_answers(a, ":2\r\n:2\r\n$2\r\nab\r\n$2\r\nab\r\n");
+    client_free(a);
 }
 
 /* Between the first slice and the last the keys are changed, and are gone: the answer is that of the beginning. */
@@ -409,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_muted_command_works_in_slices_as_well),
         cmocka_unit_test(a_transaction_is_not_interrupted),
         cmocka_unit_test(lcs_in_slices_answers_what_it_answers_at_once),
+        cmocka_unit_test(lcs_of_short_texts_is_answered_at_once),
         cmocka_unit_test(lcs_answers_for_what_its_keys_held_when_it_began),
         cmocka_unit_test(who_leaves_in_the_middle_of_lcs_leaves_nothing),
         cmocka_unit_test(lcs_without_memory_says_so),

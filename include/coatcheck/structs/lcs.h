@@ -51,7 +51,7 @@ struct lcs_run {
     size_t a_at, b_at, len;
 };
 
-/* Walks the runs from the last to the first, when all is filled. */
+/* Walks the runs from the last to the first, when all is filled; not with LCS_LENGTH. */
 struct lcs_walk {
     const struct lcs *lcs;
     size_t row, column;  /* bytes of the shorter and of the longer text that are still before us */
