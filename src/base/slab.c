@@ -305,7 +305,13 @@ static void *owner_alloc(struct slab_owner *owner, size_t size)
 
     if (unlikely(!slab || !has_room(slab)) && !(slab = next_current(owner, size_class))) return NULL;
     if ((block = slab->free)) {
-        slab->free = block->next;
+        struct free_block *next = slab->free = block->next;
+
+        /* What was freed long ago is in no cache. */
+        if (next) {
+            prefetch(next);
+            prefetch((const char *)next + 64);
+        }
     } else {
         block = (struct free_block *)(void *)(slab_begin(slab) + slab->fresh);
         slab->fresh += slab->block_size;
@@ -371,6 +377,11 @@ void slab_pages_free(void *pages, size_t bytes)
     mem_free(pages);
 }
 
+void slab_prefetch(const void *block)
+{
+    (void)block;
+}
+
 void *slab_alloc(size_t size)
 {
     (void)owner_alloc;
@@ -404,6 +415,11 @@ void slab_pages_free(void *pages, size_t bytes)
     if (!pages) return;
     pool_pages_put(pages, whole);
     count_used(-(int64_t)whole);
+}
+
+void slab_prefetch(const void *block)
+{
+    prefetch(slab_of(block));
 }
 
 void *slab_alloc(size_t size)

@@ -56,6 +56,15 @@ static void add_traffic(struct text *into)
     add_count(into, "rejected_connections", METRIC_SUM(net, rejected_connections));
 }
 
+static void add_waits(struct text *into)
+{
+    struct memory_waits waits = memory_waits();
+
+    add_count(into, "evict_waits", (int64_t)waits.count);
+    text_addf(into, "evict_wait_usec_p999:%.1f\r\nevict_wait_usec_max:%.1f\r\n", (double)waits.p999_ns / 1000,
+              (double)waits.longest_ns / 1000);
+}
+
 void info_stats(struct call *call, struct text *into)
 {
     (void)call;
@@ -84,6 +93,7 @@ void info_stats(struct call *call, struct text *into)
     text_addf(into, "dump_payload_sanitizations:0\r\n");
     add_count(into, "total_reads_processed", METRIC_SUM(net, total_reads_processed));
     add_count(into, "total_writes_processed", METRIC_SUM(net, total_writes_processed));
+    add_waits(into);
     /* The rest are counters of our own, by the names of their rows. */
     observe_walk(add_if_untold, into);
 }

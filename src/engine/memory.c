@@ -17,11 +17,12 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 #define ALLOWANCE_LEAST 4096
 #define ALLOWANCE_MOST (1 << 20)
 
-/* How far below the limit an eviction goes, so that not each command has to evict. */
-#define SLACK_MOST (512 * 1024)
+/* How far below the limit an eviction goes, so that not each command has to evict. No further: the blocks of few
+ * victims are in the caches still when they are taken again. */
+#define SLACK ALLOWANCE_LEAST
 
-/* A command waits so long for its room; longer only when memory has run away by more than what may be: by a 64th
- * of the limit, by a 16th. */
+/* A command waits for its room so long at most, and for MEMORY_WAIT_HOLDS; longer only when memory has run away by more
+ * than what may be: by a 64th of the limit, by a 16th. */
 #define INLINE_US 20
 #define INLINE_LATE_US 200
 #define INLINE_LAST_US 2000
@@ -171,34 +172,48 @@ static void aim_again(int64_t evicted)
     aim(mem_resident());
 }
 
-static enum evict_end evict(int64_t over, int64_t budget_us)
+static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
 {
-    int64_t slack = memory_limit() / 256;
     struct evict_rules rules = {
         .policy = memory_policy(),
         .samples = (unsigned)atomic_load_explicit(&the.samples, memory_order_relaxed),
         .mean_key = atomic_load_explicit(&the.mean_key, memory_order_relaxed),
+        .holds = holds,
     };
+    int64_t held = held_own();
     uint64_t began = clock_ticks();
     enum evict_end end;
 
-    if (slack > SLACK_MOST) slack = SLACK_MOST;
-    end = evict_some(the.keyspace, &rules, (size_t)(over + slack),
+    end = evict_some(the.keyspace, &rules, (size_t)(over + SLACK),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
-    aim_again(over + slack);
+    if (held > held_own()) aim_again(held - held_own());
     return end;
+}
+
+static int64_t tenacity_now(void)
+{
+    return atomic_load_explicit(&the.tenacity, memory_order_relaxed);
 }
 
 static int64_t inline_budget_us(int64_t over)
 {
     int64_t limit = memory_limit(), budget_us = INLINE_US;
-    int64_t tenacity = atomic_load_explicit(&the.tenacity, memory_order_relaxed);
+    int64_t tenacity = tenacity_now();
 
     if (tenacity >= 100) return INT64_MAX;
     if (over > limit / 64) budget_us = INLINE_LATE_US;
     if (over > limit / 16) budget_us = INLINE_LAST_US;
     return 1 + budget_us * tenacity / 10;
+}
+
+/* As long as memory has not run away, the clock is not the only one to say when it is enough. */
+static unsigned inline_holds(int64_t over)
+{
+    int64_t tenacity = tenacity_now();
+
+    if (tenacity >= 100 || over > memory_limit() / 64) return 0;
+    return (unsigned)(1 + (MEMORY_WAIT_HOLDS - 1) * tenacity / 10);
 }
 
 static int64_t slice_budget_us(int64_t over)
@@ -227,6 +242,7 @@ static _Thread_local bool nothing_to_evict;
 static bool make_room(void)
 {
     int64_t over = memory_over();
+    uint64_t began;
     enum evict_end end;
 
     if (over <= 0) {
@@ -241,7 +257,9 @@ static bool make_room(void)
         memory_allowance = INT64_MIN;
         return false;
     }
-    end = evict(over, inline_budget_us(over));
+    began = clock_ticks();
+    end = evict(over, inline_budget_us(over), inline_holds(over));
+    memory_waits_note(clock_ticks() - began);
     nothing_to_evict = end == EVICT_EMPTY;
     if (nothing_to_evict && memory_over() > 0) {
         memory_allowance = INT64_MIN;
@@ -342,7 +360,7 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     }
     if (memory_policy() == EVICT_NONE) return wait_us;
     METRIC_ADD(memory, evict_slices, 1);
-    if (evict(over, slice_budget_us(over)) == EVICT_BUSY) return SLICE_PAUSE_US;
+    if (evict(over, slice_budget_us(over), 0) == EVICT_BUSY) return SLICE_PAUSE_US;
     return wait_us;
 }
 

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* A command has waited for eviction, on this thread. */
+void memory_waits_note(uint64_t ticks);
+
 /* Closes clients, those that hold most first, while all of them together hold more than maxmemory-clients. */
 void memory_clients_look_after(unsigned worker, int64_t now_us);
 

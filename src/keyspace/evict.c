@@ -7,9 +7,6 @@
 
 METRIC_DEFINE(evict, EVICT_METRICS)
 
-/* The clock is looked at after so many holds that found nothing. */
-#define HOLDS_A_LOOK 8
-
 /* Two manners, found by experiment: the first for keys that are popular for long, the second for those that come
  * and go (docs/decisions/0006-eviction.md). */
 static const struct manner manners[2] = {{10, 0, 1}, {200, 1, 1}};
@@ -97,6 +94,26 @@ static struct shard *choose_fuller(struct keyspace *keyspace, bool volatile_only
     return NULL;
 }
 
+/* Whose turn it is, two holds ahead: the lines that the next one will read are asked for while others are at work.
+ * Hints: who takes what is meant here asks again. */
+static _Thread_local struct {
+    unsigned next, after_next; /* index of a shard */
+} ahead;
+
+/* The fuller shard that was chosen two holds ago, unless it is bare by now. Moves the others on. */
+static struct shard *choose_ahead(struct keyspace *keyspace, bool volatile_only, uint64_t *dice)
+{
+    unsigned mask = keyspace->shard_count - 1;
+    struct shard *shard = &keyspace->shards[ahead.next & mask], *last = choose_fuller(keyspace, volatile_only, dice);
+
+    if (!last) return NULL;
+    ahead.next = ahead.after_next;
+    ahead.after_next = last->index;
+    hold_prefetch_entries(&keyspace->shards[ahead.next & mask]);
+    hold_prefetch_groups(last);
+    return likely(shard_candidates(shard, volatile_only) > 0) ? shard : last;
+}
+
 /* Of some shards the one with the earliest deadline. */
 static struct shard *choose_soonest(struct keyspace *keyspace, unsigned samples, uint64_t *dice)
 {
@@ -142,7 +159,7 @@ static size_t evict_from(struct shard *shard, const struct evict_rules *rules, s
     refit = remembers && !ghost_fits(shard);
     shard_leave(shard);
     if (unlikely(refit)) ghost_refit(shard);
-    METRIC_ADD(evict, evict_groups, hold.groups);
+    hold_count(&hold);
     return hold.freed;
 }
 
@@ -158,14 +175,11 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
     for (unsigned holds = 1; freed < wanted; holds++) {
         struct shard *shard = rules->policy == EVICT_VOLATILE_TTL
                                   ? choose_soonest(keyspace, rules->samples, dice)
-                                  : choose_fuller(keyspace, volatile_only, dice);
-        size_t here;
+                                  : choose_ahead(keyspace, volatile_only, dice);
 
         if (!shard) return EVICT_EMPTY;
-        here = evict_from(shard, rules, wanted - freed);
-        freed += here;
-        if ((here > 0 || holds % HOLDS_A_LOOK == 0) && freed < wanted && clock_ticks() >= until_ticks)
-            return EVICT_BUSY;
+        freed += evict_from(shard, rules, wanted - freed);
+        if (freed < wanted && (holds == rules->holds || clock_ticks() >= until_ticks)) return EVICT_BUSY;
     }
     return EVICT_ENOUGH;
 }

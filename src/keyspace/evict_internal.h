@@ -99,6 +99,12 @@ static inline uint32_t table_newcomers(const struct table *table)
 
 /* --- ghost.c; all but ghost_refit() of whoever has entered --- */
 
+/* The place of a key; the shard has a ghost. */
+static inline uint16_t *ghost_of(struct shard *shard, uint64_t hash)
+{
+    return &shard->ghost[(uint64_t)place_position(hash) * shard->ghost_count >> 32];
+}
+
 /* Has it gone a while ago? Then it is forgotten. */
 bool ghost_knows(struct shard *shard, uint64_t hash);
 void ghost_note(struct shard *shard, uint64_t hash);

@@ -4,11 +4,6 @@
 #include "evict_internal.h"
 #include "within_internal.h"
 
-static inline uint16_t *ghost_of(struct shard *shard, uint64_t hash)
-{
-    return &shard->ghost[(uint64_t)place_position(hash) * shard->ghost_count >> 32];
-}
-
 bool ghost_knows(struct shard *shard, uint64_t hash)
 {
     uint16_t *ghost;

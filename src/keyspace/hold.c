@@ -2,6 +2,7 @@
 #include "hold_internal.h"
 
 #include "coatcheck/base/random.h"
+#include "coatcheck/base/slab.h"
 #include "within_internal.h"
 
 /* Sizes count in 1024ths of the mean, up to eight times as much. */
@@ -18,18 +19,28 @@ void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newc
     uint64_t hash = hash_bytes(entry_key(spot->entry));
 
     hold->freed += bytes;
-    hold->victims++;
+    hold->victims += entry_form(spot->entry) == ENTRY_FAR ? EVICT_FAR : 1;
     if (entry_is_over(spot->entry, hold->now_ms)) {
         expire_entry(hold->shard, hold->db, hold->table, hash, spot);
         return;
     }
-    METRIC_ADD(evict, evicted_keys, 1);
-    METRIC_ADD(evict, evicted_bytes, (int64_t)bytes);
+    hold->evicted++;
+    hold->evicted_bytes += bytes;
     if (is_newcomer) {
-        METRIC_ADD(evict, evicted_newcomers, 1);
+        hold->newcomers++;
         ghost_note(hold->shard, hash);
     }
     spot_remove(hold->shard, hold->db, hold->table, hash, spot, REMOVED_EVICTED);
+}
+
+void hold_count(const struct hold *hold)
+{
+    METRIC_ADD(evict, evicted_keys, hold->evicted);
+    METRIC_ADD(evict, evicted_bytes, (int64_t)hold->evicted_bytes);
+    METRIC_ADD(evict, evicted_newcomers, hold->newcomers);
+    METRIC_ADD(evict, evict_groups, hold->groups);
+    METRIC_ADD(evict, evict_steps, hold->steps);
+    METRIC_ADD(evict, evict_holds, 1);
 }
 
 /* How often a key of this size is judged when one of the mean size is judged once: so that it has to be used so
@@ -106,6 +117,7 @@ static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned num
 
     if (!spot.entry || slot_is_newcomer(group, number) != quick) return false;
     if (hold->volatile_only && !entry_has_deadline(spot.entry)) return false;
+    hold->steps++;
     bytes = entry_used_bytes(spot.entry);
     if (!entry_is_over(spot.entry, hold->now_ms)) {
         times = times_judged(hold, bytes);
@@ -138,6 +150,7 @@ static void settle_lasting(struct hold *hold, const struct stand *stand)
 static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 {
     hold->groups++;
+    hold->steps++;
     if (hold->volatile_only && quick) settle_lasting(hold, stand);
     if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
     if (!quick) {
@@ -149,24 +162,40 @@ static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
     }
 }
 
-/* The groups that a hand comes to soon, and the entries that it comes to before. */
+/* Groups at a hand whose keys are fetched before the hold begins; they are as many as it goes through, mostly. Then so
+ * many at a time. */
 #define GROUPS_AHEAD 16
-#define ENTRIES_AHEAD 8
+#define GROUPS_MORE 4
 
-static void stand_prefetch(const struct stand *stand, unsigned slot, bool quick)
+/* Asks for those that the hand will judge in some groups from `at` on. Who goes is read, freed and, as the newest free
+ * block, soon written again: so both lines of a small entry, and the head of its slab. Each in a short loop, for the
+ * reason that prefetch.c gives. */
+static void groups_prefetch_victims(const struct stand *stand, uint32_t at, unsigned count, unsigned slot, bool quick)
 {
-    const struct group *group = &stand->groups[stand->at];
+    const struct entry *found[GROUPS_AHEAD * 2];
+    unsigned n = 0;
 
-    if (stand->at + GROUPS_AHEAD < stand->count) prefetch(group + GROUPS_AHEAD);
-    if (stand->at + ENTRIES_AHEAD >= stand->count) return;
-    group += ENTRIES_AHEAD;
-    if (!quick) {
-        if (!slot_is_newcomer(group, slot)) prefetch(slot_entry(group->slots[slot]));
-        return;
+    for (; count > 0 && at < stand->count && n < GROUPS_AHEAD * 2 - GROUP_SLOTS; count--, at++) {
+        const struct group *group = &stand->groups[at];
+
+        if (!quick) {
+            found[n] = slot_entry(group->slots[slot]);
+            n += found[n] && !slot_is_newcomer(group, slot);
+            continue;
+        }
+        for (unsigned left = group->probation; left; left &= left - 1)
+            found[n++] = slot_entry(group->slots[__builtin_ctz(left)]);
     }
-    for (unsigned i = 0; group->probation && i < GROUP_SLOTS; i++) {
-        if (slot_is_newcomer(group, i)) prefetch(slot_entry(group->slots[i]));
-    }
+    for (unsigned i = 0; i < n; i++) prefetch(found[i]);
+    for (unsigned i = 0; i < n; i++) prefetch((const char *)found[i] + 64);
+    for (unsigned i = 0; i < n; i++) slab_prefetch(found[i]);
+}
+
+static void hold_look_ahead(const struct hold *hold, const struct stand *stand, bool quick)
+{
+    if (hold->groups < GROUPS_AHEAD - GROUPS_MORE || hold->groups % GROUPS_MORE != 0) return;
+    for (unsigned i = 0; i < GROUPS_MORE; i++) prefetch(&stand->groups[stand->at + 2 * GROUPS_MORE + i]);
+    groups_prefetch_victims(stand, stand->at + GROUPS_MORE, GROUPS_MORE, hold->shard->hand_slot, quick);
 }
 
 bool hold_choose_table(struct hold *hold)
@@ -192,37 +221,53 @@ static void end_round(struct shard *shard)
     shard->evict_db++;
 }
 
-/* The first groups of a hold, which nobody has fetched ahead. */
-static void hold_begin(const struct hold *hold, uint32_t hand)
+static bool newcomers_are_many(const struct table *table, unsigned candidates, unsigned share)
 {
-    struct stand stand = stand_at(hold->table, hand);
-
-    for (unsigned i = 0; i < GROUPS_AHEAD && stand.at + i < stand.count; i++) prefetch(&stand.groups[stand.at + i]);
+    return (uint64_t)table_newcomers(table) * 1000 > (uint64_t)candidates * share;
 }
 
-static inline bool newcomers_are_many(const struct hold *hold)
+/* Which hand goes next is not known yet, and tables on the move are rare: a hint. Reads what others
+ * may be changing: what comes of it is addresses to fetch, and nothing more. */
+__attribute__((no_sanitize("thread"))) void hold_prefetch_groups(const struct shard *shard)
 {
-    return (uint64_t)table_newcomers(hold->table) * 1000 >
-           (uint64_t)hold_candidates(hold) * hold->manner->share;
+    const struct group *groups = __atomic_load_n(&shard->table.groups, __ATOMIC_RELAXED);
+    uint32_t count = __atomic_load_n(&shard->table.count, __ATOMIC_RELAXED), at;
+
+    if (!groups || count == 0) return;
+    at = place_home((uint64_t)(shard->was_quick ? shard->quick_hand : shard->hand) << 20, count);
+    prefetch((const char *)groups + array_foot_at(count));
+    for (unsigned i = 0; i < GROUPS_AHEAD + GROUPS_MORE; i++)
+        prefetch((const char *)groups + ((size_t)at + i) * sizeof *groups);
+}
+
+void hold_prefetch_entries(struct shard *shard)
+{
+    if (!shard_try_lock(shard)) return;
+    if (shard->table.groups && !shard->table.old) {
+        bool quick = shard->was_quick;
+        struct stand stand = stand_at(&shard->table, quick ? shard->quick_hand : shard->hand);
+
+        groups_prefetch_victims(&stand, stand.at, GROUPS_AHEAD, shard->hand_slot, quick);
+    }
+    shard_unlock(shard);
 }
 
 void hold_by_use(struct hold *hold)
 {
     struct shard *shard = hold->shard;
 
-    hold_begin(hold, newcomers_are_many(hold) ? shard->quick_hand : shard->hand);
-
     while (hold_goes_on(hold)) {
-        bool quick = newcomers_are_many(hold);
+        bool quick = newcomers_are_many(hold->table, hold_candidates(hold), hold->manner->share);
         uint32_t *hand = quick ? &shard->quick_hand : &shard->hand;
         struct stand stand = stand_at(hold->table, *hand);
 
+        shard->was_quick = quick;
         *hand = stand.next;
         if (stand.next == UINT32_MAX) {
             *hand = 0;
             if (!quick) end_round(shard);
         }
-        stand_prefetch(&stand, shard->hand_slot, quick);
+        hold_look_ahead(hold, &stand, quick);
         hold_group(hold, &stand, quick);
     }
 }
@@ -236,6 +281,7 @@ void hold_by_chance(struct hold *hold)
         unsigned first = (unsigned)random_below(hold->dice, GROUP_SLOTS);
 
         hold->groups++;
+        hold->steps++;
         for (unsigned i = 0; i < GROUP_SLOTS; i++) {
             unsigned number = (first + i) % GROUP_SLOTS;
             struct spot spot = {

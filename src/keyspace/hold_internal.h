@@ -5,10 +5,6 @@
 #include "evict_internal.h"
 #include "spot_internal.h"
 
-/* Victims of one hold of a shard, and groups looked into: some five microseconds. */
-#define VICTIMS 16
-#define GROUPS_A_HOLD 128
-
 /* A way to treat newcomers. */
 struct manner {
     unsigned share;  /* of newcomers, in thousandths of the keys */
@@ -26,7 +22,9 @@ struct hold {
     int64_t now_ms;
     uint64_t weight_a_byte; /* in 2^-32; 0: sizes do not count */
     size_t wanted, freed;
-    unsigned victims, groups;
+    unsigned victims, groups, steps; /* victims as EVICT_VICTIMS counts them */
+    unsigned evicted, newcomers;     /* keys, as the metrics count them */
+    size_t evicted_bytes;
     uint64_t *dice;
 };
 
@@ -43,7 +41,7 @@ static inline uint32_t hold_candidates(const struct hold *hold)
 
 static inline bool hold_goes_on(const struct hold *hold)
 {
-    return hold->victims < VICTIMS && hold->freed < hold->wanted && hold->groups < GROUPS_A_HOLD &&
+    return hold->victims < EVICT_VICTIMS && hold->freed < hold->wanted && hold->steps < EVICT_STEPS &&
            hold_candidates(hold) > 0;
 }
 
@@ -55,6 +53,13 @@ uint64_t weight_a_byte(size_t mean);
 
 /* Takes it out; it expires when its time is over. */
 void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newcomer);
+
+/* What was done goes to the metrics. */
+void hold_count(const struct hold *hold);
+
+/* Outside: what a hold of the shard will read first. Groups first, and later, when those have come, entries. */
+void hold_prefetch_groups(const struct shard *shard);
+void hold_prefetch_entries(struct shard *shard);
 
 /* Go on until as much is freed as was wanted, or the hold has lasted long enough. */
 void hold_by_use(struct hold *hold);

@@ -5,6 +5,7 @@
  * some ten instructions apart: so each step is a short loop over all keys, with nothing else in it. */
 #include "coatcheck/keyspace/key.h"
 #include "coatcheck/values/kind.h"
+#include "evict_internal.h"
 #include "keyspace_internal.h"
 
 /* Reads a table that others may be changing: what comes of it is an address to fetch and nothing
@@ -31,6 +32,13 @@ static inline __attribute__((no_sanitize("thread"))) const struct group *group_a
     return (const struct group *)((const char *)groups + (size_t)home * sizeof *groups);
 }
 
+/* What putting a key reads that is probably not there: who counts newcomers, and the place of its ghost. */
+static inline void prefetch_for_new(const struct key *key, const struct walk *walk)
+{
+    prefetch(array_foot(walk->groups, walk->count));
+    if (key->shard->ghost) prefetch(ghost_of(key->shard, key->hash));
+}
+
 /* Asks for the entry when the group has it, which stands `steps` behind the key's home, and for the next group when that
  * one may. True: so it is. The shard is entered: an array that others have left behind may be no memory any more. */
 static inline bool prefetch_entry_of(const struct key *key, uint32_t steps)
@@ -47,10 +55,14 @@ static inline bool prefetch_entry_of(const struct key *key, uint32_t steps)
         uint32_t slots = group_match(group, walk.tag);
 
         goes_on = !slots && group->overflow > 0;
+        if (slots) {
+            prefetch_entry(slot_entry(*group_first_slot(group, slots)));
+        } else if (steps == 0) {
+            prefetch_for_new(key, &walk);
+        }
         if (goes_on) {
             prefetch(group + 1);
-        } else if (slots) {
-            prefetch_entry(slot_entry(*group_first_slot(group, slots)));
+            prefetch(group + 2);
         }
     }
     shard_unlock(key->shard);

@@ -40,6 +40,9 @@ static inline size_t slab_size(size_t size)
 /* A multiple of 8 as address; not zeroed. NULL: no memory. `size` is at most SLAB_MOST. */
 void *slab_alloc(size_t size);
 
+/* Asks for what slab_free() will read of the block's slab. */
+void slab_prefetch(const void *block);
+
 /* From any thread. `size` is what was asked for, or anything with the same slab_size. */
 void slab_free(void *block, size_t size);
 

@@ -15,6 +15,10 @@
 #include "coatcheck/engine/gate.h"
 #include "coatcheck/keyspace/evict.h"
 
+/* A command waits for no more than so many holds of a shard (evict.h), of a few microseconds each, as long as memory is
+ * above the limit by less than a 64th of it; with the usual maxmemory-eviction-tenacity of 10. */
+#define MEMORY_WAIT_HOLDS 3
+
 /* Reads the options and follows them from then on. */
 void memory_setup(struct keyspace *keyspace, unsigned workers);
 
@@ -51,6 +55,13 @@ int64_t memory_for_unread(void);
 /* For how long memory has been above the limit without a break, and in all, in milliseconds. */
 int64_t memory_exceeded_ms(void);
 int64_t memory_exceeded_total_ms(void);
+
+/* Commands that have waited for eviction since the start, in nanoseconds by the clock: what else the machine did
+ * meanwhile is in it. Any thread. */
+struct memory_waits {
+    uint64_t count, p999_ns, longest_ns;
+};
+struct memory_waits memory_waits(void);
 
 #define MEMORY_METRICS(ROW)                                                                        \
     ROW(oom_refusals, COUNTER, "commands refused because memory was above its limit")              \

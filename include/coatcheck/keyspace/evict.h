@@ -31,7 +31,14 @@ struct evict_rules {
     enum evict_policy policy;
     unsigned samples;     /* shards that volatile-ttl compares */
     size_t mean_key;      /* bytes that a key takes on average, by which sizes are judged; 0: they are not */
+    unsigned holds;       /* at most so many steps of EVICT_STEPS each, whatever the clock says; 0: no such bound */
 };
+
+/* A shard is held for no longer than it takes to look at so many slots and groups, and to take out so many keys; a key
+ * whose value stands apart from it counts as EVICT_FAR of them, as it may take as long to free. */
+#define EVICT_STEPS 192
+#define EVICT_VICTIMS 16
+#define EVICT_FAR 4
 
 enum evict_end {
     EVICT_ENOUGH, /* so many bytes are free, or on their way */
@@ -58,7 +65,9 @@ int key_frequency(const struct key *key);
     ROW(evicted_bytes, COUNTER, "bytes that those keys and their values took")                     \
     ROW(evicted_newcomers, COUNTER, "those of evicted_keys that were not used since they came")    \
     ROW(evict_returns, COUNTER, "keys that came back soon after they were evicted, or in use when their time was over")                \
-    ROW(evict_groups, COUNTER, "groups of the table that were looked into for keys to evict")
+    ROW(evict_groups, COUNTER, "groups of the table that were looked into for keys to evict") \
+    ROW(evict_holds, COUNTER, "times that eviction held a shard of the table") \
+    ROW(evict_steps, COUNTER, "slots and groups of the table that eviction looked at")
 METRIC_STRUCT(evict, EVICT_METRICS);
 
 #endif
