@@ -519,5 +519,6 @@ void conn_read_facts(const struct conn *conn, struct conn_facts *facts)
         .unix_socket = conn->origin == CONN_UNIX,
         .input_bytes = atomic_load_explicit(&conn->shown_input, memory_order_relaxed),
         .output_bytes = atomic_load_explicit(&conn->shown_output, memory_order_relaxed),
+        .tls_bytes = conn->is_tls ? tls_held(conn) : 0,
     };
 }

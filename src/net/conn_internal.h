@@ -62,6 +62,7 @@ struct conn {
     uint8_t class;
     uint8_t watching; /* EV_READ, EV_WRITE: what the event waits for */
     uint8_t origin;   /* enum conn_origin; never changes */
+    bool is_tls;      /* as CONN_TLS; never changes, so any thread may look */
     char room[] __attribute__((aligned(8)));
 };
 

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 #include <sys/socket.h>
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
@@ -116,14 +117,37 @@ static void method_setup(void)
     BIO_meth_set_ctrl(method, bio_control);
 }
 
+/* ---- what it costs us */
+
+/* OpenSSL works on this thread, and only when it is called: what the thread has got more since `before` is the
+ * connection's. Sessions that it keeps for resumption are among that until the connection ends. */
+static inline void note_held(struct conn *conn, int64_t before)
+{
+    _Atomic uint32_t *held = &conn_tls(conn)->held;
+    int64_t more = held_own() - before, was, now;
+
+    if (more == 0) return;
+    was = atomic_load_explicit(held, memory_order_relaxed);
+    now = was + more > 0 ? was + more : 0;
+    atomic_store_explicit(held, (uint32_t)now, memory_order_relaxed);
+    METRIC_ADD(tls, mem_tls, now - was);
+}
+
+size_t tls_held(const struct conn *conn)
+{
+    return atomic_load_explicit(&conn_tls(conn)->held, memory_order_relaxed);
+}
+
 static SSL *session_of(struct conn *conn)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct tls *tls = conn_tls(conn);
+    int64_t before;
     BIO *bio;
 
     if (tls->ssl) return tls->ssl;
     pthread_once(&once, method_setup);
+    before = held_own();
     tls->ssl = tls_session_new();
     bio = tls->ssl && method ? BIO_new(method) : NULL;
     if (!bio) return NULL;
@@ -131,6 +155,7 @@ static SSL *session_of(struct conn *conn)
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_accept_state(tls->ssl);
+    note_held(conn, before);
     return tls->ssl;
 }
 
@@ -218,6 +243,7 @@ static size_t seal(struct conn *conn, struct outbox *outbox, struct bytes *outpu
     while (outbox->bytes + output->len > 0 && desk->filled + RECORD_MOST <= sizeof desk->records) {
         struct bytes piece = next_piece(desk, outbox, *output);
         size_t queued = outbox->bytes, taken;
+        int64_t before = held_own();
 
         if (!SSL_write_ex(ssl, piece.at, piece.len, &taken)) {
             ERR_clear_error();
@@ -225,6 +251,7 @@ static size_t seal(struct conn *conn, struct outbox *outbox, struct bytes *outpu
             desk->filled = 0;
             return 0;
         }
+        note_held(conn, before);
         sealed += taken;
         if (taken > queued) {
             output->at += taken - queued;
@@ -334,6 +361,7 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
     SSL *ssl = tls->ssl;
     int error = SSL_ERROR_NONE;
     size_t got = 0, n;
+    int64_t before = held_own();
 
     desk_clear(desk);
     conn->flags &= ~CONN_HELD;
@@ -346,6 +374,7 @@ ssize_t tls_read(struct conn *conn, char *into, size_t room)
         desk->given = got;
         if (desk->drained && !SSL_has_pending(ssl)) break;
     }
+    note_held(conn, before);
     if (unlikely(tls->barren_us > 0)) {
         if (tls->floods) {
             desk->filled = 0;
@@ -387,13 +416,14 @@ static bool shake_failed(struct conn *conn, const char *what)
 static int shake_step(struct conn *conn, SSL *ssl)
 {
     struct worker *worker = conn_worker(conn);
-    int64_t began_us = clock_steady_us();
+    int64_t began_us = clock_steady_us(), before = held_own();
     int result, error;
 
     desk_clear(worker->desk);
     ERR_clear_error();
     result = SSL_do_handshake(ssl);
     error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, result);
+    note_held(conn, before);
     if (!desk_flush(conn)) error = SSL_ERROR_SYSCALL;
     worker->shaken_us += clock_steady_us() - began_us;
     return error;
@@ -454,6 +484,7 @@ bool tls_begin(struct conn *conn)
     if (!worker->desk) return false;
     worker->desk->filled = 0;
     conn->flags |= CONN_TLS | CONN_SHAKING;
+    conn->is_tls = true;
     conn_tls(conn)->until_us = clock_steady_us() + HANDSHAKE_MOST_US;
     return true;
 }
@@ -471,6 +502,7 @@ void tls_end(struct conn *conn)
     ERR_clear_error();
     SSL_free(ssl);
     conn_tls(conn)->ssl = NULL;
+    METRIC_ADD(tls, mem_tls, -(int64_t)tls_held(conn));
 }
 
 void tls_desk_free(struct worker *worker)

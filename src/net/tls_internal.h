@@ -12,6 +12,7 @@ struct tls {
     int64_t until_us; /* the handshake's time is over */
     int64_t barren_us; /* later than now by what its records without data have cost, a second each; 0: there were none */
     bool floods; /* too many of them */
+    _Atomic uint32_t held; /* bytes that OpenSSL has got for it less those it gave back; any thread may look */
 };
 
 /* What one worker needs to move encrypted bytes, whoever's they are. */
@@ -22,10 +23,13 @@ static inline size_t tls_offset(const struct worker *worker)
     return (worker->door->conn_room + 7) & ~(size_t)7;
 }
 
-static inline struct tls *conn_tls(struct conn *conn)
+static inline struct tls *conn_tls(const struct conn *conn)
 {
-    return (struct tls *)(conn->room + tls_offset(conn_worker(conn)));
+    return (struct tls *)((char *)conn->room + tls_offset(conn_worker(conn)));
 }
+
+/* Bytes that OpenSSL holds for it. Any thread. */
+size_t tls_held(const struct conn *conn);
 
 /* A session of its own in the context of now. NULL: there is none, or no memory. */
 SSL *tls_session_new(void);

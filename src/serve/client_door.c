@@ -336,7 +336,7 @@ static void host_weigh(struct session *session, struct session_facts *facts)
     facts->input_bytes = conn_facts.input_bytes;
     facts->output_bytes = conn_facts.output_bytes;
     facts->memory_bytes =
-        mem_usable(conn) + facts->input_bytes + facts->output_bytes + queue.bytes + queue.gathered;
+        mem_usable(conn) + facts->input_bytes + facts->output_bytes + conn_facts.tls_bytes + queue.bytes + queue.gathered;
     facts->unix_socket = conn_facts.unix_socket;
     facts->worker = worker_index(conn_worker(conn));
 }

@@ -487,6 +487,41 @@ static void who_changes_keys_again_and_again_is_cut_off(void **state)
     client_free(&b);
 }
 
+#ifdef COATCHECK_JEMALLOC
+static size_t held_in_all;
+
+static void add_held(struct conn *conn, void *context)
+{
+    struct conn_facts facts;
+
+    (void)context;
+    conn_read_facts(conn, &facts);
+    held_in_all += facts.tls_bytes;
+}
+
+/* What OpenSSL holds is each connection's own, and is nobody's when they are gone. */
+static void what_openssl_holds_is_known_of_each(void **state)
+{
+    enum { MANY = 20 };
+    struct client all[MANY];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        all[i] = client_new(false);
+        say(&all[i], "big 100000\necho one\n");
+        hear_count(&all[i], 100000);
+        hear(&all[i], "echo one\n");
+    }
+    held_in_all = 0;
+    worker_each_conn(worker, add_held, NULL);
+    assert_true(held_in_all > MANY * 2000 && held_in_all < MANY * 100000);
+    assert_int_equal(held_in_all, METRIC_SUM(tls, mem_tls));
+    for (int i = 0; i < MANY; i++) client_free(&all[i]);
+    wait_for(&closed, MANY);
+    assert_int_equal(METRIC_SUM(tls, mem_tls), 0);
+}
+#endif
+
 static void the_end_is_told(void **state)
 {
     struct client a = client_new(false);
@@ -515,7 +550,6 @@ static void the_door_hears_of_no_handshake_that_fails(void **state)
     for (int i = 0; i < 2000 && METRIC_SUM(tls, tls_failed_handshakes) < before + 2; i++) usleep(10000);
     assert_int_equal(METRIC_SUM(tls, tls_failed_handshakes), before + 2);
     assert_int_equal(opened, 0);
-    close(plain);
 }
 
 /* One in the middle of its handshake and one that has not begun. */
@@ -596,6 +630,9 @@ int main(void)
         TEST(who_makes_us_answer_and_does_not_read_is_read_from_no_more),
         TEST(what_has_little_data_in_it_is_read_in_turns),
         TEST(who_changes_keys_again_and_again_is_cut_off),
+#ifdef COATCHECK_JEMALLOC
+        TEST(what_openssl_holds_is_known_of_each),
+#endif
         TEST(the_end_is_told),
         TEST(the_door_hears_of_no_handshake_that_fails),
         TEST(a_stop_does_not_wait_for_handshakes),

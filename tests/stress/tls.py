@@ -11,6 +11,8 @@ user. A storm of handshakes that are never finished comes over a hundred who wor
 """
 
 import argparse
+import os
+import shutil
 import signal
 import socket
 import ssl
@@ -311,6 +313,25 @@ def certificates(server, files):
                        "let in" if welcome else "turned away")
 
 
+def from_a_directory(server, files, rounds=4, many=8):
+    """OpenSSL reads the authorities of a directory when they are asked for: here by all workers in the same moment."""
+    folder = files.path("authorities")
+    os.mkdir(folder)
+    shutil.copy(files.path("ca.crt"), folder)
+    tls.openssl("rehash", folder)
+    alice, stranger = files.context("alice"), files.context("stranger")
+    for _ in range(rounds):
+        pairs = ("tls-ca-cert-file", "", "tls-ca-cert-dir", folder, "tls-auth-clients", "yes")
+        expect(common.ask(server, "CONFIG", "SET", *pairs)[1] == b"OK", "a directory of authorities")
+        crowd = Crowd()
+        for n in range(many):
+            crowd.add("alice" if n % 4 else "stranger", comes_in, server, alice if n % 4 else stranger)
+        crowd.join()
+        expect(all(crowd.results["alice"]) and not any(crowd.results["stranger"]), "who comes in by a directory: %s", crowd.results)
+    pairs = ("tls-ca-cert-file", files.path("ca.crt"), "tls-ca-cert-dir", "", "tls-auth-clients", "no")
+    expect(common.ask(server, "CONFIG", "SET", *pairs)[1] == b"OK", "a file of authorities")
+
+
 def whoami(server, context):
     client = Client(server, context)
     kind, said = client.ask("ACL", "WHOAMI")
@@ -448,6 +469,7 @@ def all_together(server, files, options):
 def one_by_one(server, files):
     for work in (versions, certificates):
         work(server, files)
+    from_a_directory(server, files)
     settle(server, "tls-auth-clients", "optional")
     users(server, files)
     settle(server, "tls-auth-clients", "no")

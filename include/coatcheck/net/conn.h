@@ -45,6 +45,7 @@ struct conn_facts {
     int fd;
     bool unix_socket;
     size_t input_bytes, output_bytes; /* kept for it */
+    size_t tls_bytes;                 /* what OpenSSL has got for it; 0 where the allocator does not count for each thread */
 };
 void conn_read_facts(const struct conn *conn, struct conn_facts *facts);
 

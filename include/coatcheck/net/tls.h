@@ -62,6 +62,7 @@ OPTION_STRUCT(tls, TLS_OPTIONS);
     ROW(tls_handshake_timeouts, COUNTER, "connections closed because their TLS handshake took over 10 seconds") \
     ROW(tls_floods, COUNTER,                                                                       \
         "TLS connections closed because they changed keys, shook hands or sent alerts again and again") \
+    ROW(mem_tls, GAUGE, "bytes that OpenSSL holds for TLS connections, without what they share")       \
     ROW(tls_loads, COUNTER, "times that the certificate and what belongs to it were loaded")
 METRIC_STRUCT(tls, TLS_METRICS);
 
