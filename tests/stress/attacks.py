@@ -257,7 +257,8 @@ def fill(server, size):
 
 CPU = [("KEYS", "nothing*"), ("SCAN", "0", "COUNT", "100000000", "MATCH", "nothing"), ("LCS", "short0", "short1"), ("LCS", "long0", "long1", "LEN"),
        ("BITOP", "XOR", "bits", "bits0", "bits1"), ("BITCOUNT", "bits0"), ("SORT", "list", "ALPHA", "LIMIT", "0", "10"),
-       ("SORT", "list", "BY", "key:*", "LIMIT", "0", "10"), ("ZUNIONSTORE", "zout", "2", "z1", "z2"), ("ZINTERSTORE", "zout", "2", "z1", "z2"),
+       ("SORT", "set1", "ALPHA"), ("SORT", "list", "BY", "key:*", "LIMIT", "0", "10"), ("SUNION", "set1", "set2"), ("SINTER", "set1", "set2"),
+       ("SDIFF", "set1", "set2"), ("ZUNION", "2", "z1", "z2"), ("ZINTER", "2", "z1", "z2"), ("ZDIFF", "2", "z1", "z2"), ("ZUNIONSTORE", "zout", "2", "z1", "z2"), ("ZINTERSTORE", "zout", "2", "z1", "z2"),
        ("SINTERSTORE", "sout", "set1", "set2"), ("SUNIONSTORE", "sout", "set1", "set2"), ("SINTERCARD", "2", "set1", "set2"),
        ("ZRANGE", "z1", "0", "-1"), ("LRANGE", "list", "0", "-1"), ("SMEMBERS", "set1"),
        ("GEOSEARCH", "geo", "FROMLONLAT", "0", "0", "BYRADIUS", "20000", "km", "ASC", "COUNT", "10"),
