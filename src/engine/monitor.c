@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include "coatcheck/base/clock.h"
+#include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/text.h"
@@ -17,10 +18,13 @@ static _Thread_local struct monitor *monitors;
 
 /* How many of them each worker has, so that the others need not be woken. By metric lane. */
 static _Atomic unsigned counts[METRIC_LANES];
-static _Atomic unsigned all_monitors;
 
-/* What this worker's commands have to show, not sent off yet. */
-static _Thread_local struct text lines;
+/* All of them. One begins as the last one ends: the gate must not be lowered behind it, not even for a moment. */
+static struct lock all_lock;
+static unsigned all_monitors;
+
+/* What this worker's commands have to show: not sent off yet; and sent off to the others, for its own monitors yet. */
+static _Thread_local struct text lines, own_lines;
 
 /* Whose address was printed last: a pipeline asks for it once. */
 static _Thread_local struct {
@@ -38,7 +42,9 @@ bool monitor_begin(struct session *session)
     session_set(session, SESSION_MONITOR);
     session_host->set_class(session, SESSION_SUBSCRIBER);
     atomic_fetch_add(&counts[metric_lane], 1);
-    if (atomic_fetch_add(&all_monitors, 1) == 0) gate_raise(GATE_MONITORS);
+    lock_take(&all_lock, RANK_CHANNELS, 0);
+    if (all_monitors++ == 0) gate_raise(GATE_MONITORS);
+    lock_release(&all_lock, RANK_CHANNELS);
     return true;
 }
 
@@ -54,10 +60,9 @@ void monitor_end(struct session *session)
     session_unset(session, SESSION_MONITOR);
     session_host->set_class(session, SESSION_NORMAL);
     atomic_fetch_sub(&counts[metric_lane], 1);
-    if (atomic_fetch_sub(&all_monitors, 1) > 1) return;
-    gate_lower(GATE_MONITORS);
-    /* Another worker may have begun one between the two. */
-    if (atomic_load(&all_monitors) > 0) gate_raise(GATE_MONITORS);
+    lock_take(&all_lock, RANK_CHANNELS, 0);
+    if (--all_monitors == 0) gate_lower(GATE_MONITORS);
+    lock_release(&all_lock, RANK_CHANNELS);
 }
 
 static const char *peer_of(struct session *session)
@@ -79,30 +84,59 @@ static const char *peer_of(struct session *session)
     return shown.peer;
 }
 
+/* By lane: its monitors have missed something, for want of memory. */
+static _Atomic bool missed[METRIC_LANES];
+
+static void close_all(void)
+{
+    for (struct monitor *monitor = monitors; monitor; monitor = monitor->next) session_host->close(monitor->session);
+}
+
 static void deliver(struct bytes text)
 {
     for (struct monitor *monitor = monitors; monitor; monitor = monitor->next) {
         if (session_flags(monitor->session) & (SESSION_CLOSING | SESSION_MUTED)) continue;
-        session_host->push(monitor->session, text);
+        /* Rather no connection than one that leaves out a command. */
+        if (!session_host->push(monitor->session, text)) session_host->close(monitor->session);
     }
+}
+
+void monitor_send_off(void)
+{
+    unsigned workers;
+
+    if (likely(lines.room == 0 && !lines.failed)) return;
+    workers = session_host->workers();
+    for (unsigned i = 0; i < workers; i++) {
+        unsigned lane = i + 1;
+
+        if (lane == metric_lane || atomic_load_explicit(&counts[lane], memory_order_relaxed) == 0) continue;
+        if (text_failed(&lines) || !session_host->post(i, deliver, text_bytes(&lines))) atomic_store(&missed[lane], true);
+    }
+    if (own_lines.room == 0 && !text_failed(&own_lines)) {
+        own_lines = lines;
+        lines = (struct text){0};
+        return;
+    }
+    text_add(&own_lines, text_bytes(&lines));
+    own_lines.failed |= text_failed(&lines);
+    text_fini(&lines);
 }
 
 void monitor_flush(void)
 {
-    if (likely(lines.room == 0 && !lines.failed)) return;
-    if (!text_failed(&lines)) {
-        unsigned workers = session_host->workers();
-
-        for (unsigned i = 0; i < workers; i++) {
-            unsigned lane = i + 1;
-
-            if (lane == metric_lane) continue;
-            if (atomic_load_explicit(&counts[lane], memory_order_relaxed) == 0) continue;
-            session_host->post(i, deliver, text_bytes(&lines));
-        }
-        deliver(text_bytes(&lines));
+    monitor_send_off();
+    if (unlikely(monitors && atomic_load_explicit(&missed[metric_lane], memory_order_relaxed))) {
+        atomic_store(&missed[metric_lane], false);
+        close_all();
     }
-    text_fini(&lines);
+    if (likely(own_lines.room == 0 && !own_lines.failed)) return;
+    if (text_failed(&own_lines)) {
+        close_all();
+    } else {
+        deliver(text_bytes(&own_lines));
+    }
+    text_fini(&own_lines);
 }
 
 void monitor_show(struct call *call)

@@ -201,9 +201,10 @@ static bool is_switched_off(const struct keyspace *keyspace)
            atomic_load_explicit(&keyspace_keeps_expired, memory_order_relaxed);
 }
 
-int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes)
+/* The first tick in which something of the lane is due; INT64_MAX: none. */
+static int64_t soonest_due(const struct keyspace *keyspace, unsigned lane, unsigned lanes)
 {
-    int64_t soonest = INT64_MAX, wait_ms;
+    int64_t soonest = INT64_MAX;
 
     if (is_switched_off(keyspace)) return INT64_MAX;
     for (unsigned i = lane; i < keyspace->shard_count; i += lanes) {
@@ -211,9 +212,25 @@ int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsig
 
         if (due < soonest) soonest = due;
     }
+    return soonest;
+}
+
+int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes)
+{
+    int64_t soonest = soonest_due(keyspace, lane, lanes), wait_ms;
+
     if (soonest == INT64_MAX) return INT64_MAX;
     wait_ms = ((soonest + 1) << TICK_SHIFT) - clock_now_ms();
     return wait_ms > 0 ? wait_ms : 1;
+}
+
+int64_t keyspace_late_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes)
+{
+    int64_t soonest = soonest_due(keyspace, lane, lanes), late_ms;
+
+    if (soonest == INT64_MAX) return 0;
+    late_ms = clock_now_ms() - ((soonest + 1) << TICK_SHIFT);
+    return late_ms > 0 ? late_ms : 0;
 }
 
 bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks)

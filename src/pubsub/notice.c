@@ -139,9 +139,11 @@ void notice_stop(void)
     text_fini(&channel);
 }
 
-static void publish(const char *prefix, unsigned db, struct bytes name, struct bytes payload)
+static void publish(struct bytes prefix, unsigned db, struct bytes name, struct bytes payload)
 {
-    text_addf(&channel, "__%s@%u__:", prefix, db);
+    text_add(&channel, prefix);
+    text_add_int(&channel, db);
+    text_add(&channel, BYTES("__:"));
     text_add(&channel, name);
     if (!text_failed(&channel) && delivery_publish(CHANNEL_PLAIN, text_bytes(&channel), payload) > 0) {
         METRIC_ADD(pubsub, keyspace_events, 1);
@@ -162,8 +164,8 @@ static void changed(const struct change *change)
     if (!change->event || !change->key.at || !(wanted & class_of(change->event))) return;
     if (channel_names(CHANNEL_PLAIN) + channel_names(CHANNEL_PATTERN) == 0) return;
     event = bytes_of_text(change->event);
-    if (wanted & class_of_letter('K')) publish("keyspace", change->db, change->key, event);
-    if (wanted & class_of_letter('E')) publish("keyevent", change->db, event, change->key);
+    if (wanted & class_of_letter('K')) publish(BYTES("__keyspace@"), change->db, change->key, event);
+    if (wanted & class_of_letter('E')) publish(BYTES("__keyevent@"), change->db, event, change->key);
 }
 
 static const struct change_listener listener = {changed};

@@ -31,6 +31,10 @@
 #define CHORES_PAUSE_US 1000
 #define CREDIT_MOST_US 1000
 
+/* Keys that are past their deadlines raise the share of a core for chores: by so many ms one in a hundred, up to here. */
+#define LATE_MS_A_PERCENT 4
+#define SHARE_MOST 50
+
 /* Keys that fall due one after the other are swept so far apart at the least. */
 #define SWEEP_PAUSE_US 5000
 
@@ -47,6 +51,8 @@ struct post {
     int64_t chores_at_us;        /* when the keyspace is next looked at, while it is clean */
     bool behind;                 /* the last slice did not finish */
     int64_t credit_us, credit_since_us; /* of time for slices, earned by the clock while behind */
+    int64_t late_ms;             /* how long keys have been due, after the last slice that did not finish */
+    bool has_served;             /* clients, since the last look at the chores */
     int64_t idle_check_at_us;
 };
 
@@ -130,6 +136,7 @@ static void send_early(void *context, unsigned i)
     struct worker *worker = context;
     struct post *post = worker_room(worker);
 
+    monitor_send_off();
     delivery_send_off();
     tracking_send_off();
     post->deliveries[i].output = post->feeds[i].output;
@@ -143,7 +150,9 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     struct post *post = worker_room(worker);
 
     must(count <= FEEDS_MAX);
+    post->has_served = true;
     /* Nothing is written yet: what listeners get now goes before the replies of this turn. */
+    monitor_flush();
     delivery_hand_out(DELIVERY_SLICE_US, HAND_OUT_JOIN);
     tracking_hand_out(DELIVERY_SLICE_US);
     post->deliveries = deliveries;
@@ -156,6 +165,7 @@ static void door_turn(struct worker *worker, struct delivery *deliveries, unsign
     }
     turn_run(post->turn, post->feeds, count, area, area_room, send_early, worker);
     /* Before the replies: who knows of them asks another worker and finds the messages there before him. */
+    monitor_send_off();
     delivery_send_off();
     tracking_send_off();
     for (unsigned i = 0; i < count; i++) settle_feed(post, i);
@@ -188,12 +198,13 @@ static void close_idle(struct worker *worker, struct post *post, int64_t now_us)
     worker_each_conn(worker, close_if_idle, &limit);
 }
 
-/* The share of a core for chores that are behind: a quarter, and more with active-expire-effort. What is
- * not used while clients are served is kept for a moment, no longer. */
+/* The share of a core for chores that are behind, beside clients that are served: a quarter, more with
+ * active-expire-effort, and more the longer keys have been due. What is not used is kept for a moment, no longer. */
 static void earn_credit(struct post *post, int64_t now_us)
 {
-    int64_t percent = 25 + 2 * (option_int(&engine_options.active_expire_effort) - 1);
+    int64_t percent = 25 + 2 * (option_int(&engine_options.active_expire_effort) - 1) + post->late_ms / LATE_MS_A_PERCENT;
 
+    if (percent > SHARE_MOST) percent = SHARE_MOST;
     post->credit_us += (now_us - post->credit_since_us) * percent / 100;
     if (post->credit_us > CREDIT_MOST_US) post->credit_us = CREDIT_MOST_US;
     post->credit_since_us = now_us;
@@ -210,14 +221,22 @@ static int64_t slice_wait_us(struct worker *worker)
     return due_ms * 1000 > SWEEP_PAUSE_US ? due_ms * 1000 : SWEEP_PAUSE_US;
 }
 
+/* Behind: is it time for the next slice? Keys that are due are dropped in all the time that no client asks for: who
+ * asks in such a slice waits for its end, and would have waited as long for a loop that sleeps to wake up. */
+static bool may_go_on(struct post *post, int64_t now_us)
+{
+    bool has_served = post->has_served;
+
+    post->has_served = false;
+    earn_credit(post, now_us);
+    return post->credit_us >= CHORES_SLICE_US || (post->late_ms > 0 && !has_served);
+}
+
 /* One slice when it is due. Returns how long the loop may sleep: 0 looks at the sockets and comes back. */
 static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t now_us)
 {
-    int64_t took_us, wait_us;
-
     if (post->behind) {
-        earn_credit(post, now_us);
-        if (post->credit_us < CHORES_SLICE_US) return CHORES_PAUSE_US;
+        if (!may_go_on(post, now_us)) return post->late_ms > 0 ? 0 : CHORES_PAUSE_US;
     } else if (now_us < post->chores_at_us) {
         return post->chores_at_us - now_us;
     } else {
@@ -226,12 +245,16 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
     }
     post->behind = keyspace_housekeep(the_keyspace, worker_index(worker), worker_count, CHORES_SLICE_US) ==
                    HOUSE_BEHIND;
-    took_us = clock_steady_us() - now_us;
-    post->credit_us -= took_us;
-    wait_us = slice_wait_us(worker);
-    post->chores_at_us = now_us + wait_us;
-    if (!post->behind) return wait_us;
-    return post->credit_us >= CHORES_SLICE_US ? 0 : CHORES_PAUSE_US;
+    /* What nobody else wanted is not charged. */
+    if (post->credit_us >= CHORES_SLICE_US) post->credit_us -= clock_steady_us() - now_us;
+    post->late_ms = post->behind ? keyspace_late_ms(the_keyspace, worker_index(worker), worker_count) : 0;
+    if (!post->behind) {
+        int64_t wait_us = slice_wait_us(worker);
+
+        post->chores_at_us = now_us + wait_us;
+        return wait_us;
+    }
+    return post->late_ms > 0 || post->credit_us >= CHORES_SLICE_US ? 0 : CHORES_PAUSE_US;
 }
 
 static int64_t door_housekeep(struct worker *worker)

@@ -60,10 +60,25 @@ static void take_if_meant(struct session *session, void *context)
     lock_release(&receivers_lock, RANK_CHANNELS);
 }
 
+/* One that others redirect to already, as in a pool of clients, is found without a look at all sessions. */
+static struct receiver *find_known(uint64_t id)
+{
+    struct receiver *known;
+
+    lock_take(&receivers_lock, RANK_CHANNELS, 0);
+    known = *place_of(id);
+    if (known) receiver_hold(known);
+    lock_release(&receivers_lock, RANK_CHANNELS);
+    return known;
+}
+
 enum status receiver_find(uint64_t id, struct receiver **receiver)
 {
-    struct search search = {.id = id, .fresh = mem_alloc(sizeof *search.fresh)};
+    struct search search = {.id = id};
 
+    *receiver = find_known(id);
+    if (*receiver) return OK;
+    search.fresh = mem_alloc(sizeof *search.fresh);
     if (!search.fresh) return NO_MEMORY;
     session_host->each(take_if_meant, &search);
     mem_free(search.fresh);

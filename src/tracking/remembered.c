@@ -120,7 +120,7 @@ static bool drop_if_empty(unsigned shard, struct names *names)
     return true;
 }
 
-enum status remembered_add(const struct key *key, tracker_item item)
+enum status remembered_add(const struct key *key, tracker_item item, uint64_t items_most)
 {
     unsigned shard = shard_number(key->shard);
     struct names *names = tables[shard];
@@ -140,6 +140,8 @@ enum status remembered_add(const struct key *key, tracker_item item)
         count_keys(shard, names, 1);
     } else if (pointerset_has(&(*place)->items, (void *)item)) {
         return OK;
+    } else if (unlikely(pointerset_count(&(*place)->items) >= items_most)) {
+        return TOO_BIG;
     } else if (!pointerset_add(&(*place)->items, (void *)item)) {
         return NO_MEMORY;
     }

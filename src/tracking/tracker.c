@@ -38,9 +38,14 @@ uint32_t trackers_of_all_in(unsigned lane)
     return atomic_load_explicit(&lanes[lane].of_all, memory_order_relaxed);
 }
 
+uint32_t trackers_count(void)
+{
+    return atomic_load_explicit(&tracking, memory_order_relaxed);
+}
+
 bool trackers_exist(void)
 {
-    return atomic_load_explicit(&tracking, memory_order_relaxed) > 0;
+    return trackers_count() > 0;
 }
 
 bool trackers_of_all_exist(void)

@@ -18,6 +18,10 @@ OPTION_DEFINE(tracking, TRACKING_OPTIONS)
 /* A command that has read so many keys makes room for as many and these. */
 #define EVICT_MORE 16
 
+/* Of a key that is read and never changed, the items of clients that have gone add up: one that has twice as many as there
+ * are clients, and these, makes room. */
+#define ITEMS_MORE 64
+
 #define SLICE_US 50
 #define PAUSE_US 1000
 
@@ -118,6 +122,26 @@ static void all_was_touched(struct keyspace *keyspace)
     if (at_work && session_flags(at_work->session) & SESSION_TRACKS) tell_oneself_all();
 }
 
+static void make_room(struct remembered *remembered)
+{
+    tell_readers(remembered, false);
+    remembered_free(&remembered);
+    METRIC_ADD(tracking, tracking_evicted, 1);
+}
+
+static void remember(const struct key *key, tracker_item item)
+{
+    uint64_t most = 2 * (uint64_t)trackers_count() + ITEMS_MORE;
+    enum status status = remembered_add(key, item, most);
+
+    if (unlikely(status == TOO_BIG)) {
+        make_room(remembered_take(key));
+        status = remembered_add(key, item, most);
+    }
+    /* It must not believe in what it has just read: nobody would tell it better. */
+    if (unlikely(status != OK)) tell_oneself(key->name);
+}
+
 /* The keys of a reading command, as redis-server counts such, are in its client's cache from now on. */
 static void keys_were_read(struct call *call)
 {
@@ -128,10 +152,7 @@ static void keys_were_read(struct call *call)
     if (flags & SESSION_TRACKS_ALL) return;
     if (flags & SESSION_OPTIN && !(flags & SESSION_CACHING)) return;
     if (flags & SESSION_OPTOUT && flags & SESSION_CACHING) return;
-    for (unsigned k = 0; k < call->key_count; k++) {
-        /* It must not believe in what it has just read: nobody would tell it better. */
-        if (unlikely(remembered_add(&call->keys[k], tracker->item) != OK)) tell_oneself(call->keys[k].name);
-    }
+    for (unsigned k = 0; k < call->key_count; k++) remember(&call->keys[k], tracker->item);
     own.keys_read += call->key_count;
 }
 
@@ -150,9 +171,7 @@ static bool evict_one(void)
     struct remembered *remembered = remembered_take_any(the_keyspace);
 
     if (!remembered) return false;
-    tell_readers(remembered, false);
-    remembered_free(&remembered);
-    METRIC_ADD(tracking, tracking_evicted, 1);
+    make_room(remembered);
     return true;
 }
 

@@ -12,11 +12,11 @@ import sys
 import time
 
 import common
-from crowd import connections, monitors, passwords, pauses
+from crowd import connections, monitors, passwords, pauses, watching
 from common import Failed
 
 COMMAND = common.COATCHECK + " --unixsocket {socket} --threads 4 --enable-debug-command yes"
-CASES = {**pauses.CASES, **connections.CASES, **monitors.CASES, **passwords.CASES}
+CASES = {**pauses.CASES, **connections.CASES, **monitors.CASES, **watching.CASES, **passwords.CASES}
 
 
 def parse_args():

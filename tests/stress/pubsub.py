@@ -21,13 +21,13 @@ idle    Bytes for each subscription of listeners that do nothing, to channels of
 import argparse
 import fnmatch
 import re
-import select
 import socket
 import sys
 import time
 
 import common
 from common import Failed, connect, dice, expect, servers, wire
+from stream import Stream, pump
 
 CHANNELS = [b"ch:%d" % i for i in range(6)] + [b"other"]
 PATTERNS = [b"ch:*", b"ch:[0-2]", b"*", b"?h:1", b"oth*"]
@@ -38,41 +38,14 @@ def matches(pattern, channel):
     return fnmatch.fnmatchcase(channel.decode(), pattern.decode())
 
 
-class Stream:
-    """A connection that is read as bytes come. No text here has a line break in it, so lines are tokens."""
+class Tokens(Stream):
+    """No text here has a line break in it, so lines are tokens."""
 
     def __init__(self, server):
-        self.socket = wire.open_socket(server.tcp)
-        self.socket.setblocking(False)
-        self.unsent, self.rest, self.closed = b"", b"", False
-        self.tokens, self.at = [], 0
+        super().__init__(server)
+        self.rest, self.tokens, self.at = b"", [], 0
 
-    def fileno(self):
-        return self.socket.fileno()
-
-    def say(self, data):
-        self.unsent += data
-        self.push()
-
-    def push(self):
-        while self.unsent:
-            try:
-                self.unsent = self.unsent[self.socket.send(self.unsent):]
-            except BlockingIOError:
-                return
-            except OSError:
-                self.closed, self.unsent = True, b""
-
-    def pull(self):
-        try:
-            data = self.socket.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.closed = True
-            return
+    def take(self, data):
         lines = (self.rest + data).split(b"\r\n")
         self.rest = lines.pop()
         self.tokens = self.tokens[self.at:] + lines
@@ -105,16 +78,12 @@ class Stream:
         self.at = at
         return words
 
-    def close(self):
-        self.closed = True
-        self.socket.close()
-
 
 class Publisher:
     """Message n is "<name>.<n>"; what was sent and what was answered is known at every moment."""
 
     def __init__(self, server, name):
-        self.stream, self.name = Stream(server), name
+        self.stream, self.name = Tokens(server), name
         self.channels, self.answered, self.told = [], 0, 0
 
     def publish(self, random, count):
@@ -165,15 +134,14 @@ class Subscription:
 
 class Listener:
     def __init__(self, server, publishers, resp3):
-        self.stream, self.publishers, self.resp3 = Stream(server), publishers, resp3
+        self.stream, self.publishers, self.resp3 = Tokens(server), publishers, resp3
         self.subscriptions = {}         # (name, is_pattern) -> Subscription, as answered
         self.joining, self.leaving = {}, {}
         self.heard, self.pongs = 0, 0
         if resp3:
             self.stream.say(b"HELLO 3\r\n")
             while b"*0" not in self.stream.tokens:      # the list of modules ends its answer
-                select.select([self.stream], [], [], 5)
-                self.stream.pull()
+                pump([self.stream], 5)
                 expect(not self.stream.closed, "closed by HELLO")
             self.stream.tokens, self.stream.at = [], 0
 
@@ -227,17 +195,6 @@ class Listener:
         publisher, n = map(int, payload.split(b"."))
         self.subscriptions[key].hear(publisher, n, channel, self.publishers)
         self.heard += 1
-
-
-def pump(streams, wait_s):
-    """Moves bytes wherever they can move; returns whether any did."""
-    readable, writable, _ = select.select([s for s in streams if not s.closed],
-                                          [s for s in streams if s.unsent and not s.closed], [], wait_s)
-    for stream in writable:
-        stream.push()
-    for stream in readable:
-        stream.pull()
-    return bool(readable or writable)
 
 
 def figure(boss, section, name):
@@ -388,7 +345,7 @@ def mail_to_sleepers(mates, sleeper, publisher, sleep_s):
 
 def mail(server, random, options):
     for sleep_s in 0.5, 1, 2, 4:
-        boss, sleeper, streams = connect(server), Stream(server), [Stream(server) for _ in range(100)]
+        boss, sleeper, streams = connect(server), Tokens(server), [Tokens(server) for _ in range(100)]
         mates, others = mates_of(sleeper, streams, sleep_s)
         done = len(mates) >= 18 and others and mail_to_sleepers(mates, sleeper, others[0], sleep_s)
         for one in streams + [sleeper]:
@@ -404,8 +361,8 @@ def slow(server, random, options):
     boss, size, count = connect(server), 4000, 3000
     boss.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 4194304 0 0")
     before = figure(boss, "memory", "used_memory")
-    publisher, listeners = Stream(server), [Stream(server) for _ in range(20)]
-    stuck = [Stream(server) for _ in range(3)]
+    publisher, listeners = Tokens(server), [Tokens(server) for _ in range(20)]
+    stuck = [Tokens(server) for _ in range(3)]
     for one in listeners + stuck:
         one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         one.say(b"SUBSCRIBE flood\r\n")
@@ -444,9 +401,9 @@ def slow(server, random, options):
 
 def storm(server, random, options):
     count, crowd, size = 400, 20, 50_000
-    boss, sleeper = connect(server), Stream(server)
+    boss, sleeper = connect(server), Tokens(server)
     sleeper.say(b"HELLO 3\r\nSUBSCRIBE sleep\r\n")
-    listeners, publishers = [Stream(server) for _ in range(crowd)], [Stream(server) for _ in range(4)]
+    listeners, publishers = [Tokens(server) for _ in range(crowd)], [Tokens(server) for _ in range(4)]
     for listener in listeners:
         listener.say(b"SUBSCRIBE a b\r\n")
     while figure(boss, "stats", "pubsub_subscriptions") < 2 * crowd + 1:

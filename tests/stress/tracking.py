@@ -21,6 +21,7 @@ import time
 
 import common
 from common import Failed, connect, dice, expect, servers, wire
+from stream import Stream
 
 PREFIXES = [b"a:", b"b:", b"c:"]
 STRINGS = [prefix + b"%d" % i for prefix in PREFIXES for i in range(16)]
@@ -55,37 +56,13 @@ def parse(data, at):
     return (b">" if kind == b">" else b"*", values), at
 
 
-def encode(words):
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
-
-
-class Stream:
-    def __init__(self, server):
-        self.socket = wire.open_socket(server.tcp)
-        self.socket.setblocking(False)
-        self.unsent, self.data, self.closed = b"", b"", False
+class Replies(Stream):
+    data = b""
 
     def say(self, *words):
-        self.unsent += encode(words)
+        self.unsent += wire.encode(words)
 
-    def push(self):
-        try:
-            while self.unsent:
-                self.unsent = self.unsent[self.socket.send(self.unsent):]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.closed, self.unsent = True, b""
-
-    def pull(self):
-        try:
-            data = self.socket.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.closed = True
+    def take(self, data):
         self.data += data
 
     def replies(self):
@@ -97,10 +74,6 @@ class Stream:
         except NotYet:
             pass
         self.data = self.data[at:]
-
-    def close(self):
-        self.closed = True
-        self.socket.close()
 
 
 class Asked:
@@ -122,7 +95,7 @@ class Client:
         self.cache, self.asked, self.last = {}, collections.deque(), None
         self.invalidations = 0
         self.prefixes = random.sample(PREFIXES, random.randrange(1, 4)) if "bcast" in self.mode else None
-        self.data, self.news, self.blocked = Stream(server), None, False
+        self.data, self.news, self.blocked = Replies(server), None, False
         self.begin()
 
     def begin(self):
@@ -134,9 +107,7 @@ class Client:
             words += [b"REDIRECT", b"%d" % asker.ask("CLIENT", "ID")[1]]
             if self.mode != "redirect3":
                 asker.ask("SUBSCRIBE", "__redis__:invalidate")
-            self.news = Stream.__new__(Stream)
-            self.news.socket, self.news.unsent, self.news.data, self.news.closed = asker.sock, b"", b"", False
-            self.news.socket.setblocking(False)
+            self.news = Replies(self.server, asker.sock)
         elif self.random.random() < 0.9:
             self.ask(Asked(), b"HELLO", b"3")
         else:
@@ -344,7 +315,7 @@ def settle(clients, limit_s):
 def truth(checker):
     values = {}
     for key in KEYS:
-        checker.send(encode([b"LRANGE", key, b"0", b"-1"] if key in LISTS else [b"GET", key]))
+        checker.send(wire.encode([b"LRANGE", key, b"0", b"-1"] if key in LISTS else [b"GET", key]))
     for key in KEYS:
         values[key] = checker.reply()
     return values

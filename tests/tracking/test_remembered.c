@@ -100,7 +100,7 @@ static void what_is_taken_out_is_what_was_read_since(void **state)
 
         /* The table grows for a while, and then runs empty. */
         if (random_below(&random, 10) < (round / 15000 % 2 ? 1 : 9)) {
-            assert_int_equal(remembered_add(&key, item_of(item)), OK);
+            assert_int_equal(remembered_add(&key, item_of(item), UINT32_MAX), OK);
             model[name][item] = true;
         } else {
             take_and_compare(name);
@@ -119,7 +119,7 @@ static void the_same_name_in_two_databases_is_one(void **state)
     (void)state;
     key_init(&in_0, keyspace, 0, BYTES("coat"));
     key_init(&in_1, keyspace, 1, BYTES("coat"));
-    assert_int_equal(remembered_add(&in_0, item_of(3)), OK);
+    assert_int_equal(remembered_add(&in_0, item_of(3), UINT32_MAX), OK);
     taken = remembered_take(&in_1);
     assert_non_null(taken);
     remembered_free(&taken);
@@ -137,7 +137,7 @@ static void without_memory_nothing_is_half_remembered(void **state)
             unsigned item = (name + fail) % ITEMS;
 
             mem_fail_after(fail);
-            if (remembered_add(&key, item_of(item)) == OK) model[name][item] = true;
+            if (remembered_add(&key, item_of(item), UINT32_MAX) == OK) model[name][item] = true;
             mem_fail_after(0);
             check();
         }
@@ -156,7 +156,7 @@ static void any_of_them_can_be_taken_until_there_are_none(void **state)
     for (unsigned name = 0; name < 100; name++) {
         struct key key = key_of(name, room);
 
-        assert_int_equal(remembered_add(&key, item_of(0)), OK);
+        assert_int_equal(remembered_add(&key, item_of(0), UINT32_MAX), OK);
     }
     while ((taken = remembered_take_any(keyspace))) {
         remembered_free(&taken);
@@ -176,7 +176,7 @@ static void what_is_forgotten_at_once_is_given_back_in_slices(void **state)
     for (unsigned name = 0; name < 500; name++) {
         struct key key = key_of(name, room);
 
-        for (unsigned item = 0; item < 3; item++) assert_int_equal(remembered_add(&key, item_of(item)), OK);
+        for (unsigned item = 0; item < 3; item++) assert_int_equal(remembered_add(&key, item_of(item), UINT32_MAX), OK);
     }
     keyspace_enter_all(keyspace);
     remembered_forget_all(keyspace);
@@ -187,6 +187,24 @@ static void what_is_forgotten_at_once_is_given_back_in_slices(void **state)
     assert_true(slices >= 3);
 }
 
+static void a_key_has_no_more_items_than_are_asked_for(void **state)
+{
+    char room[16];
+    struct key key = key_of(1, room);
+    struct remembered *taken;
+
+    (void)state;
+    for (unsigned item = 0; item < 20; item++) assert_int_equal(remembered_add(&key, item_of(item), 20), OK);
+    assert_int_equal(remembered_add(&key, item_of(20), 20), TOO_BIG);
+    assert_int_equal(remembered_add(&key, item_of(7), 20), OK); /* it is there already */
+    taken = remembered_take(&key);
+    assert_int_equal(pointerset_count(&taken->items), 20);
+    remembered_free(&taken);
+    assert_int_equal(remembered_add(&key, item_of(20), 20), OK);
+    taken = remembered_take(&key);
+    remembered_free(&taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +212,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_name_in_two_databases_is_one, begin, end),
         cmocka_unit_test_setup_teardown(without_memory_nothing_is_half_remembered, begin, end),
         cmocka_unit_test_setup_teardown(any_of_them_can_be_taken_until_there_are_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_key_has_no_more_items_than_are_asked_for, begin, end),
         cmocka_unit_test_setup_teardown(what_is_forgotten_at_once_is_given_back_in_slices, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

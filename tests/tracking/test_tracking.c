@@ -245,6 +245,30 @@ static void nobody_hears_of_an_item_whose_tracker_is_gone(void **state)
     assert_int_equal(remembered_count(), 0);
 }
 
+static void a_key_that_never_changes_does_not_collect_those_who_are_gone(void **state)
+{
+    int64_t most = 0, before = METRIC_SUM(tracking, tracking_evicted);
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        int64_t items;
+
+        SAY("GET coat", "$5\r\nbrown\r\n");
+        items = METRIC_SUM(tracking, tracking_total_items);
+        if (items > most) most = items;
+        tracking_forget(&session, true);
+        SAY("CLIENT TRACKING ON", "+OK\r\n");
+    }
+    assert_in_range(most, 2, 100);
+    assert_in_range(METRIC_SUM(tracking, tracking_evicted) - before, 10, 20);
+    hand_out();
+    forget_pushes();
+    SAY("GET coat", "$5\r\nbrown\r\n");
+    change("coat");
+    hand_out();
+    assert_true(is_pushed(ONE_KEY));
+}
+
 static void with_nobody_left_the_table_runs_empty(void **state)
 {
     (void)state;
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(keys_with_a_prefix_are_told_whatever_fails, begin),
         cmocka_unit_test_setup(a_client_without_its_own_changes_hears_of_keys_that_others_have_changed_too, begin),
         cmocka_unit_test_setup(nobody_hears_of_an_item_whose_tracker_is_gone, begin),
+        cmocka_unit_test_setup(a_key_that_never_changes_does_not_collect_those_who_are_gone, begin),
         cmocka_unit_test_setup(with_nobody_left_the_table_runs_empty, begin),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -81,6 +81,10 @@ void keyspace_compact(struct keyspace *keyspace, unsigned lane, uint64_t until_t
  * of, or the sweep is switched off. */
 int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes);
 
+/* For how many ms the sweep of `lane` has owed something; 0: nothing, or it is switched off. A hint may be older than the
+ * deadlines that it stands for, so after the clock was set forward or a long pause it tells more than there is. */
+int64_t keyspace_late_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes);
+
 /* DEBUG SET-ACTIVE-EXPIRE: false leaves expired keys to their readers. */
 void keyspace_sweep(struct keyspace *keyspace, bool on);
 

@@ -1,7 +1,8 @@
 /* remembered: which keys which trackers may have in their caches: for each shard a hash table of names, each with the
  * items of those who have read it since it was last changed. Databases are not told apart.
  * A table is its shard's: looked at and changed by whoever has entered that, so a read and its being remembered, a
- * change and its being told, are one. Names of trackers that are gone stay until the key changes or has to make room. */
+ * change and its being told, are one. Items of trackers that are gone stay until the key changes or has to make room; more of them than there are trackers
+ * make it do so. */
 #ifndef COATCHECK_TRACKING_REMEMBERED_H
 #define COATCHECK_TRACKING_REMEMBERED_H
 
@@ -27,8 +28,8 @@ static inline tracker_item remembered_next(const struct remembered *remembered, 
     return (tracker_item)pointerset_next(&remembered->items, at);
 }
 
-/* Inside the key's shard. NO_MEMORY: it is not remembered for this one. */
-enum status remembered_add(const struct key *key, tracker_item item);
+/* Inside the key's shard. NO_MEMORY, and TOO_BIG for a key that has `items_most` items: it is not remembered for this one. */
+enum status remembered_add(const struct key *key, tracker_item item, uint64_t items_most);
 
 /* Inside the key's shard: takes it out, for the caller to free. NULL: nobody has read it. */
 struct remembered *remembered_take(const struct key *key);

@@ -69,7 +69,8 @@ static inline bool tracker_is_told_of_reads(const struct tracker *tracker)
 uint32_t trackers_in(unsigned lane);
 uint32_t trackers_of_all_in(unsigned lane);
 
-/* Any thread: are there any at all? One load each. */
+/* Any thread: how many; are there any at all? One load each. */
+uint32_t trackers_count(void);
 bool trackers_exist(void);
 bool trackers_of_all_exist(void);
 

@@ -38,7 +38,8 @@ void tracking_stop(void);
     ROW(tracking_total_keys, GAUGE, "keys of which is remembered who has read them")               \
     ROW(tracking_total_items, GAUGE, "of those keys, the clients that have read each")             \
     ROW(tracking_invalidations, COUNTER, "messages to clients that keys in their caches have changed") \
-    ROW(tracking_evicted, COUNTER, "keys that clients were told to forget because of tracking-table-max-keys") \
+    ROW(tracking_evicted, COUNTER, "keys that clients were told to forget because of tracking-table-max-keys, or because " \
+        "many of those who had read them are gone") \
     ROW(tracking_lost, COUNTER, "times that a worker's clients were told to forget everything for want of memory")
 METRIC_STRUCT(tracking, TRACKING_METRICS);
 
