@@ -50,7 +50,8 @@ enum { DEBUG_COMMAND_NO, DEBUG_COMMAND_LOCAL, DEBUG_COMMAND_YES };
          "0 is no limit")                                                                          \
     INT(hz, "hz", 10, 1, 500, OPTION_LIVE, "times a second that a worker looks after its chores")  \
     INT(active_expire_effort, "active-expire-effort", 1, 1, 10, OPTION_LIVE,                       \
-        "how much of a core the sweep of expired keys may take when it is behind: 1 is a quarter")
+        "how much of a core the sweep of expired keys may take beside clients when it is behind: 1 is a quarter, up to a half "\
+        "when keys are late")
 OPTION_STRUCT(engine, ENGINE_OPTIONS);
 
 #endif

@@ -136,6 +136,22 @@ def split(data):
     return replies
 
 
+def answers_of(data):
+    """As split(), with what a client is told of its own command behind the reply to that, in any order."""
+    replies, pushed = [], []
+    for reply in split(data):
+        if reply[:1] == b">" and replies:
+            pushed.append(reply)
+            continue
+        if pushed:
+            replies[-1] += b"".join(sorted(pushed))
+            pushed = []
+        replies.append(reply)
+    if pushed:
+        replies[-1] += b"".join(sorted(pushed))
+    return replies
+
+
 def raw_exchange(target, pieces, timeout_s=5.0):
     """Raw bytes on a connection of their own, then no more: everything that comes until the server closes."""
     conn = wire.Connection(target, timeout_s)

@@ -56,7 +56,7 @@ class Talker:
         left, right = self.pair.answers()
         if left == right:
             return
-        left, right = pump.split(left), pump.split(right)
+        left, right = pump.answers_of(left), pump.answers_of(right)
         exact = not self.draw.relative
         base = len(self.log) - len(self.said)
         for at, words in enumerate(self.said):
@@ -85,6 +85,7 @@ class Run:
             draw = Draw(seed, index, dbs)
             rows, sequences = speech.rows_for(families, known, draw, without)
             self.talkers.append(Talker(targets, draw, rows, sequences))
+        self.beside = [self.connect_beside(targets, family.BESIDE) for family in families if hasattr(family, "BESIDE")]
         self.short = phases.ShortLived(targets, seed)
         self.raw = phases.RawBytes(targets, seed)
         self.whole = {t: phases.WholeDatabase(seed, t.draw.index) for t in self.talkers if t.draw.owner}
@@ -93,6 +94,13 @@ class Run:
         self.looks = [look for family in families for look in getattr(family, "LOOKS", [])]
         self.counts = {"commands": 0, "states": 0, "keys": 0, "raw": 0, "iterations": 0}
         self.tally = None           # command -> [times, errors], when asked for
+
+    @staticmethod
+    def connect_beside(targets, commands):
+        """A connection that says this and then only stays."""
+        pair = pump.Pair(targets, "beside")
+        pump.exchange(pair, b"".join(map(wire.encode, commands)))
+        return pair
 
     def go(self, seconds=None, commands=None):
         """Runs until one of the two is used up. Raises Failure, phases.Differs, state.Mismatch or pump.Lost."""
@@ -151,7 +159,7 @@ class Run:
             talker.pair.push(side, cut)
 
     def count(self, talker):
-        for words, reply in zip(talker.said, pump.split(talker.pair.answers()[0])):
+        for words, reply in zip(talker.said, pump.answers_of(talker.pair.answers()[0])):
             times = self.tally.setdefault(judge.command_name(words), [0, 0])
             times[0] += 1
             times[1] += reply[:1] == b"-"

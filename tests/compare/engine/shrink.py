@@ -35,7 +35,7 @@ class Replayer:
                 chunk = commands[first:first + CHUNK]
                 answers = pump.exchange(pair, b"".join(map(speech.encode, chunk)))
                 for side in (0, 1):
-                    replies[side].extend(pump.split(answers[side]))
+                    replies[side].extend(pump.answers_of(answers[side]))
                 for at, words in enumerate(chunk, first):
                     if not judge.same(words, replies[0][at], replies[1][at], self.exact):
                         return at, replies
