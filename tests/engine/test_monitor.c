@@ -13,7 +13,7 @@
 
 static struct session watcher, other;
 static struct text pushed;
-static unsigned pushes;
+static unsigned pushes, closes;
 static bool over_unix;
 static enum session_class classed;
 
@@ -31,6 +31,13 @@ static bool push(struct session *session, struct bytes bytes)
     text_add(&pushed, bytes);
     pushes++;
     return true;
+}
+
+static void close_at_once(struct session *session)
+{
+    assert_ptr_equal(session, &watcher);
+    session_set(session, SESSION_CLOSING);
+    closes++;
 }
 
 static void set_class(struct session *session, enum session_class class)
@@ -54,7 +61,7 @@ static bool post(unsigned worker, void (*run)(struct bytes text), struct bytes t
 }
 
 static const struct session_host host = {
-    .facts = facts, .push = push, .set_class = set_class, .workers = workers, .post = post};
+    .facts = facts, .push = push, .close = close_at_once, .set_class = set_class, .workers = workers, .post = post};
 
 static void show_of(struct session *session, const char *const *words)
 {
@@ -102,7 +109,7 @@ static int setup(void **state)
     watcher = other = (struct session){0};
     session_init(&watcher);
     session_init(&other);
-    pushes = 0;
+    pushes = closes = 0;
     over_unix = false;
     text_clear(&pushed);
     return monitor_begin(&watcher) ? 0 : -1;
@@ -172,7 +179,7 @@ static void one_that_wants_no_replies_gets_no_lines(void **state)
     assert_int_equal(pushes, 0);
 }
 
-static void lines_that_find_no_memory_are_left_out_and_the_next_ones_come(void **state)
+static void a_monitor_that_a_line_is_missing_for_is_closed(void **state)
 {
     (void)state;
     mem_fail_after(1);
@@ -180,9 +187,28 @@ static void lines_that_find_no_memory_are_left_out_and_the_next_ones_come(void *
     mem_fail_after(0);
     monitor_flush();
     assert_int_equal(pushes, 0);
+    assert_int_equal(closes, 1);
     SHOW(&other, "ECHO", "x");
     monitor_flush();
-    assert_shown("[0 10.0.0.1:77] \"ECHO\" \"x\"");
+    assert_int_equal(pushes, 0);
+    assert_int_equal(closes, 1);
+    session_unset(&watcher, SESSION_CLOSING);
+    SHOW(&other, "ECHO", "y");
+    monitor_flush();
+    assert_shown("[0 10.0.0.1:77] \"ECHO\" \"y\"");
+}
+
+static void lines_go_to_other_workers_first_and_wait_for_the_own_monitors(void **state)
+{
+    (void)state;
+    SHOW(&other, "ECHO", "x");
+    monitor_send_off();
+    SHOW(&other, "ECHO", "y");
+    monitor_send_off();
+    assert_int_equal(pushes, 0);
+    monitor_flush();
+    assert_int_equal(pushes, 1);
+    assert_shown("[0 10.0.0.1:77] \"ECHO\" \"x\"\n[0 10.0.0.1:77] \"ECHO\" \"y\"");
 }
 
 static void commands_are_looked_at_only_while_there_is_a_monitor(void **state)
@@ -215,7 +241,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(passwords_are_not_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_wants_no_replies_gets_no_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(
-            lines_that_find_no_memory_are_left_out_and_the_next_ones_come, setup, teardown),
+            a_monitor_that_a_line_is_missing_for_is_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            lines_go_to_other_workers_first_and_wait_for_the_own_monitors, setup, teardown),
         cmocka_unit_test_setup_teardown(commands_are_looked_at_only_while_there_is_a_monitor, setup,
                                         teardown),
     };

@@ -98,12 +98,13 @@ def at_share(lags, keys, share):
 
 def run(contestants, settings, report):
     span_s = QUICK_SPAN_S if settings.quick else SPAN_S
+    shapes = {"spread": (span_s, False), "spread-busy": (span_s, True), "instant": (0, False), "instant-busy": (0, True)}
     rows = []
     for workers in settings.workers:
         for contestant in contestants:
             if workers > 1 and contestant.name == "redis":
                 continue
-            for span, busy in ((span_s, False), (span_s, True), (0, False), (0, True)):
+            for span, busy in [shapes[part] for part in settings.parts or shapes if part in shapes]:
                 try:
                     server = contestant.start(workers, pinned=workers == 1 and len(tools.CORES) > 1)
                 except NotStarted as wrong:
