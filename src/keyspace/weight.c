@@ -21,12 +21,29 @@ size_t keyspace_table_weight(struct keyspace *keyspace, unsigned db)
         weight += weigh_table(shard_table(shard, db));
         if (!mine) shard_leave(shard);
     }
-    return weight + (db > 0 ? keyspace->shard_count * sizeof(struct table_line) : 0);
+    return weight + (db > 0 ? mem_usable(atomic_load_explicit(&keyspace->tables[db], memory_order_acquire)) : 0);
+}
+
+/* What shards remember of who was evicted. */
+static size_t weigh_ghosts(struct keyspace *keyspace)
+{
+    bool mine = keyspace_is_mine(keyspace);
+    size_t weight = 0;
+
+    for (unsigned i = 0; i < keyspace->shard_count; i++) {
+        struct shard *shard = &keyspace->shards[i];
+
+        if (!mine) shard_enter(shard);
+        if (shard->ghost) weight += mem_usable(shard->ghost);
+        if (!mine) shard_leave(shard);
+    }
+    return weight;
 }
 
 size_t keyspace_weight(struct keyspace *keyspace)
 {
-    size_t weight = mem_usable(keyspace);
+    size_t weight = mem_usable(keyspace) + mem_usable((const void *)keyspace->tables) + mem_usable((const void *)keyspace->due) +
+                    weigh_ghosts(keyspace);
 
     for (unsigned db = 0; db < keyspace->rules.databases; db++)
         weight += keyspace_table_weight(keyspace, db);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include "coatcheck/keyspace/keyspace.h"
 
-/* Shards and tables of all databases, in bytes. Enters each shard for a moment. */
+/* Shards and tables of all databases, in bytes, and what is remembered of evicted keys. Enters each shard for a moment. */
 size_t keyspace_weight(struct keyspace *keyspace);
 
 /* The tables of one database. */
