@@ -16,8 +16,14 @@
 #include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
+/* Rounds, and commands in each. */
+#ifdef COATCHECK_SANITIZED
+#define ROUNDS 16
+#define COMMANDS 1500
+#else
 #define ROUNDS 40
-#define COMMANDS 3000 /* a round */
+#define COMMANDS 3000
+#endif
 #define DATABASES 2 /* 0 and 1 */
 
 /* What may differ: a line of the monitor of latencies, an entry of the slow log, as the machine happens to be slow. */
