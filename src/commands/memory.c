@@ -1,8 +1,13 @@
 /* memory: where the memory is: of one key, and of all. */
 #include <stdio.h>
 #include "coatcheck/commands/table.h"
+#include "coatcheck/engine/memory.h"
+#include "coatcheck/engine/options.h"
+#include "coatcheck/engine/pulse.h"
+#include "coatcheck/keyspace/evict.h"
 #include "coatcheck/keyspace/weight.h"
 #include "info_internal.h"
+#include "memory_doctor_internal.h"
 
 /* The option `databases` allows 255. */
 #define DATABASES_MAX 256
@@ -126,67 +131,40 @@ static void cmd_memory_stats(struct call *call)
 
 /* ---- DOCTOR ---- */
 
-#define MEGABYTE (1024 * 1024)
-
-/* Below that much everything looks out of proportion. */
-#define DOCTOR_FROM (5 * MEGABYTE)
-
-static void examine(struct text *into, const struct memory_report *report)
+static void read_facts(struct call *call, struct memory_facts *facts)
 {
-    const struct mem_figures *now = &report->footprint.now;
-    size_t rss = report->footprint.rss, per_client;
+    struct memory_report report;
+    struct pulse pulse = pulse_read();
 
-    if (memory_ratio(report->footprint.peak, now->allocated) > 1.5) {
-        text_addf(into,
-                  "- The peak was %.1f times what is used now. Memory that is free again goes back "
-                  "to the\n"
-                  "  system within seconds, so this is history, unless it comes again.\n",
-                  memory_ratio(report->footprint.peak, now->allocated));
-    }
-    if (memory_ratio(now->active, now->allocated) > 1.2 &&
-        now->active - now->allocated > 10 * MEGABYTE) {
-        text_addf(into,
-                  "- Pages are %.0f%% empty on average: many values were deleted between others "
-                  "that stayed.\n"
-                  "  The gaps are used by new values of like size.\n",
-                  100 - 100 * memory_ratio(now->allocated, now->active));
-    }
-    if (now->resident > now->active &&
-        now->resident - now->active > now->active / 10 + 10 * MEGABYTE) {
-        text_addf(into,
-                  "- The allocator keeps %zu MB of free pages for a moment: MEMORY PURGE gives "
-                  "them back now.\n",
-                  (now->resident - now->active) / MEGABYTE);
-    }
-    if (rss > now->resident && rss - now->resident > now->resident / 10 + 10 * MEGABYTE) {
-        text_addf(into,
-                  "- %zu MB are resident besides the allocator's: stacks, buffers of workers, "
-                  "libraries.\n",
-                  (rss - now->resident) / MEGABYTE);
-    }
-    per_client = report->clients_count > 0 ? report->clients / report->clients_count : 0;
-    if (per_client > 200 * 1024) {
-        text_addf(into,
-                  "- Clients hold %zu KB each on average: they do not read their replies, or send "
-                  "requests of\n"
-                  "  that size. CLIENT LIST tells which (qbuf, omem).\n",
-                  per_client / 1024);
-    }
+    memory_report_read(call, &report);
+    *facts = (struct memory_facts){
+        .footprint = report.footprint,
+        .machine = mem_machine(),
+        .tables = report.tables,
+        .keys = report.keys,
+        .clients = report.clients,
+        .clients_count = report.clients_count,
+        .longest_input = report.longest_input,
+        .longest_output = report.longest_output,
+        .limit = (size_t)memory_limit(),
+        .policy = maxmemory_policy_words[memory_policy()].word,
+        .evicts = memory_policy() != EVICT_NONE,
+        .exceeded_ms = memory_exceeded_ms(),
+        .evicted = METRIC_SUM(evict, evicted_keys),
+        .evicted_per_s = pulse.evicted_per_s,
+        .returned = METRIC_SUM(evict, evict_returns),
+        .refused = METRIC_SUM(memory, oom_refusals),
+        .refused_per_s = pulse.refused_per_s,
+    };
 }
 
 static void cmd_memory_doctor(struct call *call)
 {
-    struct memory_report report;
+    struct memory_facts facts;
     struct text words = {0};
 
-    memory_report_read(call, &report);
-    if (report.footprint.now.allocated < DOCTOR_FROM) {
-        text_addf(&words, "So little memory is used (%zu KB) that there is nothing to find.\n",
-                  report.footprint.now.allocated / 1024);
-    } else {
-        examine(&words, &report);
-        if (words.len == 0) text_addf(&words, "No problem was found with the memory.\n");
-    }
+    read_facts(call, &facts);
+    memory_doctor_examine(&words, &facts);
     if (call_ok(call, text_failed(&words) ? NO_MEMORY : OK))
         reply_verbatim(call->reply, "txt", text_bytes(&words));
     text_fini(&words);

@@ -280,7 +280,12 @@ static void do_one_round(unsigned round)
     for (unsigned i = 0; i < COMMANDS; i++) do_something();
     switch (round % 8) {
     case 1: crowd(20000); break;
-    case 2: let_time_pass(1000); break;
+    case 2:
+        say("SET brief:key value PX 500");
+        say("HSET brief:hash brief value other value");
+        say("HPEXPIRE brief:hash 500 FIELDS 1 brief");
+        let_time_pass(2000);
+        break;
     case 3: evict(round % 16 < 8 ? EVICT_ALL_LRU : EVICT_VOLATILE_LFU, 300000); break;
     case 4: say("SWAPDB 0 1"); break;
     case 5: evict(round % 16 < 8 ? EVICT_ALL_RANDOM : EVICT_VOLATILE_TTL, 300000); break;

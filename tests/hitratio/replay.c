@@ -4,7 +4,8 @@
  *
  * Requests go in batches; a key that comes twice ends a batch, so that each GET sees what the SET of its last miss
  * left. The clock of the server (warp.c) goes on by one second for so many requests. Prints misses per hundred
- * requests, bytes missed per hundred, and the growth of the server's resident memory at its highest, in MB. */
+ * requests and bytes missed per hundred, of the second half, when the cache has long been full, and of all; the growth of
+ * the server's resident memory at its highest, in MB; the keys that it holds in the end, and how many it has evicted. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -102,6 +103,23 @@ static void read_ok(void)
     }
 }
 
+/* The number behind `field` in what INFO tells, or the reply of DBSIZE. */
+static uint64_t ask_number(const char *words, const char *field)
+{
+    char line[256];
+    uint64_t number = 0;
+    long left;
+
+    out_len = (size_t)sprintf(out, "%s\r\n", words);
+    link_flush();
+    if (!fgets(line, sizeof line, in)) fail("read");
+    if (line[0] == ':') return strtoull(line + 1, NULL, 10);
+    for (left = strtol(line + 1, NULL, 10) + 2; left > 0 && fgets(line, sizeof line, in); left -= (long)strlen(line)) {
+        if (strncmp(line, field, strlen(field)) == 0) number = strtoull(line + strlen(field), NULL, 10);
+    }
+    return number;
+}
+
 static double resident_mb(int pid, const char *field)
 {
     char path[64], line[256];
@@ -117,11 +135,21 @@ static double resident_mb(int pid, const char *field)
     return kb / 1024;
 }
 
+struct score {
+    uint64_t requests, misses, asked, missed; /* the last two in bytes */
+};
+
+static void print_score(const struct score *all, const struct score *without)
+{
+    printf("%.3f\t%.3f\t", 100.0 * (double)(all->misses - without->misses) / (double)(all->requests - without->requests),
+           100.0 * (double)(all->missed - without->missed) / (double)(all->asked - without->asked));
+}
+
 int main(int argc, char **argv)
 {
     struct trace trace;
     const struct trace_row *row = trace_rows;
-    uint64_t misses = 0, missed = 0, asked = 0;
+    struct score score = {0}, first_half = {0};
     volatile int64_t *clock_us;
     uint32_t rate, *last_batch, batch_number = 0;
     int pid = argc > 6 ? atoi(argv[6]) : 0, fd;
@@ -143,10 +171,11 @@ int main(int argc, char **argv)
         uint32_t batch[BATCH], absent[BATCH];
         unsigned count = 0, gone = 0;
 
+        if (at >= trace.requests / 2 && first_half.requests == 0) first_half = score;
         batch_number++;
         while (count < BATCH && at < trace.requests && last_batch[trace.keys[at]] != batch_number) {
             last_batch[trace.keys[at]] = batch_number;
-            asked += trace.sizes[trace.keys[at]];
+            score.asked += trace.sizes[trace.keys[at]];
             ask_get(trace.keys[at]);
             batch[count++] = trace.keys[at++];
         }
@@ -155,14 +184,18 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < count; i++) {
             if (read_get()) continue;
             absent[gone++] = batch[i];
-            missed += trace.sizes[batch[i]];
+            score.missed += trace.sizes[batch[i]];
         }
-        misses += gone;
+        score.misses += gone;
+        score.requests = at;
         for (unsigned i = 0; i < gone; i++) ask_set(&trace, absent[i], rate);
         link_flush();
         for (unsigned i = 0; i < gone; i++) read_ok();
     }
-    printf("%.3f\t%.3f\t%.1f\n", 100.0 * (double)misses / (double)trace.requests,
-           100.0 * (double)missed / (double)asked, resident_mb(pid, "VmHWM:") - before);
+    print_score(&score, &first_half);
+    print_score(&score, &(struct score){0});
+    printf("%.1f\t", resident_mb(pid, "VmHWM:") - before);
+    printf("%llu\t", (unsigned long long)ask_number("DBSIZE", ""));
+    printf("%llu\n", (unsigned long long)ask_number("INFO stats", "evicted_keys:"));
     return 0;
 }

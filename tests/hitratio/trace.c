@@ -159,16 +159,21 @@ static void draw_shifting(struct trace *trace, uint64_t *seed)
     free(zipf.sums);
 }
 
-/* News: a key is asked for soon after it was first seen, and ever less: recency is all there is. */
+/* News: the newer a key the more often it is asked for, and no rank among the old: recency is all there is. Half of the
+ * requests are for the newest 2,000 keys and a quarter for what is older than 17,000, so a cache of any size would like to
+ * be larger; one request in sixteen comes with a new key, no more, or first requests would be most of what is missed. */
+#define NEWS_EVERY 16
+#define NEWS_AGE (320.0 * trace_scale)
+
 static void draw_news(struct trace *trace, uint64_t *seed)
 {
-    uint32_t born = 1;
+    uint32_t born = KEYS;
 
-    draw_keys(trace, (uint32_t)(trace->requests / 4 + 2));
+    draw_keys(trace, KEYS + (uint32_t)(trace->requests / NEWS_EVERY + 1));
     for (size_t i = 0; i < trace->requests; i++) {
-        double age = (pow(1.0 - dice_unit(seed), -1.0 / 0.35) - 1.0) * trace_scale;
+        double age = (pow(1.0 - dice_unit(seed), -1.0 / 0.35) - 1.0) * NEWS_AGE;
 
-        if (i % 4 == 0 && born < trace->key_count) born++;
+        if (i % NEWS_EVERY == 0 && born < trace->key_count) born++;
         trace->keys[i] = age < born ? born - 1 - (uint32_t)age : (uint32_t)(dice_next(seed) % born);
     }
 }

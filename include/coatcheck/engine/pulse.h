@@ -11,6 +11,7 @@ void pulse_beat(int64_t now_us);
 /* Any thread: of the last second and a half. */
 struct pulse {
     int64_t commands_per_s, bytes_in_per_s, bytes_out_per_s;
+    int64_t evicted_per_s, refused_per_s; /* keys for want of memory, and commands */
 };
 struct pulse pulse_read(void);
 
