@@ -6,6 +6,7 @@
 #include "coatcheck/base/text.h"
 #include "coatcheck/commands/scan.h"
 #include "coatcheck/commands/table.h"
+#include "coatcheck/engine/memory.h"
 #include "coatcheck/structs/glob.h"
 
 /* Keys gathered between two looks at what they are called. */
@@ -18,6 +19,12 @@
 /* Steps that find nothing are counted against ten times COUNT, as in Redis. */
 #define EMPTY_STEPS 10
 
+/* Replies as short as these are not asked about. */
+#define SHORT_BYTES ((size_t)16 * 1024)
+
+/* For so long it waits until others have read what they have asked for; then it is refused. */
+#define WAIT_US 1000000
+
 struct search {
     struct task task;
     uint64_t cursor;
@@ -29,6 +36,8 @@ struct search {
     uint64_t seen, steps; /* how many more, also of those that find nothing */
     struct reply_nested found;
     size_t found_count;
+    size_t told_bytes;        /* of what was found, as memory_may_gather() knows */
+    int64_t waiting_since_us; /* 0: it does not wait */
 };
 
 static void gather(void *context, const struct entry *entry)
@@ -76,6 +85,7 @@ static void search_free(struct task *task)
 {
     struct search *search = (struct search *)task;
 
+    if (search->told_bytes > 0) memory_gathered(search, (int64_t)search->told_bytes);
     outbox_clear(&search->found.queue);
     text_fini(&search->names);
     mem_free(search);
@@ -91,20 +101,42 @@ static void gather_batch(struct call *call, struct search *search, uint64_t coun
     search->is_over = search->cursor == 0 || search->seen >= count || search->steps == 0;
 }
 
-/* Until `count` keys were seen. False: it is interrupted, and there is more to do. */
-static bool search_some(struct call *call, struct search *search, uint64_t count)
+/* What was found is held until it is all there, whether its client reads or not. */
+static bool may_gather(struct search *search)
+{
+    size_t bytes = search->found.queue.bytes, before = search->told_bytes;
+
+    if (likely(bytes < SHORT_BYTES)) return true;
+    search->told_bytes = bytes;
+    if (memory_may_gather(search, (int64_t)bytes, (int64_t)before) == MEMORY_GO_ON) {
+        search->waiting_since_us = 0;
+        return true;
+    }
+    if (search->waiting_since_us == 0) search->waiting_since_us = clock_steady_us();
+    return false;
+}
+
+enum progress { SEARCH_ENDS, SEARCH_GOES_ON, SEARCH_REFUSED };
+
+/* Until `count` keys were seen, or its time is over. */
+static enum progress search_some(struct call *call, struct search *search, uint64_t count)
 {
     int64_t until_us = call_slice_end_us(call);
     bool has_begun = false;
 
     while (reply_matches(search, until_us)) {
-        if (search->is_over) return true;
-        if (has_begun && until_us < INT64_MAX && clock_steady_us() >= until_us) return false;
+        if (search->is_over) return SEARCH_ENDS;
+        if (has_begun && until_us < INT64_MAX && clock_steady_us() >= until_us) return SEARCH_GOES_ON;
+        if (unlikely(!may_gather(search))) {
+            bool waits = until_us < INT64_MAX && clock_steady_us() < search->waiting_since_us + WAIT_US;
+
+            return waits ? SEARCH_GOES_ON : SEARCH_REFUSED;
+        }
         gather_batch(call, search, count);
-        if (text_failed(&search->names)) return true;
+        if (text_failed(&search->names)) return SEARCH_ENDS;
         has_begun = true;
     }
-    return false;
+    return SEARCH_GOES_ON;
 }
 
 /* The one that was interrupted, or a new one. Its patterns are words of the call, which may stand elsewhere each time.
@@ -126,6 +158,8 @@ static struct search *search_begin(struct call *call, uint64_t cursor, uint64_t 
     search->matched = 0;
     search->is_over = false;
     search->found_count = 0;
+    search->told_bytes = 0;
+    search->waiting_since_us = 0;
     search->pattern = search->type = (struct bytes){NULL, 0};
     text_init(&search->names);
     reply_nest(call->reply, &search->found);
@@ -137,12 +171,15 @@ static void search_go_on(struct call *call, struct search *search, uint64_t coun
 {
     char digits[NUMBER_MAX_TEXT];
     struct task *task = &search->task;
+    enum progress progress = search_some(call, search, count);
 
-    if (!search_some(call, search, count)) {
+    if (progress == SEARCH_GOES_ON) {
         if (!call_interrupt(call, &task, search->found.queue.bytes)) reply_error(call->reply, ERR_NO_MEMORY);
         return;
     }
-    if (text_failed(&search->names)) {
+    if (progress == SEARCH_REFUSED) {
+        reply_error(call->reply, ERR_OVER_LIMIT);
+    } else if (text_failed(&search->names)) {
         reply_error(call->reply, ERR_NO_MEMORY);
     } else {
         if (with_cursor) {

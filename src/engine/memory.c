@@ -29,9 +29,6 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 
 #define SLICE_US 50
 
-/* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
-#define UNREAD_SHARE 8
-
 /* Between the first line, where pages begin to be short, and the last, what a worker moves together in each of its
  * rounds grows to this: who writes waits for it. */
 #define PRESS_LEAST_US 200
@@ -231,7 +228,7 @@ int64_t memory_for_unread(void)
     if (likely(limit == 0)) return 0;
     /* Replies come faster than keys can be evicted for them. */
     over = memory_over();
-    room = limit / UNREAD_SHARE - (over > 0 ? 2 * over : 0);
+    room = limit / MEMORY_UNREAD_SHARE - (over > 0 ? 2 * over : 0);
     return room > 0 ? room : 1;
 }
 

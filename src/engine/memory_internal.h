@@ -6,6 +6,8 @@
 
 /* A command has waited for eviction, on this thread. */
 void memory_waits_note(uint64_t ticks);
+/* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
+#define MEMORY_UNREAD_SHARE 8
 
 /* Closes clients, those that hold most first, while all of them together hold more than maxmemory-clients. */
 void memory_clients_look_after(unsigned worker, int64_t now_us);

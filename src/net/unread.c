@@ -24,19 +24,25 @@ void workers_bound_unread(int64_t bytes, unsigned workers)
     atomic_store_explicit(&bound, bytes, memory_order_release);
 }
 
+int64_t workers_unread(void)
+{
+    unsigned count = atomic_load_explicit(&worker_count, memory_order_relaxed);
+    int64_t bytes = 0;
+
+    for (unsigned i = 0; i < count; i++) bytes += atomic_load_explicit(&tallies[i].bytes, memory_order_relaxed);
+    return bytes;
+}
+
 void unread_look(struct worker *worker)
 {
     int64_t left = atomic_load_explicit(&bound, memory_order_acquire);
-    unsigned count;
 
     if (likely(left == 0)) {
         worker->unread_room = INT64_MAX;
         return;
     }
-    count = atomic_load_explicit(&worker_count, memory_order_relaxed);
-    for (unsigned i = 0; i < count; i++) left -= atomic_load_explicit(&tallies[i].bytes, memory_order_relaxed);
     /* All workers may be at it in the same moment. */
-    worker->unread_room = left / (int64_t)count;
+    worker->unread_room = (left - workers_unread()) / (int64_t)atomic_load_explicit(&worker_count, memory_order_relaxed);
 }
 
 void conn_note_unread(struct conn *conn, size_t bytes)

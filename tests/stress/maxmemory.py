@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The limit of memory while everything is done to break it: more keys than fit, sizes that shift from 100 B to 10 KB
-and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read and
-requests that they do not end, under the limit alone and under maxmemory-clients, announcements of what never comes, a mass of keys that fall due at once
-(their memory has to come back), a limit that is lowered; RSS is looked at all the while.
+and back, values growing by APPEND, sorted sets growing, a thousand clients with replies that they do not read, thirty
+that ask for all keys and read none, a thousand with requests that they do not end, under the limit alone and under
+maxmemory-clients, announcements of what never comes, a mass of keys that fall due at once (their memory has to come back), a limit that is lowered; RSS is looked at all the while.
 
     tests/stress/maxmemory.py --server "build/release/coatcheckd --port {port} --threads 4" [--limit MB] [--seed N] [--phase NAME …]
         [--sanitized]
@@ -191,6 +191,38 @@ def deaf_clients(port, args):
         client.close()
 
 
+def deaf_askers(port, args):
+    """Thirty clients ask for all keys, again and again, and read nothing: no key is evicted for replies that nobody reads.
+    An eighth of the limit may be taken for them, and a reply or two more. Who reads gets his answer, if need be once they
+    have gone."""
+    asker = Client(port)
+    asker.ask("FLUSHALL", "SYNC")
+    count = 0
+    while (count < 20000 if args.sanitized else int(re.search(
+            rb"used_memory:(\d+)", asker.ask("INFO", "memory")).group(1)) < args.limit * MB * 4 // 10):
+        asker.ask_many([request("SET", "asked:%012d" % (count + i), b"a" * 64) for i in range(5000)])
+        count += 5000
+    before, clients = evicted(port), []
+    for _ in range(30):
+        clients.append(socket.create_connection(("127.0.0.1", port)))
+        clients[-1].sendall(request("KEYS", "*") * 200)
+    time.sleep(2)
+    wrong = asker.ask_many([request("SET", "asked:%012d" % i, b"b" * 64) for i in range(2000)])
+    if wrong or (evicted(port) != before and not args.sanitized):
+        raise SystemExit("deaf_askers: %d keys were evicted, wrong: %r" % (evicted(port) - before, wrong[:1]))
+    for client in clients:
+        client.close()
+    started = time.monotonic()
+    while True:
+        reply = asker.ask("KEYS", "*")
+        if reply == b"*%d" % count:
+            break
+        if reply[:4] != b"-OOM" or time.monotonic() - started > WITHIN_S:
+            raise SystemExit("deaf_askers: KEYS is answered %r" % reply[:100])
+    for _ in range(count):
+        asker.reply()
+
+
 def unending_requests(port, args):
     """A transaction of 10 KB and half a request of 30 KB in each; then maxmemory-clients is set."""
     asker = Client(port)
@@ -256,7 +288,7 @@ def mass_expiry(port, args):
 
 
 PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients,
-          unending_requests, empty_promises, mass_expiry]
+          deaf_askers, unending_requests, empty_promises, mass_expiry]
 
 
 def lower_the_limit(port, watch, args):

@@ -101,6 +101,9 @@ void worker_post(struct worker *worker, struct mail *mail);
  * many there are. */
 void workers_bound_unread(int64_t bytes, unsigned workers);
 
+/* Any thread: what they leave unread, in bytes; while no bound was told it may be less than that. */
+int64_t workers_unread(void);
+
 /* Any thread: calls `see` with each connection while none can come or go. */
 void worker_each_conn(struct worker *worker, void (*see)(struct conn *conn, void *context), void *context);
 
