@@ -271,7 +271,7 @@ static void evict(unsigned policy, size_t wanted)
     struct evict_rules rules = {.policy = policy, .samples = 5, .mean_key = 100};
 
     evict_remember(keyspace, policy == EVICT_ALL_LRU || policy == EVICT_VOLATILE_LFU);
-    evict_some(keyspace, &rules, wanted, UINT64_MAX);
+    evict_some(keyspace, &rules, wanted, clock_ticks() + clock_us_to_ticks(200000));
 }
 
 static void do_one_round(unsigned round)
