@@ -4,6 +4,7 @@
 #include "coatcheck/base/prefetch.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/values/kind.h"
+#include "shape_internal.h"
 
 #define OPTIONS_HERE hash_options
 #define OPTION_HOOKS_HERE hash_option_hooks
@@ -51,16 +52,16 @@ enum status hash_enlarge(struct hash *hash, bool is_packed)
 {
     struct hash_large *large = hash_large_new();
     size_t steps = SIZE_MAX;
-    struct packwalk walk;
+    struct hash_place place;
     enum status status = large ? OK : NO_MEMORY;
 
     if (large && hash_is_mortal(hash)) status = fieldmap_mortal_ready(&large->map);
-    if (status == OK && hash_pairs_of(hash)) packwalk_begin(&walk, hash_pairs_of(hash), 0);
-    for (unsigned at = 0; status == OK && at < hash_packed_count(hash); at++) {
+    if (status == OK && hash_block_of(hash)) hash_packed_go(hash, 0, &place);
+    for (unsigned at = 0; status == OK && at < hash_packed_places(hash); at++) {
         struct hash_field field;
         bool added;
 
-        hash_packed_read(hash, at, &walk, &field);
+        if (!hash_packed_read(hash, at, &place, &field)) continue;
         status = hash_large_put(large, field.name, field.value, field.deadline_ms, &added);
     }
     if (status == OK) {
@@ -91,6 +92,25 @@ static size_t packed_bytes_of(const struct bytes *words, unsigned pairs)
     return bytes;
 }
 
+/* Into a hash that has nothing yet, if their names have a shape. NOT_FOUND: they have none. */
+static enum status put_all_shaped(struct hash *hash, const struct bytes *words, unsigned pairs, int64_t deadline_ms)
+{
+    struct packitem items[2 * SHAPE_NAMES_MAX];
+    size_t bytes = pairs <= SHAPE_NAMES_MAX ? packed_bytes_of(words, pairs) : 0;
+    enum status status;
+
+    if (bytes == 0 || bytes > PACKED_MAX) return NOT_FOUND;
+    for (unsigned i = 0; i < 2 * pairs; i++) {
+        if (!packitem_init(&items[i], words[i])) return NOT_FOUND;
+    }
+    status = hash_shaped_fill(hash, items, pairs);
+    if (status != OK || deadline_ms == NEVER || deadline_ms == HASH_KEEP_DEADLINE) return status;
+    status = hash_packed_ready(hash);
+    if (status != OK) hash_packed_free(hash);
+    for (unsigned i = 0; status == OK && i < pairs; i++) must(hash_set_deadline(hash, words[2 * i], deadline_ms) == OK);
+    return status;
+}
+
 /* Into a hash that is not large yet: what it was is kept aside until all has gone well. */
 static enum status put_all_packed(struct hash *hash, const struct bytes *words, unsigned pairs, int64_t deadline_ms,
                                   unsigned *added)
@@ -99,6 +119,12 @@ static enum status put_all_packed(struct hash *hash, const struct bytes *words, 
     enum status status = OK;
     size_t steps = SIZE_MAX;
 
+    if (!hash->root) {
+        *added = pairs;
+        status = put_all_shaped(hash, words, pairs, deadline_ms);
+        if (status != NOT_FOUND) return status;
+        status = OK;
+    }
     if (hash_packed_copy(&aside, hash) != OK) return NO_MEMORY;
     if (!hash->root) {
         size_t bytes = packed_bytes_of(words, pairs);
@@ -181,35 +207,36 @@ void hash_walk_begin(struct hash_walk *walk, const struct hash *hash)
     walk->at = walk->count = 0;
     if (hash_is_large(hash)) {
         fieldwalk_begin(&walk->large, &hash_large_of(hash)->map);
-    } else if (hash_pairs_of(hash)) {
-        walk->count = hash_packed_count(hash);
-        packwalk_begin(&walk->packed, hash_pairs_of(hash), 0);
+    } else if (hash_block_of(hash)) {
+        walk->count = hash_packed_places(hash);
+        hash_packed_go(hash, 0, &walk->packed);
     }
 }
 
 bool hash_walk_next(struct hash_walk *walk)
 {
-    do {
+    for (;;) {
         if (hash_is_large(walk->hash)) {
             if (!fieldwalk_next(&walk->large)) return false;
             hash_large_read(walk->large.slot, &walk->field);
         } else {
             if (walk->at == walk->count) return false;
-            hash_packed_read(walk->hash, walk->at++, &walk->packed, &walk->field);
+            if (!hash_packed_read(walk->hash, walk->at++, &walk->packed, &walk->field)) continue;
         }
-    } while (unlikely(walk->field.deadline_ms <= walk->now_ms));
-    return true;
+        if (likely(walk->field.deadline_ms > walk->now_ms)) return true;
+    }
 }
 
 /* Fields past their deadlines are few at most: somebody drops them before anyone draws. */
 #define DRAWS 64
 
-static void read_at(const struct hash *hash, unsigned at, struct hash_field *field)
+/* False: a hole. */
+static bool read_at(const struct hash *hash, unsigned at, struct hash_field *field)
 {
-    struct packwalk walk;
+    struct hash_place place;
 
-    packwalk_begin(&walk, hash_pairs_of(hash), 2 * at);
-    hash_packed_read(hash, at, &walk, field);
+    hash_packed_go(hash, at, &place);
+    return hash_packed_read(hash, at, &place, field);
 }
 
 bool hash_draw(const struct hash *hash, uint64_t *dice, struct hash_field *field)
@@ -220,8 +247,8 @@ bool hash_draw(const struct hash *hash, uint64_t *dice, struct hash_field *field
     for (unsigned draws = 0; draws < DRAWS; draws++) {
         if (hash_is_large(hash)) {
             hash_large_read(fieldmap_draw(&hash_large_of(hash)->map, dice), field);
-        } else {
-            read_at(hash, (unsigned)random_below(dice, hash_packed_count(hash)), field);
+        } else if (!read_at(hash, (unsigned)random_below(dice, hash_packed_places(hash)), field)) {
+            continue;
         }
         if (likely(!deadline_passed(field->deadline_ms))) return true;
     }
@@ -363,9 +390,9 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
         return true;
     }
     if (!hash_is_large(hash)) {
-        const char *pairs = (const char *)hash_pairs_of(hash);
+        const char *block = (const char *)hash_block_of(hash);
 
-        for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(pairs + 64 * i);
+        for (size_t i = 0; i < LINES_AHEAD; i++) prefetch(block + 64 * i);
         return false;
     }
     if (!element.at) return false;

@@ -1,11 +1,8 @@
-/* hash_packed: a small hash is one block of names and values, one after the other. */
+/* hash_packed: a small hash is one block of names and values, one after the other, or of values alone. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/structs/twins.h"
 #include "hash_internal.h"
-
-/* A block beyond this is slower to change than a map, whatever the options say: such a hash becomes a map that still
- * calls itself packed. */
-#define PACKED_MAX 16384
+#include "shape_internal.h"
 
 bool packed_rules_allow(uint64_t count, struct bytes name, struct bytes value)
 {
@@ -15,20 +12,25 @@ bool packed_rules_allow(uint64_t count, struct bytes name, struct bytes value)
            longest <= (uint64_t)option_int(&hash_options.hash_max_listpack_value);
 }
 
-unsigned hash_packed_count(const struct hash *hash)
+unsigned hash_packed_places(const struct hash *hash)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    return pairs ? packed_count(pairs) / 2 : 0;
+    if (!block) return 0;
+    return hash_is_shaped(hash) ? packed_count(block) - 1 : packed_count(block) / 2;
 }
 
-static void set_pairs(struct hash *hash, struct packed *pairs)
+unsigned hash_packed_count(const struct hash *hash)
 {
-    if (unlikely(hash_is_mortal(hash))) {
-        hash_mortal_of(hash)->pairs = pairs;
-    } else {
-        hash->root = (uintptr_t)pairs;
-    }
+    unsigned places = hash_packed_places(hash);
+
+    return hash_is_shaped(hash) ? places - hash_shaped_holes(hash) : places;
+}
+
+/* Which element of the block is the value of place `at`. */
+static unsigned element_of(const struct hash *hash, unsigned at)
+{
+    return hash_is_shaped(hash) ? at + 1 : 2 * at + 1;
 }
 
 /* --- deadlines --- */
@@ -54,7 +56,7 @@ static void set_deadline(struct mortal *mortal, unsigned at, int64_t deadline_ms
     if (deadline_ms < mortal->soonest_ms) mortal->soonest_ms = deadline_ms;
 }
 
-/* Room for the deadlines of so many fields. */
+/* Room for the deadlines of so many places. */
 static enum status mortal_reserve(struct hash *hash, unsigned count)
 {
     struct mortal *old = hash_is_mortal(hash) ? hash_mortal_of(hash) : NULL, *mortal;
@@ -64,32 +66,39 @@ static enum status mortal_reserve(struct hash *hash, unsigned count)
     mortal = mem_resize(old, mortal_bytes(room));
     if (!mortal) return NO_MEMORY;
     if (!old) {
-        mortal->pairs = hash_pairs_of(hash);
+        mortal->block = hash_block_of(hash);
         mortal->soonest_ms = NEVER;
-        memset(mortal->deadlines, 0, (size_t)hash_packed_count(hash) * FIELD_DEADLINE_BYTES);
+        memset(mortal->deadlines, 0, (size_t)hash_packed_places(hash) * FIELD_DEADLINE_BYTES);
     }
     mortal->room = room;
-    hash->root = (uintptr_t)mortal | ROOT_MORTAL;
+    hash->root = (uintptr_t)mortal | ROOT_MORTAL | (hash->root & ROOT_SHAPED);
     return OK;
 }
 
 /* --- one field --- */
 
 struct found {
-    struct packwalk walk; /* at the name */
-    unsigned at;          /* of the names */
+    struct packwalk value;
+    unsigned at; /* of the places */
 };
 
 static bool find(const struct hash *hash, const struct packitem *name, struct found *found)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    if (unlikely(!pairs)) return false;
+    if (unlikely(!block)) return false;
+    if (hash_is_shaped(hash)) return hash_shaped_find(hash, name, &found->at, &found->value);
     found->at = 0;
-    packwalk_begin(&found->walk, pairs, 0);
-    if (!packed_find(pairs, name, 2, &found->walk, &found->at)) return false;
+    packwalk_begin(&found->value, block, 0);
+    if (!packed_find(block, name, 2, &found->value, &found->at)) return false;
+    packwalk_forth(&found->value);
     found->at /= 2;
     return true;
+}
+
+static inline struct bytes value_text(const struct hash *hash, const struct packwalk *value, char scratch[NUMBER_MAX_TEXT])
+{
+    return hash_is_shaped(hash) ? hash_shaped_text(value, scratch) : packwalk_text(value, scratch);
 }
 
 bool hash_packed_get(const struct hash *hash, struct bytes name, struct hash_field *field)
@@ -100,55 +109,103 @@ bool hash_packed_get(const struct hash *hash, struct bytes name, struct hash_fie
     if (!packitem_init(&item, name) || !find(hash, &item, &found)) return false;
     field->deadline_ms = hash_packed_deadline(hash, found.at);
     if (deadline_passed(field->deadline_ms)) return false;
-    packwalk_forth(&found.walk);
-    field->value = packwalk_text(&found.walk, field->digits[1]);
+    field->value = value_text(hash, &found.value, field->digits[1]);
     return true;
 }
 
-void hash_packed_read(const struct hash *hash, unsigned at, struct packwalk *walk, struct hash_field *field)
+void hash_packed_go(const struct hash *hash, unsigned at, struct hash_place *place)
 {
-    field->name = packwalk_text(walk, field->digits[0]);
-    packwalk_forth(walk);
-    field->value = packwalk_text(walk, field->digits[1]);
-    packwalk_forth(walk);
+    if (hash_is_shaped(hash)) {
+        packwalk_begin(&place->name, shape_names(hash_shape(hash)), at);
+        packwalk_begin(&place->value, hash_block_of(hash), element_of(hash, at));
+    } else {
+        packwalk_begin(&place->value, hash_block_of(hash), 2 * at);
+    }
+}
+
+bool hash_packed_read(const struct hash *hash, unsigned at, struct hash_place *place, struct hash_field *field)
+{
+    bool is_shaped = hash_is_shaped(hash), is_hole;
+    struct packwalk *name = is_shaped ? &place->name : &place->value;
+
+    field->name = packwalk_text(name, field->digits[0]);
+    packwalk_forth(name);
+    is_hole = is_shaped && hash_shaped_is_hole(&place->value);
+    field->value = value_text(hash, &place->value, field->digits[1]);
+    packwalk_forth(&place->value);
     field->deadline_ms = hash_packed_deadline(hash, at);
     field->mark = at;
+    return !is_hole;
 }
 
 static enum status replace(struct hash *hash, const struct found *found, const struct packitem *value,
                            int64_t deadline_ms)
 {
-    struct packed *pairs;
+    struct packitem stored;
+    struct packed *block;
     enum status status;
 
-    if (deadline_ms != NEVER && mortal_reserve(hash, hash_packed_count(hash)) != OK) return NO_MEMORY;
-    pairs = hash_pairs_of(hash);
-    status = packed_replace(&pairs, 2 * found->at + 1, value);
+    if (deadline_ms != NEVER && mortal_reserve(hash, hash_packed_places(hash)) != OK) return NO_MEMORY;
+    block = hash_block_of(hash);
+    if (hash_is_shaped(hash)) {
+        hash_shaped_value(&stored, value);
+        value = &stored;
+    }
+    status = packed_replace(&block, element_of(hash, found->at), value);
     if (status != OK) return status;
-    set_pairs(hash, pairs);
+    hash_set_block(hash, block);
     if (unlikely(hash_is_mortal(hash))) set_deadline(hash_mortal_of(hash), found->at, deadline_ms);
     return OK;
 }
 
-static enum status add(struct hash *hash, const struct packitem items[2], int64_t deadline_ms)
+/* A block for a first field of this name. */
+static enum status begin(struct hash *hash, const struct packitem items[2])
 {
-    unsigned count = hash_packed_count(hash);
-    struct packed *pairs = hash_pairs_of(hash);
+    enum status status = hash_shaped_begin(hash, &items[0]);
+    struct packed *block;
+
+    if (status != NOT_FOUND) return status;
+    block = packed_new(PACKED_PLAIN, sizeof *block + packitem_size(&items[0]) + packitem_size(&items[1]));
+    if (!block) return NO_MEMORY;
+    hash_set_block(hash, block);
+    return OK;
+}
+
+static enum status insert_last(struct hash *hash, const struct packitem items[2])
+{
+    struct packed *block = hash_block_of(hash);
+    struct packitem stored;
     enum status status;
 
-    if (unlikely(!pairs)) {
-        pairs = packed_new(PACKED_PLAIN, sizeof *pairs + packitem_size(&items[0]) + packitem_size(&items[1]));
-        if (!pairs) return NO_MEMORY;
-        set_pairs(hash, pairs);
+    if (hash_is_shaped(hash)) {
+        hash_shaped_value(&stored, &items[1]);
+        status = packed_insert(&block, packed_count(block), &stored, 1);
+    } else {
+        status = packed_insert(&block, packed_count(block), items, 2);
     }
-    if (unlikely(deadline_ms != NEVER || hash_is_mortal(hash)) && mortal_reserve(hash, count + 1) != OK) {
+    if (status == OK) hash_set_block(hash, block);
+    return status;
+}
+
+/* `goes_on`: it has a shape, of which this is the next name. */
+static enum status add(struct hash *hash, const struct packitem items[2], bool goes_on, int64_t deadline_ms)
+{
+    enum status status = OK;
+    unsigned at;
+
+    if (unlikely(!hash_block_of(hash))) {
+        status = begin(hash, items);
+    } else if (hash_is_shaped(hash) && !goes_on) {
+        status = hash_shaped_turn(hash, &items[0]);
+    }
+    if (unlikely(status != OK)) return status;
+    at = hash_packed_places(hash);
+    if (unlikely(deadline_ms != NEVER || hash_is_mortal(hash)) && mortal_reserve(hash, at + 1) != OK) {
         return NO_MEMORY;
     }
-    status = packed_insert(&pairs, 2 * count, items, 2);
-    if (status != OK) return status;
-    set_pairs(hash, pairs);
-    if (unlikely(hash_is_mortal(hash))) set_deadline(hash_mortal_of(hash), count, deadline_ms);
-    return OK;
+    status = insert_last(hash, items);
+    if (status == OK && unlikely(hash_is_mortal(hash))) set_deadline(hash_mortal_of(hash), at, deadline_ms);
+    return status;
 }
 
 static enum status put_large(struct hash *hash, bool is_packed, struct bytes name, struct bytes value,
@@ -161,16 +218,18 @@ static enum status put_large(struct hash *hash, bool is_packed, struct bytes nam
 enum status hash_packed_put(struct hash *hash, struct bytes name, struct bytes value, int64_t deadline_ms,
                             bool *added)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
     struct packitem items[2];
     struct found found;
     bool there, fits = packitem_init(&items[0], name) && packitem_init(&items[1], value);
+    /* No name of a shape is there twice. */
+    bool goes_on = fits && hash_is_shaped(hash) && hash_shaped_goes_on(hash, &items[0]);
 
-    there = fits && find(hash, &items[0], &found);
+    there = fits && !goes_on && find(hash, &items[0], &found);
     if (unlikely(!packed_rules_allow(hash_packed_count(hash) + !there, name, value))) {
         return put_large(hash, false, name, value, deadline_ms, added);
     }
-    if (unlikely(!fits || (pairs && packed_size_with(pairs, there ? &items[1] : items, there ? 1 : 2) > PACKED_MAX))) {
+    if (unlikely(!fits || (block && packed_size_with(block, there ? &items[1] : items, there ? 1 : 2) > PACKED_MAX))) {
         return put_large(hash, true, name, value, deadline_ms, added);
     }
     if (there) {
@@ -181,7 +240,7 @@ enum status hash_packed_put(struct hash *hash, struct bytes name, struct bytes v
         return replace(hash, &found, &items[1], deadline_ms);
     }
     *added = true;
-    return add(hash, items, deadline_ms == HASH_KEEP_DEADLINE ? NEVER : deadline_ms);
+    return add(hash, items, goes_on, deadline_ms == HASH_KEEP_DEADLINE ? NEVER : deadline_ms);
 }
 
 /* ---- all at once ---- */
@@ -215,9 +274,12 @@ enum status hash_fill(struct hash *hash, const struct packitem *items, unsigned 
 {
     static const struct twins_verbs names = {hash_of_name, is_same_name};
     struct packed *block;
+    enum status status;
 
     must_debug(!hash->root && pairs > 0);
     if (!fits_packed(items, pairs)) return TOO_BIG;
+    status = hash_shaped_fill(hash, items, pairs);
+    if (status != NOT_FOUND) return status;
     if (twins_found(&names, items, pairs)) return MALFORMED;
     block = packed_of(PACKED_PLAIN, items, 2 * pairs);
     if (!block) return NO_MEMORY;
@@ -234,28 +296,38 @@ enum status hash_packed_set_deadline(struct hash *hash, struct bytes name, int64
 
     if (!packitem_init(&item, name) || !find(hash, &item, &found)) return NOT_FOUND;
     if (deadline_passed(hash_packed_deadline(hash, found.at))) return NOT_FOUND;
-    if (deadline_ms != NEVER && mortal_reserve(hash, hash_packed_count(hash)) != OK) return NO_MEMORY;
+    if (deadline_ms != NEVER && mortal_reserve(hash, hash_packed_places(hash)) != OK) return NO_MEMORY;
     if (hash_is_mortal(hash)) set_deadline(hash_mortal_of(hash), found.at, deadline_ms);
     return OK;
 }
 
 enum status hash_packed_ready(struct hash *hash)
 {
-    return mortal_reserve(hash, hash_packed_count(hash));
+    return mortal_reserve(hash, hash_packed_places(hash));
 }
 
 static void cut(struct hash *hash, unsigned at)
 {
-    struct packed *pairs = hash_pairs_of(hash);
-    unsigned after = hash_packed_count(hash) - at - 1;
+    struct mortal *mortal = hash_is_mortal(hash) ? hash_mortal_of(hash) : NULL;
+    unsigned after = hash_packed_places(hash) - at - 1;
+    struct packed *block;
 
-    packed_cut(&pairs, 2 * at, 2 * at + 2);
-    set_pairs(hash, pairs);
-    if (unlikely(hash_is_mortal(hash))) {
-        struct mortal *mortal = hash_mortal_of(hash);
-
+    if (hash_is_shaped(hash)) {
+        if (unlikely(mortal != NULL)) field_deadline_write(mortal->deadlines[at], 0);
+        hash_shaped_cut(hash, at);
+        return;
+    }
+    block = hash_block_of(hash);
+    packed_cut(&block, 2 * at, 2 * at + 2);
+    hash_set_block(hash, block);
+    if (unlikely(mortal != NULL)) {
         memmove(mortal->deadlines[at], mortal->deadlines[at + 1], (size_t)after * FIELD_DEADLINE_BYTES);
     }
+}
+
+static void settle(struct hash *hash)
+{
+    if (hash_is_shaped(hash)) hash_shaped_settle(hash);
 }
 
 bool hash_packed_remove(struct hash *hash, struct bytes name)
@@ -267,10 +339,22 @@ bool hash_packed_remove(struct hash *hash, struct bytes name)
     if (!packitem_init(&item, name) || !find(hash, &item, &found)) return false;
     passed = deadline_passed(hash_packed_deadline(hash, found.at));
     cut(hash, found.at);
+    settle(hash);
     return !passed;
 }
 
-/* From the last field on, so that the numbers of those to come stay. */
+static void see_name(const struct hash *hash, unsigned at, void (*see)(void *context, struct bytes name), void *context)
+{
+    struct hash_place place;
+    struct hash_field field;
+
+    if (!see) return;
+    hash_packed_go(hash, at, &place);
+    must(hash_packed_read(hash, at, &place, &field));
+    see(context, field.name);
+}
+
+/* From the last place on, so that the numbers of those to come stay. */
 bool hash_packed_expire(struct hash *hash, int64_t now_ms, size_t *steps,
                         void (*see)(void *context, struct bytes name), void *context)
 {
@@ -278,23 +362,20 @@ bool hash_packed_expire(struct hash *hash, int64_t now_ms, size_t *steps,
     int64_t soonest_ms = NEVER;
 
     if (!mortal || mortal->soonest_ms > now_ms) return true;
-    for (unsigned at = hash_packed_count(hash); at-- > 0;) {
+    for (unsigned at = hash_packed_places(hash); at-- > 0;) {
         int64_t deadline_ms = hash_packed_deadline(hash, at);
 
         if (deadline_ms <= now_ms) {
-            char digits[NUMBER_MAX_TEXT];
-            struct packwalk walk;
-
             if (*steps == 0) return false;
             --*steps;
-            packwalk_begin(&walk, mortal->pairs, 2 * at);
-            if (see) see(context, packwalk_text(&walk, digits));
+            see_name(hash, at, see, context);
             cut(hash, at);
         } else if (deadline_ms < soonest_ms) {
             soonest_ms = deadline_ms;
         }
     }
     mortal->soonest_ms = soonest_ms;
+    settle(hash);
     return true;
 }
 
@@ -302,61 +383,65 @@ bool hash_packed_expire(struct hash *hash, int64_t now_ms, size_t *steps,
 
 enum status hash_packed_copy(struct hash *copy, const struct hash *hash)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    if (!pairs) return OK;
-    pairs = packed_copy(pairs);
-    if (!pairs) return NO_MEMORY;
-    copy->root = (uintptr_t)pairs;
+    if (!block) return OK;
+    block = packed_copy(block);
+    if (!block) return NO_MEMORY;
+    copy->root = (uintptr_t)block | (hash->root & ROOT_SHAPED);
+    if (hash_is_shaped(copy)) shape_hold(hash_shape(copy));
     if (!hash_is_mortal(hash)) return OK;
-    if (mortal_reserve(copy, hash_packed_count(copy)) != OK) {
-        packed_free(&pairs);
-        copy->root = 0;
+    if (mortal_reserve(copy, hash_packed_places(copy)) != OK) {
+        hash_packed_free(copy);
         return NO_MEMORY;
     }
     memcpy(hash_mortal_of(copy)->deadlines, hash_mortal_of(hash)->deadlines,
-           (size_t)hash_packed_count(hash) * FIELD_DEADLINE_BYTES);
+           (size_t)hash_packed_places(hash) * FIELD_DEADLINE_BYTES);
     hash_mortal_of(copy)->soonest_ms = hash_mortal_of(hash)->soonest_ms;
     return OK;
 }
 
 void hash_packed_free(struct hash *hash)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    packed_free(&pairs);
+    if (hash_is_shaped(hash)) shape_release(hash_shape(hash));
+    packed_free(&block);
     if (hash_is_mortal(hash)) mem_free(hash_mortal_of(hash));
     hash->root = 0;
 }
 
 void hash_packed_compact(struct hash *hash, bool own_only)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    if (!pairs) return;
-    packed_compact(&pairs, own_only);
-    set_pairs(hash, pairs);
+    if (!block) return;
+    packed_compact(&block, own_only);
+    hash_set_block(hash, block);
 }
 
 size_t hash_packed_used_bytes(const struct hash *hash)
 {
-    struct packed *pairs = hash_pairs_of(hash);
-    size_t used = pairs ? packed_room(pairs) : 0;
+    struct packed *block = hash_block_of(hash);
+    size_t used = block ? packed_room(block) : 0;
 
+    if (hash_is_shaped(hash)) used += shape_share(hash_shape(hash));
     return hash_is_mortal(hash) ? used + mem_good_size(mortal_bytes(hash_mortal_of(hash)->room)) : used;
 }
 
 void hash_packed_check(const struct hash *hash)
 {
-    struct packed *pairs = hash_pairs_of(hash);
+    struct packed *block = hash_block_of(hash);
 
-    if (pairs) {
-        packed_check(pairs);
-        must(packed_count(pairs) % 2 == 0);
+    must(block || !hash_is_shaped(hash));
+    if (block) {
+        packed_check(block);
+        must(hash_is_shaped(hash) || packed_count(block) % 2 == 0);
     }
+    if (hash_is_shaped(hash)) hash_shaped_check(hash);
     if (!hash_is_mortal(hash)) return;
-    must(hash_packed_count(hash) <= hash_mortal_of(hash)->room);
-    for (unsigned at = 0; at < hash_packed_count(hash); at++) {
+    must(hash_packed_places(hash) <= hash_mortal_of(hash)->room);
+    for (unsigned at = 0; at < hash_packed_places(hash); at++) {
         must(hash_mortal_of(hash)->soonest_ms <= hash_packed_deadline(hash, at));
     }
 }

@@ -1,4 +1,7 @@
 /* A hash beside its model, a plain list of names, in each form and from one to the other. */
+#include "../../src/values/hash_internal.h"
+#include "../../src/values/shape_internal.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -337,6 +340,192 @@ static void it_is_the_same_after_its_blocks_have_moved(void **state)
     slab_pretend_sparse(false);
 }
 
+/* --- with a shape --- */
+
+enum { SHAPE_NAMES = 30 };
+
+/* Hashes of the first SHAPE_NAMES names in their order, until these are a shape. */
+static void make_shape(void)
+{
+    shape_forget();
+    /* One of the names is long. */
+    atomic_store(&hash_options.hash_max_listpack_value, 4000);
+    for (unsigned round = 0; round <= SHAPE_NAMES; round++) {
+        struct hash *other = hash_new();
+        char room[512];
+        bool added;
+
+        for (unsigned i = 0; i < SHAPE_NAMES; i++) {
+            assert_int_equal(hash_put(other, name_of(i, room), BYTES("v"), NEVER, &added), OK);
+        }
+        assert_int_equal(hash_is_shaped(other), round == SHAPE_NAMES);
+        hash_check(other);
+        hash_free(&other);
+    }
+}
+
+/* A new hash of the first `count` names, one by one or all at once. */
+static void begin_shaped(unsigned count, bool at_once, bool mortal)
+{
+    static char rooms[SHAPE_NAMES][512], value_rooms[SHAPE_NAMES][64];
+    struct bytes words[2 * SHAPE_NAMES];
+    int64_t deadline_ms = mortal ? draw_deadline() : NEVER;
+    unsigned added = 0;
+
+    hash_free(&hash);
+    hash = hash_new();
+    for (unsigned i = 0; i < NAMES; i++) forget(i);
+    for (unsigned i = 0; i < count; i++) {
+        words[2 * i] = name_of(i, rooms[i]);
+        words[2 * i + 1] = draw_value(value_rooms[i], 60);
+    }
+    if (at_once) assert_int_equal(hash_put_all(hash, words, count, deadline_ms, &added), OK);
+    for (unsigned i = 0; i < count; i++) {
+        bool is_new;
+
+        if (!at_once) {
+            assert_int_equal(hash_put(hash, words[2 * i], words[2 * i + 1], deadline_ms, &is_new), OK);
+            added += is_new;
+        }
+        remember(i, words[2 * i + 1], deadline_ms);
+    }
+    assert_int_equal(added, count);
+    assert_true(hash_is_shaped(hash));
+}
+
+static void one_that_shares_its_names_is_its_model(void **state)
+{
+    const struct value_kind *kind = value_kind_of(VALUE_HASH);
+
+    (void)state;
+    names = SHAPE_NAMES + 5;
+    make_shape();
+    for (unsigned round = 0; round < 600 / SCALE; round++) {
+        bool mortal = random_below(&dice, 2);
+        struct hash *copy;
+
+        begin_shaped(1 + (unsigned)random_below(&dice, SHAPE_NAMES), random_below(&dice, 2), mortal);
+        check_all(hash);
+        atomic_store(&hash_options.hash_max_listpack_entries, round % 5 ? 512 : 25);
+        run_steps(1 + (unsigned)random_below(&dice, 12), (unsigned)random_below(&dice, 90), mortal);
+        copy = kind->copy(hash);
+        assert_non_null(copy);
+        check_all(copy);
+        slab_pretend_sparse(true);
+        kind->compact(copy, false);
+        slab_pretend_sparse(false);
+        check_all(copy);
+        run_steps(10, 50, mortal);
+        hash_free(&copy);
+        check_all(hash);
+        atomic_store(&hash_options.hash_max_listpack_entries, 512);
+    }
+}
+
+static void fields_removed_from_a_shape_leave_holes_that_nobody_sees(void **state)
+{
+    char room[512];
+
+    (void)state;
+    names = SHAPE_NAMES;
+    make_shape();
+    for (unsigned round = 0; round < 200 / SCALE; round++) {
+        begin_shaped(SHAPE_NAMES, true, round % 2);
+        while (hash_count(hash) > 0) {
+            unsigned number = (unsigned)random_below(&dice, SHAPE_NAMES);
+            struct hash_field field;
+
+            must(hash_remove(hash, name_of(number, room)) == lives(number));
+            forget(number);
+            check_all(hash);
+            if (hash_count(hash) == 0) break;
+            must(hash_draw(hash, &dice, &field) == (living() > 0));
+            if (living() > 0) must(lives(number_of(field.name)));
+            if (round % 2) set_now(now_ms + 100);
+            if (round % 2) step_expire();
+        }
+    }
+}
+
+/* Without memory a field goes all the same, as it must. */
+static void a_hash_with_a_shape_changes_wholly_or_not_at_all(void **state)
+{
+    char room[512], value_room[64];
+
+    (void)state;
+    names = SHAPE_NAMES + 5;
+    make_shape();
+    for (unsigned round = 0; round < 3000 / SCALE; round++) {
+        unsigned number = (unsigned)random_below(&dice, names);
+        struct bytes value = draw_value(value_room, 60);
+        int64_t deadline_ms = random_below(&dice, 3) ? NEVER : now_ms + 1000000;
+        bool added;
+
+        if (round % 12 == 0) begin_shaped(SHAPE_NAMES - (unsigned)random_below(&dice, 5), random_below(&dice, 2), false);
+        for (unsigned fail = 1;; fail++) {
+            enum status status;
+
+            mem_fail_from(fail);
+            if (random_below(&dice, 4) == 0) {
+                must(hash_remove(hash, name_of(number, room)) == lives(number));
+                mem_fail_after(0);
+                forget(number);
+                break;
+            }
+            status = hash_put(hash, name_of(number, room), value, deadline_ms, &added);
+            mem_fail_after(0);
+            if (status == NO_MEMORY) {
+                check_all(hash);
+                continue;
+            }
+            must(status == OK);
+            remember(number, value, deadline_ms);
+            break;
+        }
+        check_all(hash);
+    }
+}
+
+static unsigned steps_seen;
+
+static void count_seen(void *context, const struct hash_field *field)
+{
+    (void)context;
+    must(lives(number_of(field->name)));
+    steps_seen++;
+}
+
+static void its_order_is_that_of_coming(void **state)
+{
+    static const char *const order[] = {"a", "c", "d", "b"};
+    struct hash_walk walk;
+    unsigned at = 0;
+    bool added;
+
+    (void)state;
+    shape_forget();
+    for (unsigned round = 0; round < 6; round++) {
+        hash_free(&hash);
+        hash = hash_new();
+        for (const char *name = "abcd"; *name; name++) hash_put(hash, bytes_of(name, 1), BYTES(""), NEVER, &added);
+    }
+    assert_true(hash_is_shaped(hash));
+    assert_true(hash_remove(hash, BYTES("b")));
+    hash_put(hash, BYTES("b"), BYTES("again"), NEVER, &added);
+    assert_true(added);
+    for (hash_walk_begin(&walk, hash); hash_walk_next(&walk); at++) {
+        assert_true(bytes_equal(walk.field.name, bytes_of(order[at], 1)));
+        assert_int_equal(walk.field.value.len, at < 3 ? 0 : 5);
+    }
+    assert_int_equal(at, 4);
+    names = SHAPE_NAMES;
+    make_shape();
+    begin_shaped(20, true, false);
+    steps_seen = 0;
+    assert_int_equal(hash_scan(hash, 0, 5, count_seen, NULL), 0);
+    assert_int_equal(steps_seen, 20);
+}
+
 static void a_failed_allocation_changes_nothing(void **state)
 {
     static char rooms[8][512];
@@ -479,6 +668,10 @@ int main(void)
         HASH_TEST(a_field_costs_nothing_for_deadlines_that_nobody_set),
         HASH_TEST(its_copy_is_as_it_is_and_its_own),
         HASH_TEST(it_is_the_same_after_its_blocks_have_moved),
+        HASH_TEST(one_that_shares_its_names_is_its_model),
+        HASH_TEST(fields_removed_from_a_shape_leave_holes_that_nobody_sees),
+        HASH_TEST(a_hash_with_a_shape_changes_wholly_or_not_at_all),
+        HASH_TEST(its_order_is_that_of_coming),
         HASH_TEST(a_failed_allocation_changes_nothing),
         HASH_TEST(a_scan_sees_what_is_there_all_the_time),
         HASH_TEST(a_draw_gives_each_field_the_same_chance),

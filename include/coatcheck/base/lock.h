@@ -23,6 +23,7 @@ enum lock_rank {
     RANK_CHANNELS,
     RANK_PATTERNS, /* several at once, in rising order of their worker */
     RANK_MAILBOX,
+    RANK_SHAPES,
     RANK_SLABS,
     RANK_LOG
 };

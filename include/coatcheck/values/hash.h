@@ -1,6 +1,7 @@
 /* hash: fields, each once, with a value each, and a deadline where one was set. Small ones are one packed block of
- * names and values in the order in which they came; large ones a map of fields (structs/fieldmap). Deadlines of
- * small ones stand in an array of their own, which is there as soon as one of its fields has one.
+ * names and values in the order in which they came, or, where many have the same names, of values alone beside the names
+ * that they share; large ones a map of fields (structs/fieldmap). Deadlines of small ones stand in an array of their
+ * own, which is there as soon as one of its fields has one.
  *
  * No verb here shows a field past its deadline, by the clock of the thread; hash_count() alone counts those that
  * nobody has dropped yet. Names and values are copied in, and handed out as slices that live until the hash
@@ -79,6 +80,12 @@ int64_t hash_soonest_ms(const struct hash *hash);
 bool hash_expire(struct hash *hash, int64_t now_ms, size_t *steps, void (*see)(void *context, struct bytes name),
                  void *context);
 
+/* Where a field of a small hash stands: of values/. */
+struct hash_place {
+    struct packwalk value; /* of one without a shape at the name, which is before the value */
+    struct packwalk name;
+};
+
 /* A walk over all fields. The hash must not change meanwhile. */
 struct hash_walk {
     struct hash_field field;
@@ -86,7 +93,7 @@ struct hash_walk {
     /* of values/ */
     const struct hash *hash;
     int64_t now_ms;
-    struct packwalk packed;
+    struct hash_place packed;
     struct fieldwalk large;
     unsigned at, count;
 };
