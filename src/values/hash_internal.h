@@ -140,9 +140,18 @@ enum status hash_shaped_spell(struct hash *hash);
 bool hash_shaped_find(const struct hash *hash, const struct packitem *name, unsigned *at, struct packwalk *value);
 /* What is to stand in the block for a value. */
 void hash_shaped_value(struct packitem *stored, const struct packitem *value);
-bool hash_shaped_is_hole(const struct packwalk *value);
+/* The code of a value of no bytes: a number takes two bytes only if it is none that one byte would hold. */
+#define SHAPED_EMPTY 217
+static inline bool hash_shaped_is_hole(const struct packwalk *value)
+{
+    return *value->code == 0;
+}
 /* As packwalk_text(), of no hole. */
-struct bytes hash_shaped_text(const struct packwalk *value, char scratch[NUMBER_MAX_TEXT]);
+static inline struct bytes hash_shaped_text(const struct packwalk *value, char scratch[NUMBER_MAX_TEXT])
+{
+    if (unlikely(*value->code == SHAPED_EMPTY) && packwalk_number(value) == 0) return bytes_of(value->at, 0);
+    return packwalk_text(value, scratch);
+}
 /* Of the deadlines' array the caller takes care. */
 void hash_shaped_cut(struct hash *hash, unsigned at);
 /* Where holes are many, names and values in turn, if there is memory. */

@@ -125,13 +125,18 @@ void hash_packed_go(const struct hash *hash, unsigned at, struct hash_place *pla
 
 bool hash_packed_read(const struct hash *hash, unsigned at, struct hash_place *place, struct hash_field *field)
 {
-    bool is_shaped = hash_is_shaped(hash), is_hole;
-    struct packwalk *name = is_shaped ? &place->name : &place->value;
+    bool is_hole = false;
 
-    field->name = packwalk_text(name, field->digits[0]);
-    packwalk_forth(name);
-    is_hole = is_shaped && hash_shaped_is_hole(&place->value);
-    field->value = value_text(hash, &place->value, field->digits[1]);
+    if (hash_is_shaped(hash)) {
+        is_hole = hash_shaped_is_hole(&place->value);
+        field->name = packwalk_text(&place->name, field->digits[0]);
+        packwalk_forth(&place->name);
+        field->value = hash_shaped_text(&place->value, field->digits[1]);
+    } else {
+        field->name = packwalk_text(&place->value, field->digits[0]);
+        packwalk_forth(&place->value);
+        field->value = packwalk_text(&place->value, field->digits[1]);
+    }
     packwalk_forth(&place->value);
     field->deadline_ms = hash_packed_deadline(hash, at);
     field->mark = at;

@@ -40,25 +40,11 @@ unsigned hash_shaped_holes(const struct hash *hash)
 
 /* --- values --- */
 
-/* A number takes two bytes only if it is none that one byte would hold. */
-#define EMPTY_CODE 217
-
 void hash_shaped_value(struct packitem *stored, const struct packitem *value)
 {
     *stored = *value;
     if (value->code != 0) return;
-    *stored = (struct packitem){.at = "\0", .len = 2, .code = EMPTY_CODE};
-}
-
-bool hash_shaped_is_hole(const struct packwalk *value)
-{
-    return *value->code == 0;
-}
-
-struct bytes hash_shaped_text(const struct packwalk *value, char scratch[NUMBER_MAX_TEXT])
-{
-    if (unlikely(*value->code == EMPTY_CODE) && packwalk_number(value) == 0) return bytes_of(value->at, 0);
-    return packwalk_text(value, scratch);
+    *stored = (struct packitem){.at = "\0", .len = 2, .code = SHAPED_EMPTY};
 }
 
 /* --- from nothing --- */

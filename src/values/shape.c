@@ -4,6 +4,9 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
@@ -13,7 +16,7 @@ struct shape {
     struct packed *names;
     size_t bytes;
     _Atomic bool is_replaced; /* by one that goes on: no index leads here */
-    uint64_t keys[];          /* of its first name, of the first two … */
+    uint64_t keys[];          /* of its first name, of the first two …; behind them a tag of each name, and zeros */
 };
 
 /* Of a number whose shape is gone or that has never had one. */
@@ -51,6 +54,39 @@ static struct shape *shape_at(unsigned shape)
 const struct packed *shape_names(unsigned shape)
 {
     return shape_at(shape)->names;
+}
+
+/* --- tags --- */
+
+#define TAGS_A_LOOK 16
+
+/* Names of a kind differ at their ends as a rule. */
+static uint8_t tag_of(const struct packitem *name)
+{
+    struct bytes data = packitem_data(name);
+
+    if (data.len == 0) return name->code;
+    return (uint8_t)(name->code + 37 * (uint8_t)data.at[data.len - 1] + 11 * (uint8_t)data.at[data.len * 3 / 4] +
+                     5 * (uint8_t)data.at[0]);
+}
+
+static uint8_t *tags_of(const struct shape *shape, unsigned count)
+{
+    return (uint8_t *)(shape->keys + count);
+}
+
+/* A bit for each of the tags from here on that is this one. */
+static inline unsigned tags_equal(const uint8_t *tags, uint8_t tag)
+{
+#ifdef __SSE2__
+    return (unsigned)_mm_movemask_epi8(
+        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)tags), _mm_set1_epi8((char)tag)));
+#else
+    unsigned equal = 0;
+
+    for (unsigned i = 0; i < TAGS_A_LOOK; i++) equal |= (unsigned)(tags[i] == tag) << i;
+    return equal;
+#endif
 }
 
 /* --- the index --- */
@@ -123,9 +159,14 @@ static bool was_met(uint64_t key)
 
 /* --- coming and going; under the lock --- */
 
+static size_t struct_size(unsigned count)
+{
+    return sizeof(struct shape) + count * sizeof(uint64_t) + (count + TAGS_A_LOOK - 1) / TAGS_A_LOOK * TAGS_A_LOOK;
+}
+
 static size_t shape_bytes(const struct packed *names, unsigned count)
 {
-    return mem_good_size(sizeof(struct shape) + count * sizeof(uint64_t)) + packed_room(names);
+    return mem_good_size(struct_size(count)) + packed_room(names);
 }
 
 static void shape_free(struct shape *shape)
@@ -169,7 +210,7 @@ static unsigned number_for(size_t bytes)
 /* The first `count` names of a shape, or none, and one more. NULL: no memory. */
 static struct shape *shape_new(const struct shape *from, unsigned count, const struct packitem *name, uint64_t key)
 {
-    struct shape *shape = mem_alloc(sizeof *shape + (count + 1) * sizeof(uint64_t));
+    struct shape *shape = mem_alloc_zeroed(struct_size(count + 1));
 
     if (!shape) return NULL;
     shape->names = from ? packed_slice(from->names, 0, count, PACKED_PLAIN) : packed_new(PACKED_PLAIN, 0);
@@ -177,8 +218,12 @@ static struct shape *shape_new(const struct shape *from, unsigned count, const s
         shape_free(shape);
         return NULL;
     }
-    if (count > 0) memcpy(shape->keys, from->keys, count * sizeof(uint64_t));
+    if (count > 0) {
+        memcpy(shape->keys, from->keys, count * sizeof(uint64_t));
+        memcpy(tags_of(shape, count + 1), tags_of(from, packed_count(from->names)), count);
+    }
     shape->keys[count] = key;
+    tags_of(shape, count + 1)[count] = tag_of(name);
     shape->bytes = shape_bytes(shape->names, count + 1);
     atomic_init(&shape->is_replaced, false);
     return shape;
@@ -296,12 +341,20 @@ unsigned shape_next(unsigned shape, unsigned count, const struct packitem *name)
 
 bool shape_find(unsigned shape, unsigned count, const struct packitem *name, unsigned *at)
 {
-    const struct packed *names = shape_names(shape);
+    const struct shape *of = shape_at(shape);
+    const uint8_t *tags = tags_of(of, packed_count(of->names));
+    uint8_t tag = tag_of(name);
     struct packwalk walk;
 
-    *at = 0;
-    packwalk_begin(&walk, names, 0);
-    return packed_find(names, name, 1, &walk, at) && *at < count;
+    for (unsigned from = 0; from < count; from += TAGS_A_LOOK) {
+        for (unsigned equal = tags_equal(tags + from, tag); equal; equal &= equal - 1) {
+            *at = from + (unsigned)__builtin_ctz(equal);
+            if (*at >= count) return false;
+            packwalk_begin(&walk, of->names, *at);
+            if (packwalk_equals(&walk, name)) return true;
+        }
+    }
+    return false;
 }
 
 size_t shape_share(unsigned shape)
@@ -350,7 +403,7 @@ void shape_check(void)
             must(packitem_init(&name, packwalk_text(&walk, digits)));
             must(shape_find(i, count, &name, &other) && other == at);
             key = key_with(key, &name);
-            must(shape->keys[at] == key);
+            must(shape->keys[at] == key && tags_of(shape, count)[at] == tag_of(&name));
         }
         must(shape->bytes == shape_bytes(shape->names, count));
         bytes += shape->bytes;
