@@ -189,7 +189,16 @@ size_t number_print_uint(char *into, uint64_t number)
     size_t len = count_digits(number);
     char *at = into + len;
 
-    while (number >= 100) {
+    /* Two pairs at a time, so that they do not wait for each other's divisions. */
+    while (number >= 10000) {
+        uint32_t four = (uint32_t)(number % 10000);
+
+        at -= 4;
+        memcpy(at, digit_pairs + four / 100 * 2, 2);
+        memcpy(at + 2, digit_pairs + four % 100 * 2, 2);
+        number /= 10000;
+    }
+    if (number >= 100) {
         at -= 2;
         memcpy(at, digit_pairs + number % 100 * 2, 2);
         number /= 100;

@@ -244,16 +244,20 @@ static inline bool bytes_same(const uint8_t *a, const uint8_t *b, size_t len)
     return true;
 }
 
-/* As entry_is, for names of 8 … 32 bytes; false for all others, and whoever needs to know asks
+/* As entry_is, for names of 4 … 32 bytes; false for all others, and whoever needs to know asks
  * entry_is. */
 static inline bool entry_is_brief(const struct entry *entry, struct bytes name)
 {
     const uint8_t *at = entry->rest, *wanted = (const uint8_t *)name.at;
     size_t len = name.len, half = len >= 16 ? 8 : 0;
 
-    if (len - 8 > 24 || *at++ != len) return false;
+    if (len - 4 > 28 || *at++ != len) return false;
     if (likely(head_has_length(entry->head))) at += length_bytes(*at);
     if (entry_has_deadline(entry)) at += head_deadline_bytes(entry->head);
+    if (unlikely(len < 8)) {
+        return ((half_word_at(at) ^ half_word_at(wanted)) |
+                (half_word_at(at + len - 4) ^ half_word_at(wanted + len - 4))) == 0;
+    }
     return ((word_at(at) ^ word_at(wanted)) | (word_at(at + half) ^ word_at(wanted + half)) |
             (word_at(at + len - 8 - half) ^ word_at(wanted + len - 8 - half)) |
             (word_at(at + len - 8) ^ word_at(wanted + len - 8))) == 0;

@@ -35,9 +35,12 @@ bool within_expire(struct shard *shard, unsigned db, struct table *table, uint64
 /* The same for a key that was found, as far as expired ones may be dropped. True: the key is gone. */
 bool within_expire_found(const struct key *key, struct spot *spot);
 
+/* Of most kinds no element can ever fall due. */
 static inline bool within_is_gone(const struct key *key, struct spot *spot)
 {
-    return unlikely((spot->entry->head & HEAD_TYPE) != VALUE_STRING) && within_expire_found(key, spot);
+    unsigned type = spot->entry->head & HEAD_TYPE;
+
+    return unlikely(type != VALUE_STRING) && value_kinds[type]->soonest_ms && within_expire_found(key, spot);
 }
 
 #endif

@@ -160,20 +160,29 @@ static inline __m128i widths_of(__m128i words)
 /* What the members before `at` take. */
 static size_t width_before(const struct memberblock *block, unsigned at)
 {
-    unsigned i = 0;
     size_t sum = 0;
 
 #ifdef __SSE2__
+    /* Eight words of it from the i-th on leave i of eight, those of the first members. */
+    static const uint16_t first[16] = {0,      0,      0,      0,      0,      0,      0,      0,
+                                       0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
+    const uint16_t *end = memberblock_end(block);
     const __m128i zero = _mm_setzero_si128();
     __m128i sums = zero;
 
-    for (; i + 8 <= at; i += 8) {
-        sums =
-            _mm_add_epi64(sums, _mm_sad_epu8(widths_of(words_at(memberblock_end(block), i)), zero));
+    for (; at >= 8; at -= 8, end -= 8) {
+        sums = _mm_add_epi64(sums, _mm_sad_epu8(widths_of(words_at(end, 0)), zero));
+    }
+    if (at > 0) {
+        __m128i some = _mm_loadu_si128((const __m128i *)(first + at));
+
+        sums = _mm_add_epi64(
+            sums, _mm_sad_epu8(_mm_and_si128(widths_of(words_at(end, 0)), some), zero));
     }
     sum = (size_t)_mm_cvtsi128_si64(sums) + (size_t)_mm_cvtsi128_si64(_mm_srli_si128(sums, 8));
+#else
+    for (unsigned i = 0; i < at; i++) sum += memberblock_width(memberblock_word(block, i));
 #endif
-    for (; i < at; i++) sum += memberblock_width(memberblock_word(block, i));
     return sum;
 }
 

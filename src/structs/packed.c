@@ -278,6 +278,27 @@ static void write_item(struct packwalk *walk, const struct packitem *item)
     }
 }
 
+struct packed *packed_begin(const struct packitem *item, size_t size, bool grows_left)
+{
+    struct change change = {.count = 1, .width = packitem_size(item) - 1, .bytes = packitem_size(item) - 1, .total = 1};
+    struct packed *block;
+    struct packwalk hole;
+    size_t front, back;
+
+    change.size = DEQUE_HEAD + change.bytes + 1;
+    block = block_new(PACKED_DEQUE, size > change.size ? size : change.size);
+    if (!block) return NULL;
+    if (grows_left) {
+        split_spare(&change, room_of(block->room) - change.size, &front, &back);
+        set_ends(block, front, back);
+    }
+    block->bytes = (uint32_t)change.bytes;
+    block->count = 1;
+    hole = (struct packwalk){data_of(block), codes_of(block) - 1};
+    write_item(&hole, item);
+    return block;
+}
+
 /* One element to an end of a deque that has the room there, as queues put it; nothing else moves. */
 static inline bool push(struct packed *block, unsigned at, const struct packitem *item)
 {
@@ -347,6 +368,16 @@ static void tidy(struct packed **blockp)
         too_large = room_for(block->shape, size + (size >= TIDY_SLACK_FROM ? TIDY_SLACK : 0)) < block->room;
     }
     if (likely(!too_large)) return;
+    plan(block, &none);
+    (void)rebuild(blockp, &none);
+}
+
+void packed_fit(struct packed **blockp)
+{
+    struct packed *block = *blockp;
+    struct change none = {0};
+
+    if (room_for(packed_size(block)) == block->room) return;
     plan(block, &none);
     (void)rebuild(blockp, &none);
 }

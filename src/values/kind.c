@@ -2,7 +2,7 @@
 
 #include "coatcheck/base/must.h"
 
-static const struct value_kind *kinds[VALUE_TYPES];
+const struct value_kind *value_kinds[VALUE_TYPES];
 
 static const char *const names[VALUE_TYPES] = {
     [VALUE_STRING] = "string", [VALUE_LIST] = "list", [VALUE_SET] = "set",
@@ -12,12 +12,7 @@ static const char *const names[VALUE_TYPES] = {
 void value_kind_add(enum value_type type, const struct value_kind *kind)
 {
     must(type < VALUE_TYPES && type != VALUE_STRING);
-    kinds[type] = kind;
-}
-
-const struct value_kind *value_kind_of(enum value_type type)
-{
-    return kinds[type];
+    value_kinds[type] = kind;
 }
 
 const char *value_type_name(enum value_type type)

@@ -6,6 +6,10 @@
  * the next. */
 #define SMALL_PART 4
 
+/* A new node at an end has this part of what the list takes as room from the beginning, where that is no trifle. */
+#define ROOM_PART 16
+#define ROOM_FROM 1024
+
 struct list_large *large_new(struct packed *head)
 {
     struct list_large *large = mem_alloc(sizeof *large);
@@ -212,6 +216,30 @@ static enum status put_within(struct list_large *large, struct list_place *place
     return OK;
 }
 
+/* The end node that others go beyond has its final size. */
+static void fit_end(struct list_large *large, struct list_place *place)
+{
+    struct packed *block = node_block(place->node);
+    size_t room;
+
+    if (node_is_alone(place->node)) return;
+    room = packed_room(block);
+    packed_fit(&block);
+    large->used_bytes += packed_room(block) - room;
+    place_set(large, place, (uintptr_t)block);
+}
+
+/* A node for the first element behind an end. It will be filled as the last one was, and need not grow by a quarter
+ * each time, unless that were much for a list like this one. */
+static uintptr_t node_at_end(const struct list_large *large, enum list_end end, const struct element *element,
+                             const struct node_limit *limit)
+{
+    size_t room = large->used_bytes / ROOM_PART;
+
+    if (element->alone || limit->count < PACKED_COUNT_MAX || room < ROOM_FROM) return node_of(element);
+    return (uintptr_t)packed_begin(&element->item, room < limit->bytes ? room : limit->bytes, end == LIST_LEFT);
+}
+
 enum status large_push(struct list_large *large, enum list_end end, const struct element *element,
                        const struct node_limit *limit)
 {
@@ -232,10 +260,11 @@ enum status large_push(struct list_large *large, enum list_end end, const struct
             needs = 1;
         }
     }
-    if (counttree_reserve(&large->middle, needs) != OK || !(node = node_of(element))) {
+    if (counttree_reserve(&large->middle, needs) != OK || !(node = node_at_end(large, end, element, limit))) {
         counttree_release(&large->middle);
         return NO_MEMORY;
     }
+    fit_end(large, &place);
     large_give(large, end, node);
     return OK;
 }

@@ -52,6 +52,10 @@ struct packed *packed_new(enum packed_form form, size_t size);
 struct packitem;
 struct packed *packed_of(enum packed_form form, const struct packitem *items, unsigned count);
 
+/* A deque of this alone, with room for `size` bytes in all (as packed_new()), all that is free on the side where more
+ * elements like it will follow. NULL: no memory. */
+struct packed *packed_begin(const struct packitem *item, size_t size, bool grows_left);
+
 /* *block is NULL afterwards, and may have been before. */
 void packed_free(struct packed **block);
 
@@ -184,6 +188,9 @@ enum status packed_replace(struct packed **block, unsigned at, const struct pack
 
 /* Takes the elements from … to-1 out, and gives room back where there is much too much of it. */
 void packed_cut(struct packed **block, unsigned from, unsigned to);
+
+/* Gives back what room it has beyond its need, for a block that will not grow any more. */
+void packed_fit(struct packed **block);
 
 /* A new block of the elements from … to-1, and one of both, `left` before `right`. The old ones
  * stay as they are. NULL: no memory, or too big. */

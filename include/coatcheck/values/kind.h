@@ -58,7 +58,11 @@ struct value_kind {
 
 /* Filled by each family's value at start; NULL for types that are not there. */
 void value_kind_add(enum value_type type, const struct value_kind *kind);
-const struct value_kind *value_kind_of(enum value_type type);
+extern const struct value_kind *value_kinds[VALUE_TYPES];
+static inline const struct value_kind *value_kind_of(enum value_type type)
+{
+    return value_kinds[type];
+}
 
 /* "string", "list", …: also for types that are not there yet. */
 const char *value_type_name(enum value_type type);
