@@ -89,7 +89,8 @@ bool listpack_add(struct listpack *listpack, struct bytes text)
     memcpy(at, head, head_bytes);
     if (text.len > 0) memcpy(at + head_bytes, text.at, text.len);
     at += bytes;
-    for (unsigned i = 0; i < back; i++)
+    at[0] = (uint8_t)bytes;
+    for (unsigned i = 0; i < back && back > 1; i++)
         at[i] = (uint8_t)((bytes >> 7 * (back - 1 - i) & 127) | (i > 0 ? 128 : 0));
     listpack->len += bytes + back;
     listpack->count++;

@@ -32,30 +32,41 @@ static void hand_on(struct packer *packer)
     packer->staged = 0;
 }
 
-static void put(struct packer *packer, const uint8_t *at, size_t len)
+/* Where so many bytes may be written, of which put_done() says how many were. */
+static inline uint8_t *put_begin(struct packer *packer, size_t most)
+{
+    if (unlikely(sizeof packer->stage - packer->staged < most)) hand_on(packer);
+    return packer->stage + packer->staged;
+}
+
+static inline void put_done(struct packer *packer, size_t len)
 {
     packer->total += len;
-    if (sizeof packer->stage - packer->staged < len) hand_on(packer);
-    memcpy(packer->stage + packer->staged, at, len);
     packer->staged += len;
 }
 
-static void put_literals(struct packer *packer, const uint8_t *at, size_t len)
+/* From `at`, which goes on to `end`: pieces are short, so that all that there may be of one is copied where it can be. */
+static inline void put_literals(struct packer *packer, const uint8_t *at, size_t len, const uint8_t *end)
 {
     while (len > 0) {
         size_t piece = len < LITERALS_MOST ? len : LITERALS_MOST;
-        uint8_t head = (uint8_t)(piece - 1);
+        uint8_t *to = put_begin(packer, 1 + LITERALS_MOST);
 
-        put(packer, &head, 1);
-        put(packer, at, piece);
+        *to = (uint8_t)(piece - 1);
+        if (likely(end - at >= LITERALS_MOST)) {
+            memcpy(to + 1, at, LITERALS_MOST);
+        } else {
+            memcpy(to + 1, at, piece);
+        }
+        put_done(packer, 1 + piece);
         at += piece;
         len -= piece;
     }
 }
 
-static void put_match(struct packer *packer, size_t distance, size_t len)
+static inline void put_match(struct packer *packer, size_t distance, size_t len)
 {
-    uint8_t head[3];
+    uint8_t *head = put_begin(packer, 3);
     size_t far = distance - 1, more = len - 2, bytes = 0;
 
     if (more < 7) {
@@ -65,7 +76,7 @@ static void put_match(struct packer *packer, size_t distance, size_t len)
         head[bytes++] = (uint8_t)(more - 7);
     }
     head[bytes++] = (uint8_t)far;
-    put(packer, head, bytes);
+    put_done(packer, bytes);
 }
 
 static inline uint32_t three_at(const uint8_t *at)
@@ -122,13 +133,13 @@ size_t lzf_pack(struct bytes text, size_t most, void (*emit)(void *context, stru
 
         size_t len = match_length(before, at, end);
 
-        put_literals(&packer, literals, (size_t)(at - literals));
+        put_literals(&packer, literals, (size_t)(at - literals), end);
         put_match(&packer, (size_t)(at - before), len);
         if (packer.total > most) return 0;
         at += len;
         literals = at;
     }
-    put_literals(&packer, literals, (size_t)(end - literals));
+    put_literals(&packer, literals, (size_t)(end - literals), end);
     if (packer.total > most) return 0;
     hand_on(&packer);
     return packer.total;
