@@ -354,9 +354,52 @@ static void too_many_elements_and_too_long_ones_are_refused(void **state)
     free(room);
 }
 
+static void fill_with_room(bool left)
+{
+    struct model *model = calloc(1, sizeof *model);
+    struct packed *block = NULL, *was;
+    size_t room;
+
+    for (unsigned i = 0; i < 400; i++) {
+        char digits[32];
+        struct bytes text = bytes_of(digits, (size_t)snprintf(digits, sizeof digits, "element:%08u", i));
+        unsigned at = left ? 0 : model->count;
+        struct packitem item;
+
+        assert_true(packitem_init(&item, text));
+        if (!block) {
+            was = block = packed_begin(&item, 8192, left);
+            assert_int_equal(packed_room(block), 8192);
+        } else {
+            assert_int_equal(packed_insert(&block, at, &item, 1), OK);
+        }
+        model_change(model, at, at, &text, 1);
+    }
+    assert_ptr_equal(block, was);
+    assert_same(block, model);
+    packed_fit(&block);
+    room = packed_room(block);
+    assert_in_range(room, packed_size(block), packed_size(block) * 5 / 4);
+    assert_same(block, model);
+    was = block;
+    packed_fit(&block);
+    assert_ptr_equal(block, was);
+    model_change(model, 0, model->count, NULL, 0);
+    free(model);
+    packed_free(&block);
+}
+
+static void a_block_begun_with_room_is_filled_from_either_side_without_moving(void **state)
+{
+    (void)state;
+    fill_with_room(false);
+    fill_with_room(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_begun_with_room_is_filled_from_either_side_without_moving),
         cmocka_unit_test(a_plain_block_is_as_its_model),
         cmocka_unit_test(a_deque_is_as_its_model),
         cmocka_unit_test(no_element_takes_more_than_in_redis_servers_listpack),
