@@ -289,7 +289,7 @@ struct packed *packed_begin(const struct packitem *item, size_t size, bool grows
     block = block_new(PACKED_DEQUE, size > change.size ? size : change.size);
     if (!block) return NULL;
     if (grows_left) {
-        split_spare(&change, room_of(block->room) - change.size, &front, &back);
+        split_spare(&change, room_of(block) - change.size, &front, &back);
         set_ends(block, front, back);
     }
     block->bytes = (uint32_t)change.bytes;
@@ -377,7 +377,7 @@ void packed_fit(struct packed **blockp)
     struct packed *block = *blockp;
     struct change none = {0};
 
-    if (room_for(packed_size(block)) == block->room) return;
+    if (room_for(block->shape, packed_size(block)) == block->room) return;
     plan(block, &none);
     (void)rebuild(blockp, &none);
 }
