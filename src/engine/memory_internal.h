@@ -6,6 +6,7 @@
 
 /* A command has waited for eviction, on this thread. */
 void memory_waits_note(uint64_t ticks);
+
 /* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
 #define MEMORY_UNREAD_SHARE 8
 

@@ -87,7 +87,7 @@ static bool judge_settled(struct group *group, unsigned number, unsigned times)
     return false;
 }
 
-static struct stand stand_at(const struct table *table, uint32_t position)
+struct stand stand_at(const struct table *table, uint32_t position)
 {
     struct stand stand = {.groups = table->groups, .count = table->count};
     uint64_t after;

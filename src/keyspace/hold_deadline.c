@@ -1,4 +1,5 @@
 /* hold_deadline: volatile-ttl: the hints of the sweep know whose time is nearly over. */
+#include "coatcheck/base/random.h"
 #include "hint_internal.h"
 #include "hold_internal.h"
 #include "within_internal.h"
@@ -55,27 +56,60 @@ static void stand_hint_again(struct hold *hold, const struct stand *stand)
     array_summary(stand->groups, stand->count)[begin / RUN_GROUPS] = hint_at(hold->table, best);
 }
 
-/* The one of the group whose deadline is nearest. */
+/* The key of the group whose deadline is nearest, if it is before `soonest`, which is then that. */
+static bool group_soonest(struct group *group, struct spot *spot, int64_t *soonest)
+{
+    bool found = false;
+
+    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        struct entry *entry = slot_entry(group->slots[i]);
+
+        if (!entry || !entry_has_deadline(entry) || entry_deadline_read(entry) >= *soonest) continue;
+        *soonest = entry_deadline_read(entry);
+        *spot = (struct spot){.entry = entry, .slot = &group->slots[i], .group = group};
+        found = true;
+    }
+    return found;
+}
+
+/* Of some groups with deadlines, from where the dice say: as redis-server chooses. */
+static void hold_soonest_of_sample(struct hold *hold)
+{
+    struct stand stand = stand_at(hold->table, (uint32_t)random_next(hold->dice)), best = stand;
+    struct spot spot = {NULL, NULL, NULL};
+    int64_t soonest = NEVER;
+
+    for (unsigned seen = 0; seen < hold->rules->samples && hold->steps < EVICT_STEPS; hold->steps++) {
+        if (stand.groups[stand.at].soonest != 0) {
+            if (group_soonest(&stand.groups[stand.at], &spot, &soonest)) best = stand;
+            seen += spot.entry != NULL;
+        }
+        stand = stand_at(hold->table, stand.next);
+    }
+    if (!spot.entry) return;
+    hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
+    stand_hint_again(hold, &best);
+}
+
+/* The one of the group that is first by its hint. The hint may be that of a hash's field, as keys that go by
+ * themselves and fields that do share the sweep: then no key of the group need have a deadline, and a sample has
+ * to do. */
 static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
 {
     struct group *group = &stand->groups[stand->at];
-    struct spot spot = {NULL, NULL, group};
+    struct spot spot;
     uint32_t ahead = hint_ahead(hold->table, group->soonest);
     int64_t soonest = NEVER;
 
     hold->groups++;
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-        struct entry *entry = slot_entry(group->slots[i]);
-
-        if (!entry || !entry_has_deadline(entry) || entry_deadline_read(entry) >= soonest) continue;
-        soonest = entry_deadline_read(entry);
-        spot.entry = entry;
-        spot.slot = &group->slots[i];
-    }
+    hold->steps++;
     stand_hint_again(hold, stand);
     /* A hint that came along when its entry moved to another array may be early: others may be sooner. */
     if (hint_ahead(hold->table, group->soonest) > ahead) return;
-    if (!spot.entry) return;
+    if (!group_soonest(group, &spot, &soonest)) {
+        hold_soonest_of_sample(hold);
+        return;
+    }
     hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
     stand_hint_again(hold, stand);
 }

@@ -371,9 +371,12 @@ void shape_read_figures(struct shape_figures *figures)
     lock_take(&lock, RANK_SHAPES, 0);
     *figures = (struct shape_figures){.bytes = bytes_held};
     for (unsigned i = 1; i <= last_used; i++) {
+        uint32_t count = atomic_load_explicit(&holders[i].count, memory_order_relaxed);
+
         if (!shape_at(i)) continue;
         figures->count++;
-        figures->held += atomic_load_explicit(&holders[i].count, memory_order_relaxed) > 0;
+        figures->held += count > 0;
+        figures->shared += count * shape_share(i);
     }
     lock_release(&lock, RANK_SHAPES);
 }

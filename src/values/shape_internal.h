@@ -42,10 +42,10 @@ bool shape_find(unsigned shape, unsigned count, const struct packitem *name, uns
 /* A holder's part of what the allocator holds for it. */
 size_t shape_share(unsigned shape);
 
-/* For tests: all shapes there are, and their bytes. */
+/* For tests: all shapes there are, their bytes, and how many of those are their holders' parts. */
 struct shape_figures {
     unsigned count, held;
-    size_t bytes;
+    size_t bytes, shared;
 };
 void shape_read_figures(struct shape_figures *figures);
 

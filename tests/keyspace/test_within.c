@@ -1,5 +1,6 @@
 /* Deadlines of what keys hold: hashes whose fields go, found by the sweep and by readers. */
 #include "coatcheck/keyspace/change.h"
+#include "coatcheck/keyspace/evict.h"
 #include "coatcheck/values/hash.h"
 #include "keyspace/keyspace_help.h"
 
@@ -111,6 +112,19 @@ static void a_reader_never_sees_a_hash_of_which_nothing_is_left(void **state)
     assert_int_equal(keyspace_count(keyspace, 0), 0);
     assert_int_equal(told.removed, 2);
     assert_int_equal(told.gone, 1);
+}
+
+/* The hints, by which volatile-ttl finds who is first, are of fields too, and those of a key without a deadline keep it here. */
+static void volatile_ttl_finds_keys_behind_fields_that_go_sooner(void **state)
+{
+    struct evict_rules rules = {.policy = EVICT_VOLATILE_TTL, .samples = 5};
+    char room[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) set_field(i % 3, numbered(room, i), BYTES("a"), now_ms + 1000 + i);
+    for (unsigned i = 2000; i < 2100; i++) put(keyspace, i % 3, numbered(room, i), BYTES("v"), now_ms + 900000);
+    while (evict_some(keyspace, &rules, 1, UINT64_MAX) == EVICT_ENOUGH) {}
+    assert_int_equal(keyspace_count(keyspace, 0) + keyspace_count(keyspace, 1) + keyspace_count(keyspace, 2), 2000);
 }
 
 static void the_sweep_takes_fields_and_the_keys_they_leave_empty(void **state)
@@ -229,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITHIN_TEST(a_reader_never_sees_a_hash_of_which_nothing_is_left),
         WITHIN_TEST(the_sweep_takes_fields_and_the_keys_they_leave_empty),
+        WITHIN_TEST(volatile_ttl_finds_keys_behind_fields_that_go_sooner),
         WITHIN_TEST(a_large_hash_goes_a_slice_at_a_time),
         WITHIN_TEST(a_reader_waits_for_no_great_many),
         WITHIN_TEST(copies_and_moved_keys_are_swept_too),
