@@ -178,6 +178,7 @@ static void search_go_on(struct call *call, struct search *search, uint64_t coun
         return;
     }
     if (progress == SEARCH_REFUSED) {
+        METRIC_ADD(memory, oom_refusals, 1);
         reply_error(call->reply, ERR_OVER_LIMIT);
     } else if (text_failed(&search->names)) {
         reply_error(call->reply, ERR_NO_MEMORY);
