@@ -53,6 +53,12 @@ static inline uint16_t hint_at(const struct table *table, uint32_t ahead)
     return tick & HINT_BITS ? tick & HINT_BITS : HINT_BITS; /* a tick early */
 }
 
+/* The first tick in which something of the table may be due; INT64_MAX: none, or no table. */
+static inline int64_t table_due(const struct table *table)
+{
+    return table && table->soonest ? table->base + hint_ahead(table, table->soonest) : INT64_MAX;
+}
+
 static inline void table_set_base(struct table *table, int64_t tick)
 {
     table->base = (tick & HINT_BITS) ? tick : tick - 1;

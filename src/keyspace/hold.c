@@ -3,6 +3,7 @@
 
 #include "coatcheck/base/random.h"
 #include "coatcheck/base/slab.h"
+#include "hint_internal.h"
 #include "within_internal.h"
 
 /* Sizes count in 1024ths of the mean, up to eight times as much. */
@@ -198,14 +199,37 @@ static void hold_look_ahead(const struct hold *hold, const struct stand *stand, 
     groups_prefetch_victims(stand, stand->at + GROUPS_MORE, GROUPS_MORE, hold->shard->hand_slot, quick);
 }
 
+static bool table_has_candidates(const struct table *table, bool volatile_only)
+{
+    return table && (volatile_only ? table->mortal : table->live) > 0;
+}
+
+/* The database whose deadlines begin first. */
+static bool hold_choose_soonest_table(struct hold *hold)
+{
+    struct keyspace *keyspace = shard_home(hold->shard);
+    int64_t soonest = INT64_MAX;
+
+    for (unsigned db = 0; db < keyspace->rules.databases; db++) {
+        struct table *table = shard_table(hold->shard, db);
+
+        if (!table_has_candidates(table, true) || table_due(table) >= soonest) continue;
+        soonest = table_due(table);
+        hold->db = db;
+        hold->table = table;
+    }
+    return hold->table != NULL;
+}
+
 bool hold_choose_table(struct hold *hold)
 {
     struct keyspace *keyspace = shard_home(hold->shard);
 
+    if (hold->rules->policy == EVICT_VOLATILE_TTL) return hold_choose_soonest_table(hold);
     for (unsigned i = 0; i < keyspace->rules.databases; i++) {
         hold->db = (hold->shard->evict_db + i) % keyspace->rules.databases;
         hold->table = shard_table(hold->shard, hold->db);
-        if (hold->table && (hold->volatile_only ? hold->table->mortal : hold->table->live) > 0) {
+        if (table_has_candidates(hold->table, hold->volatile_only)) {
             hold->shard->evict_db = (uint16_t)hold->db;
             return true;
         }
@@ -292,4 +316,5 @@ void hold_by_chance(struct hold *hold)
             break;
         }
     }
+    hold->shard->evict_db++; /* or one database would be emptied before the next has its turn */
 }

@@ -4,20 +4,28 @@
 #include "hold_internal.h"
 #include "within_internal.h"
 
-/* The group that has the soonest hint. False: none in this array has any. */
-static bool array_soonest(const struct table *table, struct group *groups, uint32_t count, struct stand *stand,
-                          uint32_t *soonest)
+/* The soonest hint of an array, and the first group of the run that has it. */
+static uint32_t array_soonest_run(const struct table *table, struct group *groups, uint32_t count, uint32_t *begin)
 {
-    uint32_t best = HINT_NONE, begin = 0, end;
     const uint16_t *summary = array_summary(groups, count);
+    uint32_t best = HINT_NONE;
 
     for (uint32_t run = 0; run < array_runs(count); run++) {
         uint32_t ahead = hint_ahead(table, summary[run]);
 
         if (ahead >= best) continue;
         best = ahead;
-        begin = run * RUN_GROUPS;
+        *begin = run * RUN_GROUPS;
     }
+    return best;
+}
+
+/* The group that has the soonest hint. False: none in this array has any. */
+static bool array_soonest(const struct table *table, struct group *groups, uint32_t count, struct stand *stand,
+                          uint32_t *soonest)
+{
+    uint32_t begin = 0, end, best = array_soonest_run(table, groups, count, &begin);
+
     if (best >= *soonest) return false;
     *soonest = best;
     end = count - begin < RUN_GROUPS ? count : begin + RUN_GROUPS;
@@ -84,29 +92,36 @@ static void hold_soonest_of_sample(struct hold *hold)
             if (group_soonest(&stand.groups[stand.at], &spot, &soonest)) best = stand;
             seen += spot.entry != NULL;
         }
-        stand = stand_at(hold->table, stand.next);
+        stand = stand_at(hold->table, stand.next < UINT32_MAX ? stand.next : 0);
     }
     if (!spot.entry) return;
     hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
     stand_hint_again(hold, &best);
 }
 
-/* The one of the group that is first by its hint. The hint may be that of a hash's field, as keys that go by
- * themselves and fields that do share the sweep: then no key of the group need have a deadline, and a sample has
- * to do. */
+/* Hints do not tell apart what is due after the window. */
+static bool hint_is_of_the_end(uint32_t ahead)
+{
+    return ahead + (1u << COARSE_SHIFT) > HINT_WINDOW;
+}
+
+/* The one of the group that is first by its hint. A sample has to do where all deadlines are so late that hints do not
+ * tell; or where the hint is that of a hash's field, as keys that go by themselves and fields that do share the sweep:
+ * then no key of the group need have a deadline. */
 static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
 {
     struct group *group = &stand->groups[stand->at];
     struct spot spot;
-    uint32_t ahead = hint_ahead(hold->table, group->soonest);
+    uint32_t ahead = hint_ahead(hold->table, group->soonest), is_ahead;
     int64_t soonest = NEVER;
 
     hold->groups++;
     hold->steps++;
     stand_hint_again(hold, stand);
     /* A hint that came along when its entry moved to another array may be early: others may be sooner. */
-    if (hint_ahead(hold->table, group->soonest) > ahead) return;
-    if (!group_soonest(group, &spot, &soonest)) {
+    is_ahead = hint_ahead(hold->table, group->soonest);
+    if (is_ahead > ahead) return;
+    if (hint_is_of_the_end(is_ahead) || !group_soonest(group, &spot, &soonest)) {
         hold_soonest_of_sample(hold);
         return;
     }
@@ -114,7 +129,30 @@ static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
     stand_hint_again(hold, stand);
 }
 
-void hold_by_deadline(struct hold *hold)
+/* Those who have gone take their hints along: else the shard and the table that once were first would be taken from
+ * until they are bare, however late the deadlines of all others in them. */
+static void hold_raise_hints(struct hold *hold)
+{
+    struct keyspace *keyspace = shard_home(hold->shard);
+    struct table *table = hold->table;
+    uint32_t begin, ahead = array_soonest_run(table, table->groups, table->count, &begin);
+    int64_t due = INT64_MAX;
+
+    if (table->old) {
+        uint32_t in_old = array_soonest_run(table, table->old, table->old_count, &begin);
+
+        if (in_old < ahead) ahead = in_old;
+    }
+    table->soonest = hint_at(table, ahead);
+    for (unsigned db = 0; db < keyspace->rules.databases; db++) {
+        int64_t tick = table_due(shard_table(hold->shard, db));
+
+        if (tick < due) due = tick;
+    }
+    atomic_store_explicit(&keyspace->due[hold->shard->index], due, memory_order_relaxed);
+}
+
+static void hold_go_by_deadline(struct hold *hold)
 {
     while (hold_goes_on(hold)) {
         uint32_t soonest = HINT_NONE;
@@ -130,4 +168,10 @@ void hold_by_deadline(struct hold *hold)
         }
         hold_soonest_of_group(hold, &stand);
     }
+}
+
+void hold_by_deadline(struct hold *hold)
+{
+    hold_go_by_deadline(hold);
+    hold_raise_hints(hold);
 }

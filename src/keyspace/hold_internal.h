@@ -48,7 +48,8 @@ static inline bool hold_goes_on(const struct hold *hold)
 /* Where the table is gone along by positions of 32 bits: the group that has this one, in whichever array. */
 struct stand stand_at(const struct table *table, uint32_t position);
 
-/* A database that has keys of the kind; the hands of a shard go through one after the other. False: none has. */
+/* A database that has keys of the kind; the hands of a shard go through one after the other, volatile-ttl takes the one
+ * with the nearest deadline. False: none has. */
 bool hold_choose_table(struct hold *hold);
 
 /* What a byte weighs for keys of such a mean size; 0: sizes do not count. */
