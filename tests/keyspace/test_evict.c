@@ -236,7 +236,9 @@ static void volatile_ttl_looks_into_the_database_with_the_nearest_deadline(void 
     for (unsigned i = 0; i < 1000; i++) {
         assert_int_equal(put(keyspace, 2, name_of(name, i), BYTES("some value"), clock_now_ms() + 600000), OK);
     }
-    while (keyspace_count(keyspace, 2) > 100) assert_int_not_equal(evict_some(keyspace, &rules, 1, ENTIRELY), EVICT_EMPTY);
+    while (keyspace_count(keyspace, 2) > 100) {
+        assert_int_not_equal(evict_some(keyspace, &rules, 1, ENTIRELY), EVICT_EMPTY);
+    }
     assert_int_equal(keyspace_count(keyspace, 0), 1000);
     while (evict_some(keyspace, &rules, 1, ENTIRELY) != EVICT_EMPTY) {}
     assert_int_equal(keyspace_count(keyspace, 0) + keyspace_count(keyspace, 2), 0);
@@ -252,7 +254,9 @@ static void random_takes_from_all_databases_at_once(void **state)
 
     (void)state;
     put_many(keyspace, 0, 2000, NEVER);
-    for (unsigned i = 0; i < 2000; i++) assert_int_equal(put(keyspace, 2, name_of(name, i), BYTES("some value"), NEVER), OK);
+    for (unsigned i = 0; i < 2000; i++) {
+        assert_int_equal(put(keyspace, 2, name_of(name, i), BYTES("some value"), NEVER), OK);
+    }
     for (unsigned i = 0; i < 2000; i++) assert_int_equal(evict_some(keyspace, &rules, 1, ENTIRELY), EVICT_ENOUGH);
     assert_in_range(keyspace_count(keyspace, 0), 900, 1100);
     assert_in_range(keyspace_count(keyspace, 2), 900, 1100);
