@@ -213,7 +213,8 @@ static struct shape *shape_new(const struct shape *from, unsigned count, const s
     struct shape *shape = mem_alloc_zeroed(struct_size(count + 1));
 
     if (!shape) return NULL;
-    shape->names = from ? packed_slice(from->names, 0, count, PACKED_PLAIN) : packed_new(PACKED_PLAIN, 0);
+    /* In no slab: whoever moves blocks out of sparse ones knows of no shapes. */
+    shape->names = from ? packed_slice(from->names, 0, count, PACKED_DEQUE) : packed_new(PACKED_DEQUE, 0);
     if (!shape->names || packed_insert(&shape->names, count, name, 1) != OK) {
         shape_free(shape);
         return NULL;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/random.h"
+#include "coatcheck/base/slab.h"
 #include "coatcheck/values/kind.h"
 
 #ifdef COATCHECK_SANITIZED
@@ -78,6 +79,22 @@ static void names_that_come_again_are_kept_once(void **state)
     shape_forget();
     assert_int_equal(figures().count, 0);
     assert_int_equal(figures().bytes, 0);
+}
+
+/* Blocks in slabs are moved together by those who know of them, and nobody but shapes knows of these. */
+static void names_that_nobody_has_keep_no_slab(void **state)
+{
+    int64_t used = slab_own_used();
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        struct hash *hash = hash_of("name ", 10);
+
+        if (i > 12) assert_true(hash_is_shaped(hash));
+        hash_free(&hash);
+    }
+    assert_int_equal(figures().count, 1);
+    assert_int_equal(slab_own_used(), used);
 }
 
 static void names_that_come_once_cost_nothing(void **state)
@@ -231,6 +248,7 @@ int main(void)
 #define SHAPE_TEST(test) cmocka_unit_test_setup(test, forget)
     const struct CMUnitTest tests[] = {
         SHAPE_TEST(names_that_come_again_are_kept_once),
+        SHAPE_TEST(names_that_nobody_has_keep_no_slab),
         SHAPE_TEST(names_that_come_once_cost_nothing),
         SHAPE_TEST(fields_that_some_hashes_lack_make_a_shape_each),
         SHAPE_TEST(shapes_are_bounded),
