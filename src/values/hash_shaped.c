@@ -203,6 +203,8 @@ void hash_shaped_cut(struct hash *hash, unsigned at)
     if (HEAD_ELEMENTS + at + 1 < end) {
         /* It takes no more room than what is there. */
         must(packed_replace(&block, HEAD_ELEMENTS + at, &hole) == OK);
+        /* Of none: for the room that is too much now. */
+        packed_cut(&block, end, end);
         holes++;
     } else {
         packed_cut(&block, end - 1, end);

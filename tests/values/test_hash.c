@@ -447,6 +447,27 @@ static void fields_removed_from_a_shape_leave_holes_that_nobody_sees(void **stat
     }
 }
 
+static void what_was_in_a_hole_takes_no_room(void **state)
+{
+    char room[512], value[60];
+    size_t used;
+    bool added;
+
+    (void)state;
+    names = SHAPE_NAMES;
+    make_shape();
+    begin_shaped(SHAPE_NAMES, true, false);
+    memset(value, 'v', sizeof value);
+    for (unsigned i = 0; i < SHAPE_NAMES; i++) {
+        assert_int_equal(hash_put(hash, name_of(i, room), bytes_of(value, sizeof value), NEVER, &added), OK);
+    }
+    used = value_kind_of(VALUE_HASH)->used_bytes(hash);
+    for (unsigned i = 1; i <= 12; i++) assert_true(hash_remove(hash, name_of(i, room)));
+    hash_check(hash);
+    assert_true(hash_is_shaped(hash) && hash_shaped_holes(hash) == 12);
+    assert_true(used - value_kind_of(VALUE_HASH)->used_bytes(hash) > 10 * sizeof value);
+}
+
 /* Without memory a field goes all the same, as it must. */
 static void a_hash_with_a_shape_changes_wholly_or_not_at_all(void **state)
 {
@@ -670,6 +691,7 @@ int main(void)
         HASH_TEST(it_is_the_same_after_its_blocks_have_moved),
         HASH_TEST(one_that_shares_its_names_is_its_model),
         HASH_TEST(fields_removed_from_a_shape_leave_holes_that_nobody_sees),
+        HASH_TEST(what_was_in_a_hole_takes_no_room),
         HASH_TEST(a_hash_with_a_shape_changes_wholly_or_not_at_all),
         HASH_TEST(its_order_is_that_of_coming),
         HASH_TEST(a_failed_allocation_changes_nothing),
