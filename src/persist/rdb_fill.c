@@ -56,7 +56,8 @@ bool rdb_fill_hash(struct source *source, const struct sequence *sequence, struc
     unsigned count;
     enum status status;
 
-    if (sequence_most(sequence) > ELEMENTS_MOST) return false;
+    /* Of a zipmap the lengths are asked as well. */
+    if (sequence->form == SEQUENCE_ZIPMAP || sequence_most(sequence) > ELEMENTS_MOST) return false;
     status = take_items(sequence, items, &count);
     if (status == OK && count % 2 != 0) status = MALFORMED;
     return is_settled(source, status == OK && count > 0 ? hash_fill(hash, items, count / 2) : status);

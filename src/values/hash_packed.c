@@ -261,18 +261,13 @@ static bool is_same_name(const void *items, unsigned at, unsigned other)
                            (const struct packitem *)items + 2 * (size_t)other);
 }
 
-/* What a hash of so many fields, the longest of its texts, and bytes may be. */
+/* What was packed elsewhere stays so, however long its texts are; those that come later are asked. */
 static bool fits_packed(const struct packitem *items, unsigned pairs)
 {
-    size_t size = sizeof(struct packed), longest = 0;
+    size_t size = sizeof(struct packed);
 
-    for (unsigned i = 0; i < 2 * pairs; i++) {
-        size_t len = items[i].at ? items[i].len : NUMBER_MAX_TEXT;
-
-        size += packitem_size(&items[i]);
-        if (len > longest) longest = len;
-    }
-    return size <= PACKED_MAX && packed_rules_allow(pairs, bytes_of(NULL, longest), bytes_of(NULL, 0));
+    for (unsigned i = 0; i < 2 * pairs; i++) size += packitem_size(&items[i]);
+    return size <= PACKED_MAX && packed_rules_allow(pairs, bytes_of(NULL, 0), bytes_of(NULL, 0));
 }
 
 enum status hash_fill(struct hash *hash, const struct packitem *items, unsigned pairs)

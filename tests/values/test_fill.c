@@ -92,7 +92,10 @@ static void what_is_beyond_the_limits_is_left_to_those_who_put_one_by_one(void *
     memset(texts[7], 'x', 65);
     texts[7][65] = '\0';
     assert_true(packitem_init(&items[7], text_at(7)));
-    assert_int_equal(hash_fill(hash, items, 100), TOO_BIG);
+    assert_int_equal(hash_fill(hash, items, 100), OK);
+    assert_true(hash_is_packed(hash));
+    hash_free(&hash);
+    hash = hash_new();
     atomic_store(&hash_options.hash_max_listpack_entries, 3);
     draw_texts(200, 50);
     assert_int_equal(hash_fill(hash, items, 4), TOO_BIG);
