@@ -19,6 +19,9 @@ static _Thread_local struct monitor *monitors;
 /* How many of them each worker has, so that the others need not be woken. By metric lane. */
 static _Atomic unsigned counts[METRIC_LANES];
 
+/* By lane: its monitors have missed something, for want of memory. */
+static _Atomic bool missed[METRIC_LANES];
+
 /* All of them. One begins as the last one ends: the gate must not be lowered behind it, not even for a moment. */
 static struct lock all_lock;
 static unsigned all_monitors;
@@ -37,6 +40,8 @@ bool monitor_begin(struct session *session)
     struct monitor *monitor = mem_alloc(sizeof *monitor);
 
     if (!monitor) return false;
+    /* What those before it have missed is not its. */
+    if (!monitors) atomic_store(&missed[metric_lane], false);
     *monitor = (struct monitor){.next = monitors, .session = session};
     monitors = monitor;
     session_set(session, SESSION_MONITOR);
@@ -83,9 +88,6 @@ static const char *peer_of(struct session *session)
     strcat(shown.peer, facts.peer);
     return shown.peer;
 }
-
-/* By lane: its monitors have missed something, for want of memory. */
-static _Atomic bool missed[METRIC_LANES];
 
 static void close_all(void)
 {
