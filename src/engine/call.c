@@ -197,7 +197,6 @@ struct task *call_resumed(struct call *call)
     task = extras->task;
     extras->task = NULL;
     session_unset(call->session, SESSION_SLICED);
-    atomic_store_explicit(&extras->task_bytes, 0, memory_order_relaxed);
     call->sliced_ticks = task->ticks;
     return task;
 }

@@ -244,12 +244,20 @@ static inline bool is_exec(const struct call *call)
     return likely(call->command != NULL) && unlikely(call->command->row->flags & COMMAND_EXECUTES);
 }
 
+/* Only now: others may look in the middle of a slice, which is most of the time, and the client holds them then too. */
+static void forget_task_bytes(struct call *call)
+{
+    atomic_store_explicit(&call->session->extras->task_bytes, 0, memory_order_relaxed);
+}
+
 /* Between two slices it was found that it may not. */
 static void drop_task(struct call *call)
 {
     struct task *task = call_resumed(call);
 
-    if (task) task->free(task);
+    if (!task) return;
+    task->free(task);
+    forget_task_bytes(call);
 }
 
 /* It has been answered. `before` is where that began, for EXEC, which then says so in its own way. */
@@ -340,6 +348,7 @@ static __attribute__((noinline)) bool run_apart(struct call *call, uint64_t *tic
 {
     if (session_flags(call->session) & SESSION_SLICED) {
         call->command->row->run(call);
+        if (!call->interrupted) forget_task_bytes(call);
         return true;
     }
     if (!(call->command->row->flags & COMMAND_IN_MULTI)) {
