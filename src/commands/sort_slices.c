@@ -64,7 +64,8 @@ static bool sorting_some(struct call *call, struct sorting *sorting)
         sorting->is_sorted = sort_work_some(&sorting->work, &sort->elements, some);
         return false;
     }
-    for (; some > 0 && sorting->written < sort->end; some--) {
+    /* Each GET is a reply. */
+    for (some = some / (sort->gets + 1) + 1; some > 0 && sorting->written < sort->end; some--) {
         sort_answer_element(call, &sorting->answer.reply, sort, sorting->written++);
     }
     return sorting->written == sort->end;

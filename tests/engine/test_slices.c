@@ -140,6 +140,63 @@ static void a_transaction_is_not_interrupted(void **state)
     client_free(a);
 }
 
+/* ---- what a client holds for a command of three slices ---- */
+
+#define HELD 1000
+
+static size_t seen[3];
+static unsigned seen_count;
+
+static void free_task(struct task *task)
+{
+    mem_free(task);
+}
+
+static void cmd_thrice(struct call *call)
+{
+    struct task *task = call_resumed(call);
+
+    seen[seen_count++] = session_queue(call->session).gathered;
+    if (!task) {
+        task = mem_need(sizeof *task);
+        task->free = free_task;
+    }
+    if (seen_count < 3) {
+        assert_true(call_interrupt(call, &task, HELD * seen_count));
+    } else {
+        free_task(task);
+        reply_ok(call->reply);
+    }
+}
+
+static const struct command_row own_rows[] = {{.name = "thrice", .run = cmd_thrice, .arity = 1, .since = "1.0.0"}};
+static const struct command_family own_commands = COMMAND_FAMILY("generic", own_rows);
+
+static int setup_with_own(void **state)
+{
+    const struct command_family *families[] = {&own_commands};
+
+    commands_add(families, 1);
+    return setup(state);
+}
+
+/* Other threads look whenever they like: in the middle of a slice too. */
+static void what_is_held_is_told_in_the_middle_of_a_slice(void **state)
+{
+    struct client *a = client_new();
+
+    (void)state;
+    say(a, "THRICE\r\n");
+    serve(&a, 1, 65536);
+    assert_answers(a, "+OK\r\n");
+    assert_int_equal(seen_count, 3);
+    assert_int_equal(seen[0], 0);
+    assert_int_equal(seen[1], HELD);
+    assert_int_equal(seen[2], 2 * HELD);
+    assert_int_equal(session_queue(&a->session).gathered, 0);
+    client_free(a);
+}
+
 /* ---- LCS in slices: its texts are read once ---- */
 
 #define LETTERS 9000
@@ -339,6 +396,29 @@ static void sort_in_slices_answers_what_it_answers_at_once(void **state)
     client_free(b);
 }
 
+/* A thousand elements with four hundred replies each would be 2 MB, and tens of milliseconds. A slice that ends because a
+ * machine is slow has less. */
+static void many_replies_for_each_element_are_many_slices(void **state)
+{
+    struct client *a = client_new();
+    size_t gathered, last = 0, most = 0;
+
+    (void)state;
+    say(a, "SORT list LIMIT 0 1500");
+    for (unsigned i = 0; i < 400; i++) say(a, " GET n");
+    say(a, "\r\n");
+    while (a->answers.len == 0) {
+        take_turn(&a, 1, 65536);
+        gathered = session_queue(&a->session).gathered;
+        if (last > 0 && gathered > last && gathered - last > most) most = gathered - last;
+        last = gathered;
+    }
+    while (a->input.len > 0) take_turn(&a, 1, 65536);
+    assert_int_equal(count_lines(a, "$-1"), 1500 * 400);
+    assert_in_range(most, 1, 1000000);
+    client_free(a);
+}
+
 static void sort_answers_for_what_its_key_held_when_it_began(void **state)
 {
     struct client *a = client_new(), *b = client_new();
@@ -425,17 +505,19 @@ int main(void)
         cmocka_unit_test(a_client_may_end_between_two_slices),
         cmocka_unit_test(a_muted_command_works_in_slices_as_well),
         cmocka_unit_test(a_transaction_is_not_interrupted),
+        cmocka_unit_test(what_is_held_is_told_in_the_middle_of_a_slice),
         cmocka_unit_test(lcs_in_slices_answers_what_it_answers_at_once),
         cmocka_unit_test(lcs_of_short_texts_is_answered_at_once),
         cmocka_unit_test(lcs_answers_for_what_its_keys_held_when_it_began),
         cmocka_unit_test(who_leaves_in_the_middle_of_lcs_leaves_nothing),
         cmocka_unit_test(lcs_without_memory_says_so),
         cmocka_unit_test(sort_in_slices_answers_what_it_answers_at_once),
+        cmocka_unit_test(many_replies_for_each_element_are_many_slices),
         cmocka_unit_test(sort_answers_for_what_its_key_held_when_it_began),
         cmocka_unit_test(who_leaves_in_the_middle_of_sort_leaves_nothing),
         cmocka_unit_test(sort_without_memory_says_so),
         cmocka_unit_test(who_tracks_is_not_interrupted_where_keys_are_read),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup_with_own, teardown);
 }
