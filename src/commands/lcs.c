@@ -248,7 +248,7 @@ static void begin(struct call *call, struct question *question)
     comparison = comparison_new(call, entries, question);
     if (!comparison) {
         reply_no_memory(call);
-    } else if (!call_may_interrupt(call) || lcs_steps(question->a, question->b) <= STEPS_AT_ONCE) {
+    } else if (!call_may_begin_slices(call) || lcs_steps(question->a, question->b) <= STEPS_AT_ONCE) {
         go_on(call, comparison, question, INT64_MAX);
     } else {
         task = &comparison->task;

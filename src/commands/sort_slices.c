@@ -110,7 +110,7 @@ bool sort_begin_slices(struct call *call, struct sort *sort)
     enum sort_order order = sort->by_letters ? SORT_BY_TEXT : SORT_BY_NUMBER;
     struct sorting *sorting;
 
-    if (count <= AT_ONCE || !call_may_interrupt(call)) return false;
+    if (count <= AT_ONCE || !call_may_begin_slices(call)) return false;
     sorting = mem_alloc_zeroed(sizeof *sorting);
     if (!call_ok(call, sorting ? OK : NO_MEMORY)) return true;
     sorting->task.free = sorting_free;

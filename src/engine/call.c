@@ -183,6 +183,20 @@ void call_reply_help(struct call *call, const char *const *lines)
 
 /* ---- slices ---- */
 
+/* Of this worker: what the tasks of its sessions hold between two slices. */
+static _Thread_local size_t tasks_bytes;
+
+void session_count_task(struct session_extras *extras, size_t bytes)
+{
+    tasks_bytes += bytes - extras->task_counted;
+    extras->task_counted = bytes;
+}
+
+bool call_may_begin_slices(const struct call *call)
+{
+    return call_may_interrupt(call) && tasks_bytes < CALL_TASKS_MOST;
+}
+
 int64_t call_slice_end_us(const struct call *call)
 {
     return call_may_interrupt(call) ? clock_steady_us() + CALL_SLICE_US : INT64_MAX;
@@ -196,6 +210,7 @@ struct task *call_resumed(struct call *call)
     if (likely(!extras || !extras->task)) return NULL;
     task = extras->task;
     extras->task = NULL;
+    session_count_task(extras, 0);
     session_unset(call->session, SESSION_SLICED);
     call->sliced_ticks = task->ticks;
     return task;
@@ -213,6 +228,7 @@ bool call_interrupt(struct call *call, struct task **task, size_t bytes)
     must(!extras->task);
     extras->task = *task;
     session_set(call->session, SESSION_SLICED);
+    session_count_task(extras, bytes);
     atomic_store_explicit(&extras->task_bytes, bytes, memory_order_relaxed);
     *task = NULL;
     call->interrupted = true;

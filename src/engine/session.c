@@ -104,6 +104,7 @@ void session_fini(struct session *session, size_t to_come)
     session->extras = NULL;
     lock_release(&extras_lock, EXTRAS_RANK);
     if (!extras) return;
+    session_count_task(extras, 0);
     if (extras->task) extras->task->free(extras->task);
     for (enum session_text which = SESSION_NAME; which <= SESSION_USER; which++)
         mem_free(*text_of(extras, which));

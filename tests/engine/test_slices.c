@@ -303,6 +303,34 @@ static void lcs_answers_for_what_its_keys_held_when_it_began(void **state)
     client_free(b);
 }
 
+/* All go on together: so not all of them may begin. */
+static void many_at_once_do_not_hold_without_end(void **state)
+{
+    enum { MANY = 20 };
+    struct client *all[MANY];
+    size_t held = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) all[i] = client_new();
+    fill_texts(all[0]);
+    for (unsigned i = 0; i < MANY; i++) {
+        say(all[i], "LCS text0 text1\r\n");
+        take_turn(&all[i], 1, 65536);
+        held += session_queue(&all[i]->session).gathered;
+    }
+    assert_in_range(held, CALL_TASKS_MOST, CALL_TASKS_MOST + 12000000);
+    assert_int_equal(all[MANY - 1]->input.len, 0);
+    client_free(all[0]);
+    for (unsigned i = 1; i < MANY; i++) serve_in_slices(all[i]);
+    for (unsigned i = 2; i < MANY; i++) {
+        assert_int_equal(all[i]->answers.len, all[1]->answers.len);
+        assert_memory_equal(all[i]->answers.at, all[1]->answers.at, all[1]->answers.len);
+    }
+    say(all[1], "LCS text0 text1\r\n"); /* there is room again */
+    assert_true(serve_in_slices(all[1]) > 0);
+    for (unsigned i = 1; i < MANY; i++) client_free(all[i]);
+}
+
 static void who_leaves_in_the_middle_of_lcs_leaves_nothing(void **state)
 {
     struct client *a = client_new();
@@ -509,6 +537,7 @@ int main(void)
         cmocka_unit_test(lcs_in_slices_answers_what_it_answers_at_once),
         cmocka_unit_test(lcs_of_short_texts_is_answered_at_once),
         cmocka_unit_test(lcs_answers_for_what_its_keys_held_when_it_began),
+        cmocka_unit_test(many_at_once_do_not_hold_without_end),
         cmocka_unit_test(who_leaves_in_the_middle_of_lcs_leaves_nothing),
         cmocka_unit_test(lcs_without_memory_says_so),
         cmocka_unit_test(sort_in_slices_answers_what_it_answers_at_once),

@@ -87,6 +87,11 @@ static inline bool call_may_interrupt(const struct call *call)
     return !call->may_not_block && !(call->key_count > 0 && session_flags(call->session) & SESSION_TRACKS);
 }
 
+/* May it begin to work in slices, with much to keep between them? Not beside others of its worker that keep this much
+ * already: all of them go on together, and as many as there are clients could. Then it has to be done at once. */
+#define CALL_TASKS_MOST (16 * 1024 * 1024)
+bool call_may_begin_slices(const struct call *call);
+
 /* When a slice that begins now has to end, in steady microseconds. */
 int64_t call_slice_end_us(const struct call *call);
 

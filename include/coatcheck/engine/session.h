@@ -72,6 +72,7 @@ struct session_extras {
     int64_t login_at_us; /* the owner's: when the login that it waits with is looked at; 0: it does not */
 
     struct task *task;               /* the owner's: of a command between two slices, or NULL */
+    size_t task_counted;             /* the owner's: what of its bytes session_count_task() has counted */
     _Atomic size_t task_bytes;       /* what has been gathered for its reply; any thread may look */
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
@@ -138,6 +139,9 @@ bool session_is_trusted(const struct session *session);
 
 /* The owner: made when there are none. NULL: no memory. */
 struct session_extras *session_need_extras(struct session *session);
+
+/* The owner's worker: what its task holds now, for call_may_begin_slices(). */
+void session_count_task(struct session_extras *extras, size_t bytes);
 
 /* The owner. */
 static inline struct transaction *session_transaction(const struct session *session)
