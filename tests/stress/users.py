@@ -29,7 +29,7 @@ from compare.engine import speech  # noqa: E402
 
 SECRET = b"TOP-SECRET"
 BATCH = 100
-LEFT_OUT = ("__init__", "differences", "operators", "connection")
+LEFT_OUT = ("__init__", "differences", "operators", "connection", "tracking")
 
 
 class MixedDraw(dice_of.Draw):
