@@ -18,7 +18,7 @@ ROWS = [
     ("SORT*", "-ERR One or more scores can't be converted into double\r\n", "[*]*",
      "in redis-server a number that was out of a double's range, in any command before, makes SORT refuse good ones until "
      "a system call happens to fail; here each number is judged by itself"),
-    ("EXEC", "[*]*-ERR One or more scores can't be converted into double\r\n*", "[*]*", "the same, in a transaction"),
+    ("EXEC", "[*]*-ERR One or more scores can't be converted into double*", "[*]*", "the same, in a transaction"),
     ("Z*RANK *", "-ERR wrong number of arguments for 'z*rank' command\r\n", "*",
      "WITHSCORE came with Redis 7.2, TIES is ours: words after the member are looked at"),
     ("COMMAND GETKEYS* PFMERGE *", "-ERR Invalid arguments specified for command\r\n", "*",
