@@ -1,6 +1,7 @@
 /* tls: the context that connections begin with, made as the options say. */
 #include "coatcheck/net/tls.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -37,11 +38,16 @@ static const char *reason(void)
     return error != 0 && text ? text : "OpenSSL does not say why";
 }
 
-static bool refuse(const struct complaint *complaint, const char *option, const char *value)
+static bool refuse_for(const struct complaint *complaint, const char *option, const char *value, const char *why)
 {
     *complaint->option = option;
-    text_addf(complaint->why, "option '%s' \"%s\": %s", option, value, reason());
+    text_addf(complaint->why, "option '%s' \"%s\": %s", option, value, why);
     return false;
+}
+
+static bool refuse(const struct complaint *complaint, const char *option, const char *value)
+{
+    return refuse_for(complaint, option, value, reason());
 }
 
 static bool miss(const struct complaint *complaint, const char *option, const char *sentence)
@@ -166,6 +172,37 @@ static void decode_authorities(SSL_CTX *ctx)
     }
 }
 
+/* A name that 'openssl rehash' gives to a certificate: eight hexadecimal digits, a point and a number. */
+static bool is_rehashed(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdefABCDEF");
+    const char *number = name + digits + 1;
+
+    return digits == 8 && name[digits] == '.' && *number && number[strspn(number, "0123456789")] == 0;
+}
+
+/* All of a directory, now. OpenSSL would read each when a client first shows a certificate that it has signed: on a
+ * worker's thread, which would wait for the disk, and into what other workers look through. */
+static bool read_authorities(SSL_CTX *ctx, const char *dir, const struct complaint *complaint)
+{
+    DIR *open = opendir(dir);
+    struct text path = {0};
+    bool good = open != NULL;
+
+    if (!open) return refuse_for(complaint, "tls-ca-cert-dir", dir, strerror(errno));
+    for (struct dirent *file; good && (file = readdir(open)) != NULL;) {
+        if (!is_rehashed(file->d_name)) continue;
+        text_clear(&path);
+        text_addf(&path, "%s/%s", dir, file->d_name);
+        text_add_char(&path, 0);
+        good = !text_failed(&path) && SSL_CTX_load_verify_file(ctx, path.at) == 1;
+        if (!good) refuse(complaint, "tls-ca-cert-dir", text_failed(&path) ? dir : path.at);
+    }
+    text_fini(&path);
+    closedir(open);
+    return good;
+}
+
 static bool set_authorities(SSL_CTX *ctx, const struct complaint *complaint)
 {
     const char *file = option_text(&tls_options.tls_ca_cert_file);
@@ -180,7 +217,7 @@ static bool set_authorities(SSL_CTX *ctx, const struct complaint *complaint)
                     "is missing, and so is tls-ca-cert-dir: tls-auth-clients checks clients by one of them");
     }
     if (*file && SSL_CTX_load_verify_file(ctx, file) != 1) return refuse(complaint, "tls-ca-cert-file", file);
-    if (*dir && SSL_CTX_load_verify_dir(ctx, dir) != 1) return refuse(complaint, "tls-ca-cert-dir", dir);
+    if (*dir && !read_authorities(ctx, dir, complaint)) return false;
     decode_authorities(ctx);
     SSL_CTX_set_verify(ctx, mode, NULL);
     return true;

@@ -295,7 +295,7 @@ def versions(server, files):
     expect(client.sock.object.cipher()[0] == "TLS_CHACHA20_POLY1305_SHA256", "another cipher suite than the one asked for")
     client.close()
     settle(server, "tls-ciphersuites", "")
-    for name, value in (("tls-protocols", "TLSv9"), ("tls-ciphers", "no-such-cipher"), ("tls-ciphersuites", "NO_SUCH")):
+    for name, value in (("tls-protocols", "TLSv9"), ("tls-ciphers", "no-such-cipher"), ("tls-ciphersuites", "NO_SUCH"), ("tls-ca-cert-dir", "/nosuch")):
         kind, said = common.ask(server, "CONFIG", "SET", name, value)
         expect(kind == "error" and name.encode() in said, "CONFIG SET %s %s was answered %s", name, value, said)
         expect(common.ask(server, "CONFIG", "GET", name)[1][1][1] == b"", "%s has changed though it was refused", name)
@@ -314,7 +314,7 @@ def certificates(server, files):
 
 
 def from_a_directory(server, files, rounds=4, many=8):
-    """OpenSSL reads the authorities of a directory when they are asked for: here by all workers in the same moment."""
+    """Authorities of a directory are there for all workers in the same moment."""
     folder = files.path("authorities")
     os.mkdir(folder)
     shutil.copy(files.path("ca.crt"), folder)
