@@ -233,6 +233,23 @@ static unsigned serve_in_slices(struct client *client)
     return slices;
 }
 
+/* By itself it is answered in slices, and as it is within a transaction, at once. */
+static void assert_sliced(struct client *a, struct client *b, const char *words)
+{
+    say(a, words);
+    assert_true(serve_in_slices(a) > 0);
+    assert_int_equal(session_queue(&a->session).gathered, 0);
+    say(b, "MULTI\r\n");
+    say(b, words);
+    say(b, "EXEC\r\n");
+    assert_int_equal(serve_in_slices(b), 0);
+    /* +OK, +QUEUED and the head of the array are before it. */
+    assert_int_equal(b->answers.len, a->answers.len + 18);
+    assert_memory_equal(b->answers.at + 18, a->answers.at, a->answers.len);
+    text_clear(&a->answers);
+    text_clear(&b->answers);
+}
+
 static void lcs_in_slices_answers_what_it_answers_at_once(void **state)
 {
     static const char *const forms[] = {"", " LEN", " IDX", " IDX WITHMATCHLEN MINMATCHLEN 2"};
@@ -244,18 +261,7 @@ static void lcs_in_slices_answers_what_it_answers_at_once(void **state)
     for (unsigned f = 0; f < 4; f++) {
         for (unsigned other = 0; other < 2; other++) {
             snprintf(words, sizeof words, "LCS text%u text%u%s\r\n", other, 1 - other, forms[f]);
-            say(a, words);
-            assert_true(serve_in_slices(a) > 0);
-            assert_int_equal(session_queue(&a->session).gathered, 0);
-            say(b, "MULTI\r\n");
-            say(b, words);
-            say(b, "EXEC\r\n");
-            assert_int_equal(serve_in_slices(b), 0);
-            /* +OK, +QUEUED and the head of the array are before it. */
-            assert_int_equal(b->answers.len, a->answers.len + 18);
-            assert_memory_equal(b->answers.at + 18, a->answers.at, a->answers.len);
-            text_clear(&a->answers);
-            text_clear(&b->answers);
+            assert_sliced(a, b, words);
         }
     }
     client_free(a);
@@ -385,21 +391,6 @@ static void fill_elements(struct client *client)
         text_clear(&client->input);
     }
     text_clear(&client->answers);
-}
-
-static void assert_sliced(struct client *a, struct client *b, const char *words)
-{
-    say(a, words);
-    assert_true(serve_in_slices(a) > 0);
-    assert_int_equal(session_queue(&a->session).gathered, 0);
-    say(b, "MULTI\r\n");
-    say(b, words);
-    say(b, "EXEC\r\n");
-    assert_int_equal(serve_in_slices(b), 0);
-    assert_int_equal(b->answers.len, a->answers.len + 18);
-    assert_memory_equal(b->answers.at + 18, a->answers.at, a->answers.len);
-    text_clear(&a->answers);
-    text_clear(&b->answers);
 }
 
 static void sort_in_slices_answers_what_it_answers_at_once(void **state)
