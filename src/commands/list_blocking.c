@@ -1,26 +1,10 @@
 /* list_blocking: elements taken from an end of a list as soon as there is one, and answered or
  * moved on. */
 #include "coatcheck/base/mem.h"
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/list.h"
 #include "coatcheck/commands/table.h"
-#include "coatcheck/commands/zset_keys.h"
 #include "coatcheck/engine/blocking.h"
-
-/* Of the first key that has a list. False: none has. True: something has been answered. */
-static bool serve_now(struct call *call, const struct wait_kind *kind, unsigned keys,
-                      const void *wanted)
-{
-    for (unsigned k = 0; k < keys; k++) {
-        struct spot spot;
-        struct list *list;
-
-        if (!call_find_list(call, k, &spot, &list)) return true;
-        if (!list) continue;
-        kind->serve(wanted, &call->keys[k], &spot, call->reply);
-        return true;
-    }
-    return false;
-}
 
 /* ---- BLPOP, BRPOP ---- */
 
@@ -43,8 +27,7 @@ static void pop_one(struct call *call, enum list_end end)
     int64_t deadline_us;
 
     if (!call_read_timeout(call, call_argc(call) - 1, &deadline_us)) return;
-    if (serve_now(call, &one, keys, &end)) return;
-    call_block(call, &one, keys, &end, sizeof end, deadline_us);
+    call_serve_or_block(call, &one, keys, &end, sizeof end, deadline_us);
 }
 
 static void cmd_blpop(struct call *call)
@@ -75,8 +58,7 @@ static void cmd_blmpop(struct call *call)
 
     if (!list_read_mpop(call, 2, &asked)) return;
     if (!call_read_timeout(call, 1, &deadline_us)) return;
-    if (serve_now(call, &many, asked.keys, &asked)) return;
-    call_block(call, &many, asked.keys, &asked, sizeof asked, deadline_us);
+    call_serve_or_block(call, &many, asked.keys, &asked, sizeof asked, deadline_us);
 }
 
 /* ---- BLMOVE, BRPOPLPUSH ---- */
@@ -159,15 +141,6 @@ static void cmd_brpoplpush(struct call *call)
     move(call, LIST_RIGHT, LIST_LEFT, 3);
 }
 
-static const struct command_key_spec blmpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
-     .index = 2,
-     .counted = true,
-     .first = 1,
-     .step = 1},
-    {0},
-};
-
 static const struct command_key_spec move_specs[] = {
     {.access = KEY_RW | KEY_ACCESS | KEY_DELETE, .index = 1, .step = 1},
     {.access = KEY_RW | KEY_INSERT, .index = 2, .step = 1},
@@ -196,8 +169,8 @@ static const struct command_row rows[] = {
      .run = cmd_blmpop,
      .arity = -5,
      .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_timed_keys,
-     .key_specs = blmpop_specs,
+     .find_keys = counted_keys_find_timed,
+     .key_specs = counted_keys_popped_timed,
      .since = "7.0.0",
      .cost = "O(K+M) where K is the number of keys and M that of elements taken",
      .syntax = "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",

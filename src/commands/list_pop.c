@@ -1,10 +1,10 @@
 /* list_pop: elements taken from an end of a list. */
 #include "coatcheck/base/number.h"
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/list.h"
 #include "coatcheck/commands/mpop.h"
 #include "coatcheck/commands/table.h"
-#include "coatcheck/commands/zset_keys.h"
 
 /* As LPOP or RPOP with the number of elements that were there. */
 static void tell_popped(const struct key *key, enum list_end end, uint64_t count)
@@ -123,15 +123,6 @@ static void cmd_lmpop(struct call *call)
     reply_null_array(call->reply);
 }
 
-static const struct command_key_spec mpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
-     .index = 1,
-     .counted = true,
-     .first = 1,
-     .step = 1},
-    {0},
-};
-
 #define POPS                                                                                       \
     .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE,                          \
     .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "1.0.0", .syntax = "key [count]",         \
@@ -151,8 +142,8 @@ static const struct command_row rows[] = {
      .run = cmd_lmpop,
      .arity = -4,
      .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys,
-     .key_specs = mpop_specs,
+     .find_keys = counted_keys_find,
+     .key_specs = counted_keys_popped,
      .since = "7.0.0",
      .cost = "O(K+M) where K is the number of keys and M that of elements taken",
      .syntax = "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",

@@ -198,7 +198,7 @@ static struct bytes pattern_of(struct bytes word)
     return bytes_is(word, "*") ? (struct bytes){NULL, 0} : word;
 }
 
-bool scan_read_cursor(struct bytes text, uint64_t *cursor)
+static bool parse_cursor(struct bytes text, uint64_t *cursor)
 {
     size_t i = 0, digits;
     bool negative = text.len > 0 && text.at[0] == '-';
@@ -216,7 +216,15 @@ bool scan_read_cursor(struct bytes text, uint64_t *cursor)
     return i == text.len || text.at[i] == '\0';
 }
 
-bool scan_read_options(struct call *call, unsigned at, enum scan_extra extra, struct scan_options *options)
+bool scan_read_cursor(struct call *call, unsigned at, uint64_t *cursor)
+{
+    if (parse_cursor(call_arg(call, at), cursor)) return true;
+    reply_error(call->reply, ERR_NO_CURSOR);
+    return false;
+}
+
+bool scan_read_options(struct call *call, unsigned at, enum scan_extra extra,
+                       struct scan_options *options)
 {
     *options = (struct scan_options){.count = 10};
     while (at < call_argc(call)) {
@@ -243,16 +251,34 @@ bool scan_read_options(struct call *call, unsigned at, enum scan_extra extra, st
     return false;
 }
 
+bool scan_page_begin(struct call *call, bool has_key, enum scan_extra extra,
+                     struct scan_page *page)
+{
+    page->options = (struct scan_options){.count = 0};
+    /* redis-server does not look at the options where there is nothing to scan. */
+    if (has_key && !scan_read_options(call, 3, extra, &page->options)) return false;
+    if (!has_key) page->cursor = 0;
+    page->words = 0;
+    reply_nest(call->reply, &page->found);
+    return true;
+}
+
+void scan_page_end(struct call *call, struct scan_page *page)
+{
+    char digits[NUMBER_MAX_TEXT];
+
+    reply_array(call->reply, 2);
+    reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, page->cursor)));
+    reply_unnest(call->reply, &page->found, reply_array, page->words);
+}
+
 static void cmd_scan(struct call *call)
 {
     struct search *search;
     struct scan_options options;
     uint64_t cursor;
 
-    if (!scan_read_cursor(call_arg(call, 1), &cursor)) {
-        reply_error(call->reply, ERR_NO_CURSOR);
-        return;
-    }
+    if (!scan_read_cursor(call, 1, &cursor)) return;
     if (!scan_read_options(call, 2, SCAN_TYPE, &options)) return;
     search = search_begin(call, cursor, (uint64_t)options.count);
     if (!search) return;

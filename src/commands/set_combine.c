@@ -1,9 +1,9 @@
 /* set_combine: SINTER, SUNION, SDIFF, their STORE forms and SINTERCARD. */
 #include <stdlib.h>
 #include "coatcheck/base/mem.h"
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/set.h"
 #include "coatcheck/commands/table.h"
-#include "coatcheck/commands/zset_keys.h"
 
 /* Sources that need no memory of their own to be listed. */
 #define FEW 16
@@ -329,11 +329,6 @@ static const struct command_key_spec store_specs[] = {
     {.access = KEY_RO | KEY_ACCESS, .index = 2, .last = -1, .step = 1},
     {0},
 };
-static const struct command_key_spec card_specs[] = {
-    {.access = KEY_RO | KEY_ACCESS, .index = 1, .counted = true, .first = 1, .step = 1},
-    {0},
-};
-
 #define ANSWERS                                                                                    \
     .arity = -2, .flags = COMMAND_READ, .keys = KEYS_ALL, .access = KEY_RO | KEY_ACCESS,           \
     .since = "1.0.0", .syntax = "key [key ...]", .tips = "nondeterministic_output_order"
@@ -384,8 +379,8 @@ static const struct command_row rows[] = {
      .run = cmd_sintercard,
      .arity = -3,
      .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys,
-     .key_specs = card_specs,
+     .find_keys = counted_keys_find,
+     .key_specs = counted_keys_read,
      .since = "7.0.0",
      .cost = INTER_COST,
      .syntax = "numkeys key [key ...] [LIMIT limit]",

@@ -1,24 +1,9 @@
 /* zset_blocking: members taken from an end of a sorted set as soon as there is one. */
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
-#include "coatcheck/commands/zset_keys.h"
 #include "coatcheck/commands/zset_pop.h"
 #include "coatcheck/engine/blocking.h"
-
-/* Of the first key that has a sorted set. False: none has. True: something has been answered. */
-static bool serve_now(struct call *call, const struct wait_kind *kind, unsigned keys, const void *wanted)
-{
-    for (unsigned k = 0; k < keys; k++) {
-        struct spot spot;
-        struct zset *zset;
-
-        if (!call_find_zset(call, k, &spot, &zset)) return true;
-        if (!zset) continue;
-        kind->serve(wanted, &call->keys[k], &spot, call->reply);
-        return true;
-    }
-    return false;
-}
 
 /* ---- BZPOPMIN, BZPOPMAX ---- */
 
@@ -39,8 +24,7 @@ static void pop_one(struct call *call, enum zset_end end)
     int64_t deadline_us;
 
     if (!call_read_timeout(call, call_argc(call) - 1, &deadline_us)) return;
-    if (serve_now(call, &one, keys, &end)) return;
-    call_block(call, &one, keys, &end, sizeof end, deadline_us);
+    call_serve_or_block(call, &one, keys, &end, sizeof end, deadline_us);
 }
 
 static void cmd_bzpopmin(struct call *call)
@@ -69,14 +53,8 @@ static void cmd_bzmpop(struct call *call)
 
     if (!zset_read_mpop(call, 2, &asked)) return;
     if (!call_read_timeout(call, 1, &deadline_us)) return;
-    if (serve_now(call, &many, asked.keys, &asked)) return;
-    call_block(call, &many, asked.keys, &asked, sizeof asked, deadline_us);
+    call_serve_or_block(call, &many, asked.keys, &asked, sizeof asked, deadline_us);
 }
-
-static const struct command_key_spec bzmpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE, .index = 2, .counted = true, .first = 1, .step = 1},
-    {0},
-};
 
 #define WAITS_FOR_ONE                                                                              \
     .arity = -3, .flags = COMMAND_WRITE | COMMAND_NOSCRIPT | COMMAND_BLOCKING | COMMAND_FAST,      \
@@ -93,8 +71,8 @@ static const struct command_row rows[] = {
      .summary = "Takes the member with the highest score out of the first sorted set that is there, "
                 "or waits for one."},
     {.name = "bzmpop", .run = cmd_bzmpop, .arity = -5,
-     .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, .find_keys = zset_find_timed_keys,
-     .key_specs = bzmpop_specs, .since = "7.0.0",
+     .flags = COMMAND_WRITE | COMMAND_BLOCKING | COMMAND_MOVABLE_KEYS, .find_keys = counted_keys_find_timed,
+     .key_specs = counted_keys_popped_timed, .since = "7.0.0",
      .cost = "O(K+M*log(N)) where K is the number of keys, N that of members and M that of those taken",
      .syntax = "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
      .summary = "Takes members from one end of the first sorted set that is there, or waits for one."},

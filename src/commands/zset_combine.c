@@ -2,9 +2,9 @@
  * zset_merge. */
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/number.h"
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
-#include "coatcheck/commands/zset_keys.h"
 #include "coatcheck/commands/zset_merge.h"
 
 /* Sources that need no memory of their own to be listed. */
@@ -260,10 +260,6 @@ static void cmd_zintercard(struct call *call)
     combine(call, ZSET_INTERSECTION, COUNTED);
 }
 
-static const struct command_key_spec answer_specs[] = {
-    {.access = KEY_RO | KEY_ACCESS, .index = 1, .counted = true, .first = 1, .step = 1},
-    {0},
-};
 static const struct command_key_spec store_specs[] = {
     {.access = KEY_OW | KEY_UPDATE, .index = 1, .step = 1},
     {.access = KEY_RO | KEY_ACCESS, .index = 2, .counted = true, .first = 1, .step = 1},
@@ -272,10 +268,10 @@ static const struct command_key_spec store_specs[] = {
 
 #define ANSWERS                                                                                    \
     .arity = -3, .flags = COMMAND_READ | COMMAND_MOVABLE_KEYS,                                     \
-    .find_keys = zset_find_counted_keys, .key_specs = answer_specs
+    .find_keys = counted_keys_find, .key_specs = counted_keys_read
 #define STORES                                                                                     \
     .arity = -4, .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,                  \
-    .keys = KEYS_ONE, .find_keys = zset_find_store_keys, .key_specs = store_specs
+    .keys = KEYS_ONE, .find_keys = counted_keys_find_with_target, .key_specs = store_specs
 #define WEIGHTS "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]"
 #define UNION_COST                                                                                 \
     "O(N+M*log(M)) where N is the number of members of all sets and M that of the result"

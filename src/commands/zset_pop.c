@@ -2,11 +2,11 @@
 #include "coatcheck/commands/zset_pop.h"
 
 #include "coatcheck/base/number.h"
+#include "coatcheck/commands/counted_keys.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/mpop.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
-#include "coatcheck/commands/zset_keys.h"
 
 /* As ZPOPMIN or ZPOPMAX with the number of members that were there: the order is total, so a copy
  * of the data loses the same ones. */
@@ -141,15 +141,6 @@ static void cmd_zmpop(struct call *call)
     reply_null_array(call->reply);
 }
 
-static const struct command_key_spec mpop_specs[] = {
-    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
-     .index = 1,
-     .counted = true,
-     .first = 1,
-     .step = 1},
-    {0},
-};
-
 #define POPS                                                                                       \
     .arity = -2, .flags = COMMAND_WRITE | COMMAND_FAST, .keys = KEYS_ONE, .element = 1,            \
     .access = KEY_RW | KEY_ACCESS | KEY_DELETE, .since = "5.0.0", .syntax = "key [count]",         \
@@ -168,8 +159,8 @@ static const struct command_row rows[] = {
      .run = cmd_zmpop,
      .arity = -4,
      .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
-     .find_keys = zset_find_counted_keys,
-     .key_specs = mpop_specs,
+     .find_keys = counted_keys_find,
+     .key_specs = counted_keys_popped,
      .since = "7.0.0",
      .cost = "O(K+log(N)+M) where K is the number of keys and M that of members taken",
      .syntax = "numkeys key [key ...] <MIN | MAX> [COUNT count]",

@@ -4,21 +4,18 @@
 #include "coatcheck/commands/scan.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/commands/zset.h"
-#include "coatcheck/structs/glob.h"
 
-struct page {
-    struct scan_options options;
-    struct reply_nested found;
-    uint64_t count;
-    bool packed;
+struct zset_page {
+    struct scan_page page;
+    bool is_packed;
 };
 
 /* redis-server keeps whole scores of small sets up to this as integers, and shows them so here. */
 #define WHOLE_MAX 0x1p62
 
-static size_t print_score(char *into, size_t room, double score, bool packed)
+static size_t print_score(char *into, size_t room, double score, bool is_packed)
 {
-    if (packed && fabs(score) <= WHOLE_MAX && score == (double)(int64_t)score) {
+    if (is_packed && fabs(score) <= WHOLE_MAX && score == (double)(int64_t)score) {
         return number_print_int(into, (int64_t)score);
     }
     return number_print_double(into, room, score);
@@ -27,36 +24,29 @@ static size_t print_score(char *into, size_t room, double score, bool packed)
 /* Scores are texts here, in RESP3 too. */
 static void show(void *context, struct bytes member, double score)
 {
-    struct page *page = context;
+    struct zset_page *at = context;
     char digits[64];
+    size_t len;
 
-    if (page->options.pattern.at && !glob_match(page->options.pattern, member)) return;
-    reply_bulk(&page->found.reply, member);
-    reply_bulk(&page->found.reply,
-               bytes_of(digits, print_score(digits, sizeof digits, score, page->packed)));
-    page->count++;
+    if (!scan_page_wants(&at->page, member)) return;
+    scan_page_show(&at->page, member);
+    len = print_score(digits, sizeof digits, score, at->is_packed);
+    scan_page_show(&at->page, bytes_of(digits, len));
 }
 
 static void cmd_zscan(struct call *call)
 {
-    struct page page = {.count = 0};
+    struct zset_page at;
+    struct scan_page *page = &at.page;
     const struct zset *zset;
-    char digits[NUMBER_MAX_TEXT];
-    uint64_t cursor;
 
-    if (!scan_read_cursor(call_arg(call, 2), &cursor)) {
-        reply_error(call->reply, ERR_NO_CURSOR);
-        return;
+    if (!scan_read_cursor(call, 2, &page->cursor) || !call_read_zset(call, 0, &zset)) return;
+    if (!scan_page_begin(call, zset != NULL, SCAN_NO_EXTRA, page)) return;
+    if (zset) {
+        at.is_packed = zset_is_packed(zset);
+        page->cursor = zset_scan(zset, page->cursor, (uint64_t)page->options.count, show, &at);
     }
-    if (!call_read_zset(call, 0, &zset)) return;
-    /* redis-server does not look at the options where there is nothing to scan. */
-    if (zset && !scan_read_options(call, 3, SCAN_NO_EXTRA, &page.options)) return;
-    page.packed = zset && zset_is_packed(zset);
-    reply_nest(call->reply, &page.found);
-    cursor = zset ? zset_scan(zset, cursor, (uint64_t)page.options.count, show, &page) : 0;
-    reply_array(call->reply, 2);
-    reply_bulk(call->reply, bytes_of(digits, number_print_uint(digits, cursor)));
-    reply_unnest(call->reply, &page.found, reply_array, 2 * page.count);
+    scan_page_end(call, page);
 }
 
 static const struct command_row rows[] = {

@@ -237,6 +237,20 @@ void call_block(struct call *call, const struct wait_kind *kind, unsigned keys, 
     atomic_store_explicit(&call->session->wait, WAIT_OPEN, memory_order_release);
 }
 
+void call_serve_or_block(struct call *call, const struct wait_kind *kind, unsigned keys,
+                         const void *wanted, size_t wanted_size, int64_t deadline_us)
+{
+    for (unsigned k = 0; k < keys; k++) {
+        struct spot spot;
+
+        if (!call_find_type(call, k, kind->type, &spot)) return;
+        if (!spot.entry) continue;
+        kind->serve(wanted, &call->keys[k], &spot, call->reply);
+        return;
+    }
+    call_block(call, kind, keys, wanted, wanted_size, deadline_us);
+}
+
 /* ---- serving: on the thread of whoever brought something, inside its shards ---- */
 
 static void line_came(struct wait_line *line)

@@ -48,6 +48,11 @@ bool call_read_timeout(struct call *call, unsigned i, int64_t *deadline_us);
 void call_block(struct call *call, const struct wait_kind *kind, unsigned keys, const void *wanted,
                 size_t wanted_size, int64_t deadline_us);
 
+/* As call_block(), but the first of these keys that is there serves at once; one of another type is
+ * answered as an error. */
+void call_serve_or_block(struct call *call, const struct wait_kind *kind, unsigned keys,
+                         const void *wanted, size_t wanted_size, int64_t deadline_us);
+
 /* A command brought more to a key whose value was there before: for kinds of wait that end with
  * that. The put of a new value tells by itself. */
 void call_came(const struct key *key);

@@ -1,4 +1,4 @@
-#include "coatcheck/commands/zset_keys.h"
+#include "coatcheck/commands/counted_keys.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -33,18 +33,39 @@ static int find_counted(const struct args *args, unsigned at, unsigned *places, 
     return count;
 }
 
-int zset_find_counted_keys(const struct args *args, unsigned *places)
+int counted_keys_find(const struct args *args, unsigned *places)
 {
     return find_counted(args, 1, places, 0);
 }
 
-int zset_find_timed_keys(const struct args *args, unsigned *places)
+int counted_keys_find_timed(const struct args *args, unsigned *places)
 {
     return find_counted(args, 2, places, 0);
 }
 
-int zset_find_store_keys(const struct args *args, unsigned *places)
+int counted_keys_find_with_target(const struct args *args, unsigned *places)
 {
     places[0] = 1;
     return find_counted(args, 2, places, 1);
 }
+
+const struct command_key_spec counted_keys_read[] = {
+    {.access = KEY_RO | KEY_ACCESS, .index = 1, .counted = true, .first = 1, .step = 1},
+    {0},
+};
+const struct command_key_spec counted_keys_popped[] = {
+    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .index = 1,
+     .counted = true,
+     .first = 1,
+     .step = 1},
+    {0},
+};
+const struct command_key_spec counted_keys_popped_timed[] = {
+    {.access = KEY_RW | KEY_ACCESS | KEY_DELETE,
+     .index = 2,
+     .counted = true,
+     .first = 1,
+     .step = 1},
+    {0},
+};
