@@ -2,7 +2,7 @@
 
 /* --- the directory --- */
 
-void put_segment(struct fieldmap *map, size_t first, struct segment segment, uint16_t live)
+void fieldmap_put_segment(struct fieldmap *map, size_t first, struct segment segment, uint16_t live)
 {
     size_t entries = entries_of(map, segment.depth);
     uint64_t entry = (uint64_t)(uintptr_t)segment.groups | (uint64_t)segment.count << 48 |
@@ -18,7 +18,7 @@ void put_segment(struct fieldmap *map, size_t first, struct segment segment, uin
     map->soonest[first] = soonest_ms;
 }
 
-struct fieldgroup *groups_new(struct fieldmap *map, uint32_t count)
+struct fieldgroup *fieldmap_groups_new(struct fieldmap *map, uint32_t count)
 {
     struct fieldgroup *groups = mem_alloc_zeroed(segment_bytes(count));
 
@@ -28,13 +28,13 @@ struct fieldgroup *groups_new(struct fieldmap *map, uint32_t count)
     return groups;
 }
 
-void groups_free(struct fieldmap *map, struct fieldgroup *groups, uint32_t count)
+void fieldmap_groups_free(struct fieldmap *map, struct fieldgroup *groups, uint32_t count)
 {
     mem_free_sized(groups, segment_bytes(count));
     map->used_bytes -= mem_good_size(segment_bytes(count));
 }
 
-bool directory_new(struct fieldmap *map, unsigned bits)
+bool fieldmap_directory_new(struct fieldmap *map, unsigned bits)
 {
     map->directory = mem_alloc(directory_bytes(bits));
     if (!map->directory) return false;
@@ -53,7 +53,7 @@ bool directory_new(struct fieldmap *map, unsigned bits)
     return true;
 }
 
-void directory_free(struct fieldmap *map)
+void fieldmap_directory_free(struct fieldmap *map)
 {
     mem_free_sized(map->directory, directory_bytes(map->bits));
     map->used_bytes -= mem_good_size(directory_bytes(map->bits));
@@ -67,13 +67,13 @@ enum status fieldmap_init(struct fieldmap *map)
     struct segment first = {.count = 1};
 
     *map = (struct fieldmap){.deepest = 1, .soonest_ms = NEVER};
-    if (!directory_new(map, 0)) return NO_MEMORY;
-    first.groups = groups_new(map, 1);
+    if (!fieldmap_directory_new(map, 0)) return NO_MEMORY;
+    first.groups = fieldmap_groups_new(map, 1);
     if (!first.groups) {
-        directory_free(map);
+        fieldmap_directory_free(map);
         return NO_MEMORY;
     }
-    put_segment(map, 0, first, 0);
+    fieldmap_put_segment(map, 0, first, 0);
     return OK;
 }
 
@@ -174,29 +174,6 @@ bool fieldmap_overwrite(struct fieldmap *map, uint64_t hash, const struct fields
 
 /* --- growth --- */
 
-/* The allocator's sizes, as groups: eight, four, two or one apart. */
-static uint32_t next_size(uint32_t groups)
-{
-    uint32_t step = groups < 4 ? 1 : (uint32_t)1 << (31 - __builtin_clz(groups) - 2);
-
-    return groups + step;
-}
-
-/* Seven of eight slots may be taken. */
-static inline bool is_full(uint32_t live, uint32_t groups)
-{
-    return live >= groups * SLOTS * 7 / 8;
-}
-
-/* So large that it will not grow at once again. */
-static uint32_t groups_for(uint32_t live)
-{
-    uint32_t groups = 1;
-
-    while (live > groups * SLOTS * 25 / 32) groups = next_size(groups);
-    return groups;
-}
-
 /* The bits of the position that all in a segment have in common. */
 static inline uint32_t prefix_of(const struct fieldmap *map, size_t first, unsigned depth)
 {
@@ -229,11 +206,11 @@ static bool segment_resize(struct fieldmap *map, size_t first, uint32_t groups)
     struct segment old = segment_at(map, first), new = {NULL, groups, old.depth};
     uint16_t live = map->counts[first];
 
-    new.groups = groups_new(map, groups);
+    new.groups = fieldmap_groups_new(map, groups);
     if (!new.groups) return false;
     must(segment_fill(new, old.groups, old.count, prefix_of(map, first, old.depth)) == live);
-    put_segment(map, first, new, live);
-    groups_free(map, old.groups, old.count);
+    fieldmap_put_segment(map, first, new, live);
+    fieldmap_groups_free(map, old.groups, old.count);
     return true;
 }
 
@@ -241,7 +218,7 @@ static bool directory_double(struct fieldmap *map)
 {
     struct fieldmap old = *map;
 
-    if (!directory_new(map, old.bits + 1)) {
+    if (!fieldmap_directory_new(map, old.bits + 1)) {
         *map = old;
         return false;
     }
@@ -251,7 +228,7 @@ static bool directory_double(struct fieldmap *map)
         if (map->soonest) map->soonest[2 * i] = map->soonest[2 * i + 1] = old.soonest[i];
     }
     old.used_bytes = map->used_bytes;
-    directory_free(&old);
+    fieldmap_directory_free(&old);
     map->used_bytes = old.used_bytes;
     map->deepest = 0;
     return true;
@@ -261,7 +238,7 @@ static void directory_halve(struct fieldmap *map)
 {
     struct fieldmap old = *map;
 
-    if (!directory_new(map, old.bits - 1)) {
+    if (!fieldmap_directory_new(map, old.bits - 1)) {
         *map = old;
         return;
     }
@@ -273,7 +250,7 @@ static void directory_halve(struct fieldmap *map)
         map->deepest += segment_at(map, i).depth == map->bits;
     }
     old.used_bytes = map->used_bytes;
-    directory_free(&old);
+    fieldmap_directory_free(&old);
     map->used_bytes = old.used_bytes;
 }
 
@@ -304,19 +281,19 @@ static bool segment_split(struct fieldmap *map, uint32_t position)
     first = first_entry(map, entry_for(map, position), old.depth);
     half = (size_t)1 << (map->bits - old.depth - 1);
     live = map->counts[first];
-    zero = (struct segment){NULL, groups_for(live - ones), old.depth + 1};
-    one = (struct segment){NULL, groups_for(ones), old.depth + 1};
-    zero.groups = groups_new(map, zero.count);
-    one.groups = zero.groups ? groups_new(map, one.count) : NULL;
+    zero = (struct segment){NULL, segment_size_for(live - ones, SLOTS), old.depth + 1};
+    one = (struct segment){NULL, segment_size_for(ones, SLOTS), old.depth + 1};
+    zero.groups = fieldmap_groups_new(map, zero.count);
+    one.groups = zero.groups ? fieldmap_groups_new(map, one.count) : NULL;
     if (!one.groups) {
-        if (zero.groups) groups_free(map, zero.groups, zero.count);
+        if (zero.groups) fieldmap_groups_free(map, zero.groups, zero.count);
         return false;
     }
     segment_fill(zero, old.groups, old.count, prefix_of(map, first, zero.depth));
     segment_fill(one, old.groups, old.count, prefix_of(map, first + half, one.depth));
-    put_segment(map, first, zero, (uint16_t)(live - ones));
-    put_segment(map, first + half, one, (uint16_t)ones);
-    groups_free(map, old.groups, old.count);
+    fieldmap_put_segment(map, first, zero, (uint16_t)(live - ones));
+    fieldmap_put_segment(map, first + half, one, (uint16_t)ones);
+    fieldmap_groups_free(map, old.groups, old.count);
     if (zero.depth == map->bits) map->deepest += 2;
     return true;
 }
@@ -329,9 +306,9 @@ enum status fieldmap_reserve(struct fieldmap *map, uint64_t hash)
         bool grown;
 
         first = first_entry(map, at, segment.depth);
-        if (likely(!is_full(map->counts[first], segment.count))) return OK;
+        if (likely(!segment_is_full(map->counts[first], segment.count * SLOTS))) return OK;
         if (segment.count < GROUPS_MAX || (segment.depth >= DEPTH_MAX && segment.count < GROUPS_LIMIT)) {
-            grown = segment_resize(map, first, next_size(segment.count));
+            grown = segment_resize(map, first, segment_next_size(segment.count));
         } else {
             grown = segment.depth < DEPTH_MAX && segment_split(map, position_of(hash));
         }
@@ -359,7 +336,7 @@ void fieldmap_add(struct fieldmap *map, uint64_t hash, uint64_t slot)
     if (unlikely(slot & FIELD_MORTAL)) note(map, hash, group, field_deadline_ms(slot));
 }
 
-uint64_t segment_take(struct fieldmap *map, size_t first, uint64_t hash, uint32_t at, uint64_t *slot)
+uint64_t fieldmap_segment_take(struct fieldmap *map, size_t first, uint64_t hash, uint32_t at, uint64_t *slot)
 {
     struct segment segment = segment_at(map, first);
     uint64_t taken = *slot;
@@ -384,15 +361,15 @@ static bool merge_with_buddy(struct fieldmap *map, size_t *first, struct segment
     if (other.depth != segment.depth) return false;
     live += map->counts[buddy];
     if (live > GROUPS_MAX * SLOTS / 2) return false;
-    both = (struct segment){NULL, groups_for(live), segment.depth - 1};
-    both.groups = groups_new(map, both.count);
+    both = (struct segment){NULL, segment_size_for(live, SLOTS), segment.depth - 1};
+    both.groups = fieldmap_groups_new(map, both.count);
     if (!both.groups) return false;
     segment_fill(both, segment.groups, segment.count, prefix_of(map, low, both.depth));
     segment_fill(both, other.groups, other.count, prefix_of(map, low, both.depth));
     if (segment.depth == map->bits) map->deepest -= 2;
-    groups_free(map, segment.groups, segment.count);
-    groups_free(map, other.groups, other.count);
-    put_segment(map, low, both, (uint16_t)live);
+    fieldmap_groups_free(map, segment.groups, segment.count);
+    fieldmap_groups_free(map, other.groups, other.count);
+    fieldmap_put_segment(map, low, both, (uint16_t)live);
     *first = low;
     if (map->deepest == 0 && map->bits > 0) {
         unsigned bits = map->bits;
@@ -403,7 +380,7 @@ static bool merge_with_buddy(struct fieldmap *map, size_t *first, struct segment
     return true;
 }
 
-void segment_settle(struct fieldmap *map, size_t first)
+void fieldmap_segment_settle(struct fieldmap *map, size_t first)
 {
     struct segment segment = segment_at(map, first);
 
@@ -412,8 +389,8 @@ void segment_settle(struct fieldmap *map, size_t first)
         segment = segment_at(map, first);
     }
     if (likely(map->counts[first] * 3u >= segment.count * SLOTS)) return;
-    if (groups_for(map->counts[first]) < segment.count) {
-        (void)segment_resize(map, first, groups_for(map->counts[first]));
+    if (segment_size_for(map->counts[first], SLOTS) < segment.count) {
+        (void)segment_resize(map, first, segment_size_for(map->counts[first], SLOTS));
     }
 }
 
@@ -422,8 +399,8 @@ uint64_t fieldmap_remove(struct fieldmap *map, uint64_t hash, const struct field
     size_t entry = entry_for(map, position_of(hash));
     struct segment segment = segment_at(map, entry);
     size_t first = first_entry(map, entry, segment.depth);
-    uint64_t taken = segment_take(map, first, hash, (uint32_t)(spot->group - segment.groups), spot->slot);
+    uint64_t taken = fieldmap_segment_take(map, first, hash, (uint32_t)(spot->group - segment.groups), spot->slot);
 
-    segment_settle(map, first);
+    fieldmap_segment_settle(map, first);
     return taken;
 }

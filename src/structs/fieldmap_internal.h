@@ -9,12 +9,9 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/prefetch.h"
 #include "coatcheck/structs/fieldmap.h"
+#include "segment_internal.h"
 
 #define SLOTS 7
-#define STICKY 255
-#define GROUPS_MAX 64    /* 4 KB; then a segment splits */
-#define GROUPS_LIMIT 896 /* when there are no more bits to split by */
-#define DEPTH_MAX 24     /* leaves eight bits to find a home by */
 
 #define SOONEST_MASK ((UINT64_C(1) << 48) - 1)
 #define OVERFLOW_SHIFT 48
@@ -141,19 +138,9 @@ static inline uint32_t home_of(struct segment segment, uint32_t position)
     return (uint32_t)((uint64_t)(uint32_t)((uint64_t)position << segment.depth) * segment.count >> 32);
 }
 
-static inline uint32_t next_group(uint32_t at, uint32_t count)
-{
-    return at + 1 == count ? 0 : at + 1;
-}
-
 static inline size_t segment_bytes(uint32_t groups)
 {
     return sizeof(struct fieldgroup) * (size_t)groups;
-}
-
-static inline size_t directory_bytes(unsigned bits)
-{
-    return (sizeof(uint64_t) + sizeof(uint16_t)) << bits;
 }
 
 static inline size_t soonest_bytes(unsigned bits)
@@ -163,16 +150,16 @@ static inline size_t soonest_bytes(unsigned bits)
 
 /* --- of fieldmap.c, for fieldmap_walk.c --- */
 
-bool directory_new(struct fieldmap *map, unsigned bits);
-void directory_free(struct fieldmap *map);
-struct fieldgroup *groups_new(struct fieldmap *map, uint32_t count);
-void groups_free(struct fieldmap *map, struct fieldgroup *groups, uint32_t count);
-void put_segment(struct fieldmap *map, size_t first, struct segment segment, uint16_t live);
+bool fieldmap_directory_new(struct fieldmap *map, unsigned bits);
+void fieldmap_directory_free(struct fieldmap *map);
+struct fieldgroup *fieldmap_groups_new(struct fieldmap *map, uint32_t count);
+void fieldmap_groups_free(struct fieldmap *map, struct fieldgroup *groups, uint32_t count);
+void fieldmap_put_segment(struct fieldmap *map, size_t first, struct segment segment, uint16_t live);
 
 /* Takes a field out of its slot, which lies in group `at`. */
-uint64_t segment_take(struct fieldmap *map, size_t first, uint64_t hash, uint32_t at, uint64_t *slot);
+uint64_t fieldmap_segment_take(struct fieldmap *map, size_t first, uint64_t hash, uint32_t at, uint64_t *slot);
 
 /* Gives room back where there is far too much of it, in the segment at this entry. */
-void segment_settle(struct fieldmap *map, size_t first);
+void fieldmap_segment_settle(struct fieldmap *map, size_t first);
 
 #endif

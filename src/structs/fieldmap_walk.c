@@ -133,7 +133,7 @@ static void expire_group(struct expiry *expiry, size_t first, uint32_t at)
         name = field_name(slot);
         hash = hash_bytes(name);
         if (expiry->see) expiry->see(expiry->context, name);
-        field_free(segment_take(expiry->map, first, hash, at, &group->slots[s]));
+        field_free(fieldmap_segment_take(expiry->map, first, hash, at, &group->slots[s]));
         if (*expiry->steps > 0) --*expiry->steps;
     }
     group_set_soonest(group, soonest_ms);
@@ -171,7 +171,7 @@ bool fieldmap_expire(struct fieldmap *map, int64_t now_ms, size_t *steps,
 
         if (map->soonest[first] <= now_ms) {
             if (!expire_segment(&expiry, first)) return false;
-            segment_settle(map, first);
+            fieldmap_segment_settle(map, first);
             at = entry_for(map, (uint32_t)position);
             first = first_entry(map, at, segment_at(map, at).depth);
             /* It may have been joined with another that is due as well. */
@@ -218,10 +218,10 @@ bool fieldmap_fini_some(struct fieldmap *map, size_t *steps)
 
         if (!free_fields(map, segment, steps)) return false;
         map->deepest = (uint32_t)first_entry(map, map->deepest - 1, segment.depth);
-        groups_free(map, segment.groups, segment.count);
+        fieldmap_groups_free(map, segment.groups, segment.count);
         if (*steps > 0) --*steps;
     }
-    directory_free(map);
+    fieldmap_directory_free(map);
     map->directory = NULL;
     return true;
 }
@@ -257,14 +257,14 @@ enum status fieldmap_copy(struct fieldmap *copy, const struct fieldmap *map)
     bool copied = true;
 
     *copy = (struct fieldmap){.deepest = map->deepest, .soonest_ms = map->soonest_ms, .soonest = map->soonest};
-    if (!directory_new(copy, map->bits)) return NO_MEMORY;
+    if (!fieldmap_directory_new(copy, map->bits)) return NO_MEMORY;
     while (copied && at < entries) {
         struct segment segment = segment_at(map, at), other = segment;
 
-        other.groups = groups_new(copy, segment.count);
+        other.groups = fieldmap_groups_new(copy, segment.count);
         if (!other.groups) break;
         copied = copy_fields(copy, other, segment);
-        put_segment(copy, at, other, map->counts[at]);
+        fieldmap_put_segment(copy, at, other, map->counts[at]);
         at += entries_of(map, segment.depth);
     }
     if (copied && at == entries) {

@@ -68,8 +68,7 @@ enum status memberindex_init(struct memberindex *index)
 
 bool memberindex_fini_some(struct memberindex *index, size_t *steps)
 {
-    /* `bits` entries are given up from the last to the first; `deepest` counts those that are left.
-     */
+    /* Entries are given up from the last to the first; `deepest` counts those that are left. */
     if (!index->directory) return true;
     if (index->count != UINT64_MAX) {
         index->count = UINT64_MAX;
@@ -172,29 +171,6 @@ bool memberindex_next(struct memberprobe *probe)
 
 /* --- growth --- */
 
-/* The allocator's sizes, as groups: eight, four, two or one apart. */
-static uint32_t next_size(uint32_t groups)
-{
-    uint32_t step = groups < 4 ? 1 : (uint32_t)1 << (31 - __builtin_clz(groups) - 2);
-
-    return groups + step;
-}
-
-/* Seven of eight slots may be taken. */
-static inline bool is_full(uint32_t live, uint32_t groups)
-{
-    return live >= groups * SLOTS * 7 / 8;
-}
-
-/* So large that it will not grow at once again. */
-static uint32_t groups_for(uint32_t live)
-{
-    uint32_t groups = 1;
-
-    while (live > groups * SLOTS * 25 / 32) groups = next_size(groups);
-    return groups;
-}
-
 /* Fewer than six of ten slots are taken: it may become smaller, and will not grow at once again. */
 static inline bool is_sparse(uint32_t live, uint32_t groups)
 {
@@ -294,8 +270,8 @@ static bool segment_split(struct memberindex *index, uint32_t hash)
     first = first_entry(index, entry_for(index, hash), old.depth);
     half = (size_t)1 << (index->bits - old.depth - 1);
     live = index->counts[first];
-    zero = (struct segment){NULL, groups_for(live - ones), old.depth + 1};
-    one = (struct segment){NULL, groups_for(ones), old.depth + 1};
+    zero = (struct segment){NULL, segment_size_for(live - ones, SLOTS), old.depth + 1};
+    one = (struct segment){NULL, segment_size_for(ones, SLOTS), old.depth + 1};
     zero.groups = index_new_groups(index, zero.count);
     one.groups = zero.groups ? index_new_groups(index, one.count) : NULL;
     if (!one.groups) {
@@ -326,10 +302,10 @@ enum status memberindex_reserve(struct memberindex *index, uint32_t hash)
         bool grown;
 
         first = first_entry(index, at, segment.depth);
-        if (likely(!is_full(index->counts[first], segment.count))) return OK;
+        if (likely(!segment_is_full(index->counts[first], segment.count * SLOTS))) return OK;
         if (segment.count < GROUPS_MAX ||
             (segment.count < GROUPS_LIMIT && !may_split(index, segment.depth))) {
-            grown = segment_resize(index, first, next_size(segment.count));
+            grown = segment_resize(index, first, segment_next_size(segment.count));
         } else {
             grown = may_split(index, segment.depth) && segment_split(index, hash);
         }
@@ -395,7 +371,7 @@ static bool merge_with_buddy(struct memberindex *index, size_t first, struct seg
     uint32_t live = (uint32_t)index->counts[first] + index->counts[buddy];
 
     if (other.depth != segment.depth || live > GROUPS_MAX * SLOTS / 2) return false;
-    both = (struct segment){NULL, groups_for(live), segment.depth - 1};
+    both = (struct segment){NULL, segment_size_for(live, SLOTS), segment.depth - 1};
     both.groups = index_new_groups(index, both.count);
     if (!both.groups) return false;
     segment_fill(both, segment.groups, segment.count, prefix_of(index, low, both.depth));
@@ -426,7 +402,7 @@ void memberindex_remove(struct memberindex *index, uint32_t hash, uint32_t leaf)
     index->counts[first]--;
     if (likely(!is_sparse(index->counts[first], segment.count))) return;
     if (segment.depth > 0 && merge_with_buddy(index, first, segment)) return;
-    if (groups_for(index->counts[first]) < segment.count) {
-        (void)segment_resize(index, first, groups_for(index->counts[first]));
+    if (segment_size_for(index->counts[first], SLOTS) < segment.count) {
+        (void)segment_resize(index, first, segment_size_for(index->counts[first], SLOTS));
     }
 }

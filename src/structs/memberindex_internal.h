@@ -7,12 +7,9 @@
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/prefetch.h"
 #include "coatcheck/structs/memberindex.h"
+#include "segment_internal.h"
 
 #define SLOTS 9
-#define STICKY 255
-#define GROUPS_MAX 64    /* 4 KB; then a segment splits */
-#define GROUPS_LIMIT 896 /* of a segment that must not split */
-#define DEPTH_MAX 24     /* leaves eight bits to find a home by */
 
 struct indexgroup {
     uint32_t hashes[SLOTS];
@@ -56,11 +53,6 @@ static inline size_t segment_bytes(uint32_t groups)
     return sizeof(struct indexgroup) * (size_t)groups;
 }
 
-static inline size_t directory_bytes(unsigned bits)
-{
-    return (sizeof(uint64_t) + sizeof(uint16_t)) << bits;
-}
-
 static inline uint32_t leaf_read(const struct indexgroup *group, unsigned slot)
 {
     uint32_t leaf;
@@ -68,11 +60,6 @@ static inline uint32_t leaf_read(const struct indexgroup *group, unsigned slot)
     /* The fourth byte is the next one's or the overflow. */
     memcpy(&leaf, group->leaves + 3 * slot, sizeof leaf);
     return leaf & MEMBERINDEX_LEAF_MAX;
-}
-
-static inline uint32_t next_group(uint32_t at, uint32_t count)
-{
-    return at + 1 == count ? 0 : at + 1;
 }
 
 /* The bits of the hash that all in a segment have in common. */

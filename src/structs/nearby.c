@@ -73,10 +73,11 @@ static enum status sort_all(struct nearby_list *list, bool falling)
     return OK;
 }
 
-/* ---- the first ones: by parting, as Bentley and McIlroy do ("Engineering a Sort Function", 1993),
- * each part that has none of the wanted ones left as it is. The choices that the paper leaves open
- * are those of the BSDs, for which of several equal ones is among the wanted depends on them. ----
- */
+/* ---- the first ones ---- */
+
+/* By parting, as Bentley and McIlroy do ("Engineering a Sort Function", 1993), each part that has
+ * none of the wanted ones left as it is. The choices that the paper leaves open are those of the
+ * BSDs, for which of several equal ones is among the wanted depends on them. */
 
 struct part {
     struct nearby *at;

@@ -1,7 +1,7 @@
 /* zset_internal: the two forms of a sorted set behind one pointer.
  *
- *   | root 8 |      the block of a packed one, 0 when nothing was ever put; or the tree of a large
- * one, with bit 0 set
+ *   | root 8 |      the block of a packed one, 0 when nothing was ever put;
+ *                   with bit 0: the tree of a large one
  *
  * These eight bytes stay where they are while blocks move: who holds a set need not be told. */
 #ifndef COATCHECK_ZSET_INTERNAL_H

@@ -4,8 +4,7 @@
  *
  *   longitude  -180 … 180                    26 bits, cell 0 the westernmost
  *   latitude   -85.05112878 … 85.05112878    26 bits, cell 0 the southernmost: where web maps end
- *   number     … x1 y1 x0 y0                 a bit of the longitude's cell, one of the latitude's,
- * in turns
+ *   number     … x1 y1 x0 y0                 bits of the two cells in turns, the longitude's first
  *
  * A number stands for the middle of its cell, at most 0.4 m from the place that it was made of. The
  * earth is a sphere of 6372797.560856 m. Degrees in and out, metres for distances. The arithmetic

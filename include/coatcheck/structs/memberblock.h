@@ -6,9 +6,10 @@
  *   bytes  how long the data are
  *   room   what the allocator holds, in units of 16 bytes
  *   data   the members, one behind the other
- *   words  two bytes each, backwards: the first member's are the last two:  length 6 | part of the
- * hash 10 length 0-62  of a member in its place length 63    of a longer one: its place is a
- * pointer to | length 8 | member … |
+ *   words  two bytes each, backwards: the first member's are the last two:
+ *          length 6 | part of the hash 10
+ *            length 0-62  of a member in its place
+ *            length 63    of a longer one: its place is a pointer to | length 8 | member … |
  *
  * So one comparison of eight words tells who may be the member asked for, by length and by hash.
  * Members are counted from 0. A change may move the block, as verbs that take a pointer to its

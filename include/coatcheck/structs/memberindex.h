@@ -5,11 +5,13 @@
  * largest split in two by the next bit. So nothing is ever rehashed but a segment, and members that
  * are many cost no pause.
  *
- *   segment  groups of one cache line, in the order of the hash: a member's home is at position *
- * groups >> 32, where the position is the hash without the bits that led to the segment group    |
- * hash 4 (9 times) | leaf 3 (9 times) | overflow 1 |       hash 0: the slot is free overflow how
- * many whose home is here or before live beyond this group: a search goes on to the next one while
- * it is not 0. 255 stays until the segment is laid anew
+ *   segment  groups of one cache line, in the order of the hash: a member's home is at
+ *            position * groups >> 32, where the position is the hash without the bits that led to
+ *            the segment
+ *   group    | hash 4 (9 times) | leaf 3 (9 times) | overflow 1 |
+ *            hash 0: the slot is free
+ *            overflow: how many whose home is here or before live beyond this group: a search goes
+ *            on to the next one while it is not 0. 255 stays until the segment is laid anew
  *
  * The members are not here: the same hash may stand for several, and who asks compares. */
 #ifndef COATCHECK_STRUCTS_MEMBERINDEX_H

@@ -1,22 +1,26 @@
 /* packed: a sequence of byte strings in one allocation: a small list, hash or set, or a node of a
  * large list.
  *
- *   plain  | bytes 4 | count 2 | room 1 | shape 1 |                                   data … free …
- * codes | deque  | bytes 4 | count 2 | room 1 | shape 1 | front 2 | back 2 | free … data … free …
- * codes … free |
+ *   plain  | bytes 4 | count 2 | room 1 | shape 1 |                 data … free … codes |
+ *   deque  | bytes 4 | count 2 | room 1 | shape 1 | front 2 | back 2 |
+ *                                                          free … data … free … codes … free |
  *
  *   bytes  how long the data are
  *   room   which size the block has: of slabs (base/slab.h) if it is plain and no larger than those
  *          go, else of the allocator's
  *   front  free bytes before the data, back those behind the codes: a deque takes and gives at both
- * ends without moving the rest data   the elements in order, one behind the other codes  a byte
- * each, backwards: the first element's is the last byte 0-215    a text of so many bytes 216-223  a
- * whole number of code - 215 bytes, little end first: a text that such a number prints to 224-254
- * a text of 216 + 256 * (code - 224) + b bytes, with the byte b before and behind it 255      a
- * longer text, with its length in three bytes, little end first, before and behind it
+ *          ends without moving the rest
+ *   data   the elements in order, one behind the other
+ *   codes  a byte each, backwards: the first element's is the last byte
+ *            0-215    a text of so many bytes
+ *            216-223  a whole number of code - 215 bytes, little end first: a text that such a
+ *                     number prints to
+ *            224-254  a text of 216 + 256 * (code - 224) + b bytes, with the byte b before and
+ *                     behind it
+ *            255      a longer text, with its length in three bytes, little end first, before and
+ *                     behind it
  *
- *   "hi" 7 "", plain:  03000000 0300 01 00 | 6869 07 … 00 d8 02                        14 of 16
- * bytes
+ *   "hi" 7 "", plain:  03000000 0300 01 00 | 6869 07 … 00 d8 02         14 of 16 bytes
  *
  * Equal texts have equal codes and data. Elements are counted from 0. A change may move the block:
  * verbs that take a pointer to its pointer leave the new one there. What was handed out of a block

@@ -3,9 +3,9 @@
  * rank a descent.
  *
  *   separator  score and first eight bytes of a member: nothing in the child is before it, nothing
- * in the child to the left is behind it. Where a search meets its like, the child's first member
- * decides leaves     have numbers (leafbook.h), which stay while blocks move; a leaf's owner is its
- * node
+ *              in the child to the left is behind it. Where a search meets its like, the child's
+ *              first member decides
+ *   leaves     have numbers (leafbook.h), which stay while blocks move; a leaf's owner is its node
  *
  * When a leaf is full its half goes to a new one. At either end of the tree the newcomer alone
  * does: what comes in order fills leaves to the brim. Leaves and nodes that have become small join

@@ -2,20 +2,20 @@
  * where those are equal by the members' bytes (as memcmp, the shorter first). A small sorted set is
  * one such block, a large one a tree with such blocks as its leaves.
  *
- *   plain  | count 2 | bytes 2 | shape 1 | size 1 |                     lengths | scores | members
- *   leaf   | count 2 | bytes 2 | shape 1 | size 1 | 2 free | owner 8 | tags | lengths | scores |
- * members
+ *   plain  | count 2 | bytes 2 | shape 1 | size 1 |         lengths | scores | members
+ *   leaf   | count 2 | bytes 2 | shape 1 | size 1 | 2 free | owner 8 |
+ *                                                    tags | lengths | scores | members
  *
  *   bytes    how long the section of members is
  *   size     which of the allocator's sizes the block has
  *   tags     a byte of each member's hash, given by the caller
  *   lengths  a byte each; 255: the member is longer than SCOREBLOCK_INLINE_MAX and stands
- * elsewhere, eight bytes of pointer are in its place scores   four bytes each while all are whole
- * numbers that fit and none is -0, else eight members  in order; a member's place is the sum of the
- * lengths before it
+ *            elsewhere, eight bytes of pointer are in its place
+ *   scores   four bytes each while all are whole numbers that fit and none is -0, else eight
+ *   members  in order; a member's place is the sum of the lengths before it
  *
- *   {1: "ann", 2: "bob"}, plain:  0200 0600 00 01 | 03 03 | 01000000 02000000 | 616e6e 626f62 22 of
- * 32 bytes
+ *   {1: "ann", 2: "bob"}, plain, 22 of 32 bytes:
+ *            0200 0600 00 01 | 03 03 | 01000000 02000000 | 616e6e 626f62
  *
  * A change may move the block: verbs that take a pointer to its pointer leave the new one there.
  * Scores are never NaN. The caller keeps the order. */
