@@ -14,7 +14,6 @@ crowd   So many clients wait for one key, then each for a key of its own: bytes 
 At the end nobody is blocked, no timeout is left, and the memory is back.
 """
 
-import argparse
 import re
 import select
 import sys
@@ -322,28 +321,16 @@ def play(server, options):
         pass
     expect(left <= HELD_MOST or options.sanitized, "%d bytes are held still", left)
     boss.close()
+    return "each member once, in order, nothing left over"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --threads 4")
+    parser = common.new_parser(__doc__, " --threads 4")
     parser.add_argument("--seconds", type=float, default=4.0, help="of the steady part")
     parser.add_argument("--clients", type=int, default=80)
     parser.add_argument("--crowd", type=int, default=1500, help="0 leaves that part out")
     parser.add_argument("--sanitized", action="store_true", help="memory that is back is not seen to be")
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options = parser.parse_args()
-    with common.servers.Server(options.server) as server:
-        try:
-            play(server, options)
-            expect(server.alive(), "the server ended")
-            server.end_process()
-            expect(server.process.returncode == 0, "the server ended with %d", server.process.returncode)
-        except (common.Failed, OSError, wire.Closed, wire.Silent) as wrong:
-            print("seed %d: %r\n%s" % (options.seed, wrong, server.said()))
-            return 1
-    print("seed %d: each member once, in order, nothing left over" % options.seed)
-    return 0
+    return common.try_server(parser.parse_args(), play)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""What the stress programs share: the server under test, and a look at its memory."""
+"""What the stress programs share: their arguments, the server under test, its end, and a look at its memory."""
 
+import argparse
 import random
 import re
 import sys
@@ -16,6 +17,10 @@ COATCHECK = str(HOME / "build" / "release" / "coatcheckd") + " --port {port} --b
 
 class Failed(Exception):
     """The server did not do what it must; the message says what."""
+
+
+# What may come of a server that is not well, to whoever talks with it.
+WRONG = (Failed, OSError, wire.Closed, wire.Silent, wire.ProtocolError)
 
 
 def expect(condition, text, *details):
@@ -59,9 +64,37 @@ def available_bytes():
     return int(found.group(1)) * 1024
 
 
-def add_server_argument(parser):
-    parser.add_argument("--server", metavar="COMMAND", default=COATCHECK,
+def add_server_argument(parser, command=COATCHECK):
+    parser.add_argument("--server", metavar="COMMAND", default=command,
                         help="how the server is started; {port} and {dir} are filled in")
+
+
+def new_parser(text, more_of_server=""):
+    """For a program that `text` describes: it has --server and --seed."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_server_argument(parser, COATCHECK + more_of_server)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    return parser
+
+
+def ends_well(server):
+    """It has not ended by itself, and when it is told to it does so with status 0."""
+    expect(server.alive(), "the server ended")
+    server.end_process()
+    expect(server.process.returncode == 0, "the server ended with %d", server.process.returncode)
+
+
+def try_server(options, play, server_options=()):
+    """play(server, options) with a server of its own, which must end well. It returns what was seen; this, what to exit with."""
+    with servers.Server(options.server, server_options) as server:
+        try:
+            seen = play(server, options)
+            ends_well(server)
+        except WRONG as wrong:
+            print("seed %d: %r\n%s" % (options.seed, wrong, server.said()))
+            return 1
+    print("seed %d: %s" % (options.seed, seen))
+    return 0
 
 
 def dice(seed):

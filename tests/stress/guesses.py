@@ -8,7 +8,6 @@ within MULTI. Meanwhile who is logged in works as before, whoever knows the pass
 addresses at once. Nothing here must be quicker than it may; how much slower it is, is the machine's business.
 """
 
-import argparse
 import socket
 import sys
 import time
@@ -108,29 +107,24 @@ def crowd(server, delay_s, seconds):
         connection.close()
 
 
+def play(server, options):
+    for case in (refusals, within_multi, other_addresses):
+        case(server, options.delay / 1000)
+    crowd(server, options.delay / 1000, options.seconds)
+    expect(server.alive(), "the server ended")
+    expect("login refused: user" in server.said(), "no refusal in the log")
+    return "who guesses waits, and nobody else"
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --unixsocket {socket} --threads 2")
+    parser = common.new_parser(__doc__, " --unixsocket {socket} --threads 2")
     parser.add_argument("--delay", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=3.0)
     options = parser.parse_args()
-    common.servers.stop_on_signals()
-    users = [("user", "ann on >door ~* &* +@all"), ("user", "boss on >boss ~* &* +@all"), ("auth-failure-delay", str(options.delay))]
-    with common.servers.Server(options.server, users) as server:
-        try:
-            for case in (refusals, within_multi, other_addresses):
-                case(server, options.delay / 1000)
-            crowd(server, options.delay / 1000, options.seconds)
-            expect(server.alive(), "the server ended")
-            expect("login refused: user" in server.said(), "no refusal in the log")
-            server.end_process()
-            expect(server.process.returncode == 0, "the server ended with %d:\n%s", server.process.returncode, server.said())
-        except (common.Failed, OSError, wire.Closed, wire.Silent, wire.ProtocolError) as wrong:
-            print("%s: %s\n%s" % (type(wrong).__name__, wrong, server.said()))
-            return 1
-    print("who guesses waits, and nobody else")
-    return 0
+    users = [("user", "ann on >door ~* &* +@all"), ("user", "boss on >boss ~* &* +@all")]
+    return common.try_server(options, play, users + [("auth-failure-delay", str(options.delay))])
 
 
 if __name__ == "__main__":
+    common.servers.stop_on_signals()
     sys.exit(main())

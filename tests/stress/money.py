@@ -12,7 +12,6 @@ switcher swaps empty databases and empties one, which enters all shards.
 At the end the sum is right, transfers of both kinds have gone through, some were overtaken, and nothing is watched.
 """
 
-import argparse
 import re
 import sys
 import threading
@@ -172,17 +171,17 @@ def watched(boss):
     return int(found.group(1)) if found else 0
 
 
-def run(server, arguments):
-    dice = common.dice(arguments.seed)
+def play(server, options):
+    dice = common.dice(options.seed)
     boss = connect(server, 60.0)
-    bank = Bank(server, arguments.accounts, dice)
+    bank = Bank(server, options.accounts, dice)
     for n in range(bank.accounts):
         boss.ask("SET", account(n), b"%d" % EACH)
     kinds = [plain] * 4 + [watch] * 4 + [audit] * 2 + [loner] * 2 + [quitter, switcher]
     threads = [threading.Thread(target=client, args=(bank, kind, common.dice(dice.random()))) for kind in kinds]
     for thread in threads:
         thread.start()
-    bank.over.wait(arguments.seconds)
+    bank.over.wait(options.seconds)
     bank.over.set()
     for thread in threads:
         thread.join()
@@ -195,27 +194,14 @@ def run(server, arguments):
     while watched(boss) > 0:
         expect(time.monotonic() < limit, "%d keys are still watched", watched(boss))
         time.sleep(0.05)
-    return ", ".join("%s %d" % item for item in sorted(bank.done.items()))
+    return "not a coin lost in " + ", ".join("%s %d" % item for item in sorted(bank.done.items()))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --threads 4")
+    parser = common.new_parser(__doc__, " --threads 4")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--accounts", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options = parser.parse_args()
-    with common.servers.Server(options.server) as server:
-        try:
-            told = run(server, options)
-            expect(server.alive(), "the server ended")
-            server.end_process()
-            expect(server.process.returncode == 0, "the server ended with %d", server.process.returncode)
-        except (common.Failed, OSError, wire.Closed, wire.Silent) as wrong:
-            print("seed %d: %r\n%s" % (options.seed, wrong, server.said()))
-            return 1
-    print("seed %d: not a coin lost in %s" % (options.seed, told))
-    return 0
+    return common.try_server(parser.parse_args(), play)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ on their way to a popper that went away: a mover that goes away takes nothing wi
 that moves is answered with what it moved.
 """
 
-import argparse
 import select
 import sys
 import time
@@ -194,34 +193,25 @@ def chain(server, length):
         each.close()
 
 
+def play(server, options):
+    # The last is longer than what is kept of shards: all are entered.
+    for length in (1, 2, 10, 50, 150):
+        chain(server, length)
+    print("chains of 1 to 150 movers: one push goes through all")
+    print(steady(server, common.dice(options.seed), options.seconds, options.movers))
+    boss = connect(server)
+    wait_for(boss, "connected_clients", 1)
+    expect(figure(boss, "clients", "blocked_clients") == 0, "somebody is blocked still")
+    wait_for(boss, "clients_in_timeout_table", 0)
+    boss.close()
+    return "each element once, nothing left over"
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --threads 4")
+    parser = common.new_parser(__doc__, " --threads 4")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--movers", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options = parser.parse_args()
-    with common.servers.Server(options.server) as server:
-        try:
-            dice = common.dice(options.seed)
-            # The last is longer than what is kept of shards: all are entered.
-            for length in (1, 2, 10, 50, 150):
-                chain(server, length)
-            print("chains of 1 to 150 movers: one push goes through all")
-            print(steady(server, dice, options.seconds, options.movers))
-            boss = connect(server)
-            wait_for(boss, "connected_clients", 1)
-            expect(figure(boss, "clients", "blocked_clients") == 0, "somebody is blocked still")
-            wait_for(boss, "clients_in_timeout_table", 0)
-            boss.close()
-            expect(server.alive(), "the server ended")
-            server.end_process()
-            expect(server.process.returncode == 0, "the server ended with %d", server.process.returncode)
-        except (common.Failed, OSError, wire.Closed, wire.Silent) as wrong:
-            print("seed %d: %r\n%s" % (options.seed, wrong, server.said()))
-            return 1
-    print("seed %d: each element once, nothing left over" % options.seed)
-    return 0
+    return common.try_server(parser.parse_args(), play)
 
 
 if __name__ == "__main__":

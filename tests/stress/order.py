@@ -9,7 +9,6 @@ little at a time, or for a while not at all. Meanwhile others pause everybody, k
 Some clients close their half when they have asked, and must get all that they asked for.
 """
 
-import argparse
 import socket
 import sys
 import time
@@ -205,27 +204,18 @@ def play(server, options):
             next_step = now + 0.2
         for client in left:
             client.tick(now, over)
-    return sum(client.received for client in clients)
+    received = sum(client.received for client in clients)
+    return "%d MB of replies to %d clients, each in its place" % (received >> 20, len(clients))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --threads 4")
+    parser = common.new_parser(__doc__, " --threads 4")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--clients", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--whole", action="store_true", help="nobody closes a half: redis-server answers no more then")
     options = parser.parse_args()
     Client.half_close = not options.whole
-    with common.servers.Server(options.server) as server:
-        try:
-            received = play(server, options)
-            expect(server.alive(), "the server ended")
-        except (common.Failed, OSError, wire.Closed, wire.Silent) as wrong:
-            print("seed %d: %s\n%s" % (options.seed, wrong, "" if server.alive() else server.said()))
-            return 1
-    print("seed %d: %d MB of replies to %d clients, each in its place" % (options.seed, received >> 20, options.clients))
-    return 0
+    return common.try_server(options, play)
 
 
 if __name__ == "__main__":

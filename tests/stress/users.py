@@ -12,7 +12,6 @@ on nothing else is allowed or refused, by no connection. Users are deleted and m
 Files: users are saved and loaded, in the file of aclfile and in the configuration, and one wrong line changes nothing.
 """
 
-import argparse
 import importlib
 import sys
 import tempfile
@@ -347,35 +346,32 @@ def ends(client):
     return False
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", metavar="COMMAND", default=common.COATCHECK + " --threads 4 --enable-debug-command yes")
-    parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--commands", type=int, default=60_000)
-    parser.add_argument("--clients", type=int, default=24)
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    options = parser.parse_args()
-    with common.servers.Server(options.server) as server:
-        try:
-            print(beyond_reach(server, options.commands, options.seed))
-            print(walk(server, options.commands // 6, options.seed))
-            print(changing(server, options.seconds, options.clients, common.dice(options.seed)))
-            expect(server.alive(), "the server ended")
-            server.end_process()
-            expect(server.process.returncode == 0, "the server ended with %d", server.process.returncode)
-        except (common.Failed, OSError, wire.Closed, wire.Silent, wire.ProtocolError) as wrong:
-            print("seed %d: %r\n%s" % (options.seed, wrong, server.said()))
-            return 1
+def play(server, options):
+    print(beyond_reach(server, options.commands, options.seed))
+    print(walk(server, options.commands // 6, options.seed))
+    print(changing(server, options.seconds, options.clients, common.dice(options.seed)))
+    return "nobody did what he may not"
+
+
+def files(options):
     with tempfile.TemporaryDirectory() as folder:
         try:
             kept_in_a_file(options.server, Path(folder))
             kept_in_the_configuration(options.server, Path(folder))
-        except (common.Failed, OSError, wire.Closed, wire.Silent) as wrong:
+        except common.WRONG as wrong:
             print("files: %r" % wrong)
             return 1
     print("users are kept in files, and wrong ones are refused")
-    print("seed %d: nobody did what he may not" % options.seed)
     return 0
+
+
+def main():
+    parser = common.new_parser(__doc__, " --threads 4 --enable-debug-command yes")
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--commands", type=int, default=60_000)
+    parser.add_argument("--clients", type=int, default=24)
+    options = parser.parse_args()
+    return common.try_server(options, play) or files(options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What an idle connection costs in the server's own memory, and how it bears a storm of new ones."""
 
 import resource
-import selectors
 import socket
 import time
 
