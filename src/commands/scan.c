@@ -6,6 +6,7 @@
 #include "coatcheck/base/text.h"
 #include "coatcheck/commands/scan.h"
 #include "coatcheck/commands/table.h"
+#include "coatcheck/engine/gathering.h"
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/structs/glob.h"
 
@@ -22,9 +23,6 @@
 /* Replies as short as these are not asked about. */
 #define SHORT_BYTES ((size_t)16 * 1024)
 
-/* For so long it waits until others have read what they have asked for; then it is refused. */
-#define WAIT_US 1000000
-
 struct search {
     struct task task;
     uint64_t cursor;
@@ -36,8 +34,7 @@ struct search {
     uint64_t seen, steps; /* how many more, also of those that find nothing */
     struct reply_nested found;
     size_t found_count;
-    size_t told_bytes;        /* of what was found, as memory_may_gather() knows */
-    int64_t waiting_since_us; /* 0: it does not wait */
+    struct gathering gathering;
 };
 
 static void gather(void *context, const struct entry *entry)
@@ -85,7 +82,7 @@ static void search_free(struct task *task)
 {
     struct search *search = (struct search *)task;
 
-    if (search->told_bytes > 0) memory_gathered(search, (int64_t)search->told_bytes);
+    gathering_fini(&search->gathering);
     outbox_clear(&search->found.queue);
     text_fini(&search->names);
     mem_free(search);
@@ -102,36 +99,27 @@ static void gather_batch(struct call *call, struct search *search, uint64_t coun
 }
 
 /* What was found is held until it is all there, whether its client reads or not. */
-static bool may_gather(struct search *search)
+static enum gathering_answer ask_for_room(struct call *call, struct search *search)
 {
-    size_t bytes = search->found.queue.bytes, before = search->told_bytes;
+    size_t bytes = search->found.queue.bytes;
 
-    if (likely(bytes < SHORT_BYTES)) return true;
-    search->told_bytes = bytes;
-    if (memory_may_gather(search, (int64_t)bytes, (int64_t)before) == MEMORY_GO_ON) {
-        search->waiting_since_us = 0;
-        return true;
-    }
-    if (search->waiting_since_us == 0) search->waiting_since_us = clock_steady_us();
-    return false;
+    return likely(bytes < SHORT_BYTES) ? GATHERING_GOES_ON : gathering_grow(&search->gathering, call, (int64_t)bytes);
 }
 
-enum progress { SEARCH_ENDS, SEARCH_GOES_ON, SEARCH_REFUSED };
+enum progress { SEARCH_ENDS, SEARCH_GOES_ON, SEARCH_RESTS, SEARCH_REFUSED };
 
 /* Until `count` keys were seen, or its time is over. */
 static enum progress search_some(struct call *call, struct search *search, uint64_t count)
 {
     int64_t until_us = call_slice_end_us(call);
+    enum gathering_answer answer;
     bool has_begun = false;
 
     while (reply_matches(search, until_us)) {
         if (search->is_over) return SEARCH_ENDS;
         if (has_begun && until_us < INT64_MAX && clock_steady_us() >= until_us) return SEARCH_GOES_ON;
-        if (unlikely(!may_gather(search))) {
-            bool waits = until_us < INT64_MAX && clock_steady_us() < search->waiting_since_us + WAIT_US;
-
-            return waits ? SEARCH_GOES_ON : SEARCH_REFUSED;
-        }
+        answer = ask_for_room(call, search);
+        if (unlikely(answer != GATHERING_GOES_ON)) return answer == GATHERING_WAITS ? SEARCH_RESTS : SEARCH_REFUSED;
         gather_batch(call, search, count);
         if (text_failed(&search->names)) return SEARCH_ENDS;
         has_begun = true;
@@ -158,8 +146,7 @@ static struct search *search_begin(struct call *call, uint64_t cursor, uint64_t 
     search->matched = 0;
     search->is_over = false;
     search->found_count = 0;
-    search->told_bytes = 0;
-    search->waiting_since_us = 0;
+    gathering_init(&search->gathering);
     search->pattern = search->type = (struct bytes){NULL, 0};
     text_init(&search->names);
     reply_nest(call->reply, &search->found);
@@ -173,8 +160,10 @@ static void search_go_on(struct call *call, struct search *search, uint64_t coun
     struct task *task = &search->task;
     enum progress progress = search_some(call, search, count);
 
-    if (progress == SEARCH_GOES_ON) {
-        if (!call_interrupt(call, &task, search->found.queue.bytes)) reply_error(call->reply, ERR_NO_MEMORY);
+    if (progress == SEARCH_GOES_ON || progress == SEARCH_RESTS) {
+        bool (*leave)(struct call *, struct task **, size_t) = progress == SEARCH_RESTS ? call_rest : call_interrupt;
+
+        if (!leave(call, &task, search->found.queue.bytes)) reply_error(call->reply, ERR_NO_MEMORY);
         return;
     }
     if (progress == SEARCH_REFUSED) {

@@ -234,3 +234,9 @@ bool call_interrupt(struct call *call, struct task **task, size_t bytes)
     call->interrupted = true;
     return true;
 }
+
+bool call_rest(struct call *call, struct task **task, size_t bytes)
+{
+    call->rests = call_interrupt(call, task, bytes);
+    return call->rests;
+}

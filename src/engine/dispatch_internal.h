@@ -14,7 +14,7 @@ struct key_room {
 enum dispatch_end {
     DISPATCHED,
     DISPATCH_WAITS, /* the request stays unread */
-    DISPATCH_INTERRUPTED /* likewise, and it goes on in the next turn */
+    DISPATCH_INTERRUPTED /* likewise, and it goes on in the next turn, or rests until it is resumed */
 };
 
 /* Finds the command (call->command stays NULL when there is none) and, when its row names one key only,

@@ -106,6 +106,11 @@ static int64_t memory_over(void)
     return (int64_t)held_all() - atomic_load_explicit(&the.target, memory_order_relaxed);
 }
 
+int64_t memory_left(void)
+{
+    return -memory_over();
+}
+
 static void allow(int64_t left)
 {
     int64_t part = left / (2 * (int64_t)the.workers);

@@ -10,6 +10,9 @@ void memory_waits_note(uint64_t ticks);
 /* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
 #define MEMORY_UNREAD_SHARE 8
 
+/* Bytes that may be taken before something has to be evicted; below zero: so many are too much. With a limit only. */
+int64_t memory_left(void);
+
 /* Closes clients, those that hold most first, while all of them together hold more than maxmemory-clients. */
 void memory_clients_look_after(unsigned worker, int64_t now_us);
 

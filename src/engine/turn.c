@@ -210,7 +210,8 @@ static void run_call(struct turn *turn, struct call *call)
     if (unlikely(end == DISPATCH_INTERRUPTED)) {
         turn->stopped = true;
         rewind_to(call);
-        feed->again = feed->later = true;
+        feed->again = feed->later = !call->rests;
+        if (call->rests) feed->wants = SIZE_MAX;
     }
     if (unlikely(session_flags(feed->session) & SESSION_BLOCKED) && end == DISPATCHED) {
         /* This one has run and waits for its answer; what follows stays unread. */
@@ -275,7 +276,7 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     call->is_inline = request->is_inline;
     call->may_not_block = false;
     call->pushes = false;
-    call->interrupted = false;
+    call->interrupted = call->rests = false;
     call->sliced_ticks = 0;
     call->half = half;
     call->args_on_heap = !half && request->args_on_heap ? request->args : NULL;

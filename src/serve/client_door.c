@@ -8,6 +8,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/engine/blocking.h"
+#include "coatcheck/engine/gathering.h"
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
@@ -260,8 +261,8 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_keyspace_us,
-            for_messages_us, for_logins_us, for_caches_us;
+    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_replies_us,
+            for_keyspace_us, for_messages_us, for_logins_us, for_caches_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
@@ -274,6 +275,8 @@ static int64_t door_housekeep(struct worker *worker)
     for_memory_us = memory_look_after(worker_index(worker), now_us);
     workers_bound_unread(memory_for_unread(), worker_count);
     if (for_memory_us < for_sessions_us) for_sessions_us = for_memory_us;
+    for_replies_us = gathering_look_after(now_us);
+    if (for_replies_us < for_sessions_us) for_sessions_us = for_replies_us;
     /* What expires makes messages too. */
     for_keyspace_us = delivery_is_behind() ? CHORES_PAUSE_US : keyspace_slice(worker, post, now_us);
     if (for_keyspace_us < for_sessions_us) for_sessions_us = for_keyspace_us;

@@ -194,16 +194,53 @@ def deaf_clients(port, args):
 ASKED_BYTES = 110      # of a key of those, by used_memory
 
 
-def deaf_askers(port, args):
-    """Thirty clients ask for all keys, again and again, and read nothing: no key is evicted for replies that nobody reads.
-    An eighth of the limit may be taken for them, and a reply or two more. Who reads gets his answer, if need be once they
-    have gone."""
-    asker = Client(port)
-    asker.ask("FLUSHALL", "SYNC")
-    count = 20000 if args.sanitized else args.limit * MB * 4 // 10 // ASKED_BYTES // 5000 * 5000
+def set_asked(asker, percent, args):
+    """So much of the limit is taken by keys to be asked for, or less. Returns how many there are."""
+    count = 20000 if args.sanitized else args.limit * MB * percent // 100 // ASKED_BYTES // 5000 * 5000
     for first in range(0, count, 5000):
         asker.ask_many([request("SET", "asked:%012d" % (first + i), b"a" * 64) for i in range(5000)])
-    before, clients = evicted(port), []
+    return count
+
+
+def answer_of_keys(asker):
+    """How many keys it has; or the error."""
+    reply = asker.ask("KEYS", "*")
+    if reply[:1] == b"-":
+        return reply
+    for _ in range(int(reply[1:])):
+        asker.reply()
+    return int(reply[1:])
+
+
+def one_deaf_asker(port, args):
+    """One client asks for all keys and does not read: others that ask and read are answered each time, when half of memory
+    is free and when none is. Those that are refused are counted."""
+    for percent in (40, 130):
+        asker = Client(port)
+        asker.ask("FLUSHALL", "SYNC")
+        count = set_asked(asker, percent, args)
+        deaf = socket.create_connection(("127.0.0.1", port))
+        deaf.sendall(request("KEYS", "*") * 50)
+        started = time.monotonic()
+        while not re.search(rb" omem=[1-9]\d* .* cmd=keys ", asker.ask("CLIENT", "LIST")):
+            if time.monotonic() - started > WITHIN_S:
+                raise SystemExit("one_deaf_asker: all of its answers were taken by the kernel")
+            time.sleep(0.05)
+        for _ in range(5):
+            found = answer_of_keys(asker)
+            if not isinstance(found, int) or (percent < 100 and found != count):
+                raise SystemExit("one_deaf_asker: with %d %% taken KEYS is answered %r" % (percent, found))
+        deaf.close()
+
+
+def deaf_askers(port, args):
+    """Thirty clients ask for all keys, again and again, and read nothing: no key is evicted for replies that nobody reads.
+    They may take an eighth of the limit, or half of what keys leave free, and a reply or two more. Who reads gets his
+    answer, if need be once they have gone. Who is refused is counted."""
+    asker = Client(port)
+    asker.ask("FLUSHALL", "SYNC")
+    count, refused = set_asked(asker, 40, args), evicted(port, b"oom_refusals")
+    before, clients, started = evicted(port), [], time.monotonic()
     for _ in range(30):
         clients.append(socket.create_connection(("127.0.0.1", port)))
         clients[-1].sendall(request("KEYS", "*") * 200)
@@ -211,17 +248,19 @@ def deaf_askers(port, args):
     wrong = asker.ask_many([request("SET", "asked:%012d" % i, b"b" * 64) for i in range(2000)])
     if wrong or (evicted(port) != before and not args.sanitized):
         raise SystemExit("deaf_askers: %d keys were evicted, wrong: %r" % (evicted(port) - before, wrong[:1]))
+    while not args.sanitized and evicted(port, b"oom_refusals") == refused:
+        if time.monotonic() - started > WITHIN_S:
+            raise SystemExit("deaf_askers: nobody was refused")
+        time.sleep(0.05)
     for client in clients:
         client.close()
     started = time.monotonic()
     while True:
-        reply = asker.ask("KEYS", "*")
-        if reply == b"*%d" % count:
+        found = answer_of_keys(asker)
+        if found == count:
             break
-        if reply[:4] != b"-OOM" or time.monotonic() - started > WITHIN_S:
-            raise SystemExit("deaf_askers: KEYS is answered %r" % reply[:100])
-    for _ in range(count):
-        asker.reply()
+        if found[:4] != b"-OOM" or time.monotonic() - started > WITHIN_S:
+            raise SystemExit("deaf_askers: KEYS is answered %r" % found)
 
 
 def unending_requests(port, args):
@@ -289,7 +328,7 @@ def mass_expiry(port, args):
 
 
 PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients,
-          deaf_askers, unending_requests, empty_promises, mass_expiry]
+          one_deaf_asker, deaf_askers, unending_requests, empty_promises, mass_expiry]
 
 
 def lower_the_limit(port, watch, args):

@@ -28,6 +28,7 @@ struct call {
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
     bool pushes; /* its reply is news, which CLIENT REPLY OFF does not take back */
     bool interrupted; /* it comes back to where it was: call_interrupt() */
+    bool rests; /* likewise, when its session is resumed: call_rest() */
     uint64_t sliced_ticks; /* what its slices before this one took */
     unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
 
@@ -98,6 +99,10 @@ int64_t call_slice_end_us(const struct call *call);
 /* The session keeps *task, which is taken, and is known to hold `bytes` for it; nothing must have been answered. False: no
  * memory, and *task is freed. */
 bool call_interrupt(struct call *call, struct task **task, size_t bytes);
+
+/* As call_interrupt(), of a command that can't go on yet: its next slice comes when its session is resumed, which is for the
+ * caller to see to. */
+bool call_rest(struct call *call, struct task **task, size_t bytes);
 
 /* What the last slice of this command has kept, the caller's from here on; NULL: it begins. */
 struct task *call_resumed(struct call *call);

@@ -52,14 +52,6 @@ int64_t memory_look_after(unsigned worker, int64_t now_us);
 /* Any thread: what clients may leave unread of their replies in all, in bytes; 0: as much as they like. */
 int64_t memory_for_unread(void);
 
-/* Any thread: a reply that is gathered whole before any of it is sent, by `who`, takes `bytes` by now and took `before` when
- * this was last asked. MEMORY_WAIT: what others leave unread, or gather, takes all that there is for replies; to go on is to
- * evict keys. One at a time may nevertheless, as long as what is left unread is within its bound: a reply larger than
- * that bound could never be had. Whoever has asked says memory_gathered() when he is done. */
-enum memory_answer { MEMORY_GO_ON, MEMORY_WAIT };
-enum memory_answer memory_may_gather(const void *who, int64_t bytes, int64_t before);
-void memory_gathered(const void *who, int64_t bytes);
-
 /* For how long memory has been above the limit without a break, and in all, in milliseconds. */
 int64_t memory_exceeded_ms(void);
 int64_t memory_exceeded_total_ms(void);
@@ -76,6 +68,7 @@ struct memory_waits memory_waits(void);
     ROW(evict_slices, COUNTER, "slices of eviction besides commands")                              \
     ROW(compact_slices, COUNTER, "slices of moving small values together because pages were short")\
     ROW(evict_us, COUNTER, "microseconds spent in eviction")                                       \
+    ROW(gathering_waits, COUNTER, "times that KEYS or SCAN waited until there was room for its answer")\
     ROW(evicted_clients, COUNTER, "clients closed because all of them held more than maxmemory-clients")
 METRIC_STRUCT(memory, MEMORY_METRICS);
 
