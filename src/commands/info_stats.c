@@ -61,7 +61,8 @@ static void add_waits(struct text *into)
     struct memory_waits waits = memory_waits();
 
     add_count(into, "evict_waits", (int64_t)waits.count);
-    text_addf(into, "evict_wait_usec_p999:%.1f\r\nevict_wait_usec_max:%.1f\r\n", (double)waits.p999_ns / 1000,
+    text_addf(into, "evict_wait_usec_p50:%.1f\r\nevict_wait_usec_p99:%.1f\r\nevict_wait_usec_p999:%.1f\r\nevict_wait_usec_max:%.1f\r\n",
+              (double)waits.p50_ns / 1000, (double)waits.p99_ns / 1000, (double)waits.p999_ns / 1000,
               (double)waits.longest_ns / 1000);
 }
 

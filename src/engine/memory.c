@@ -244,7 +244,7 @@ static _Thread_local bool nothing_to_evict;
 static bool make_room(void)
 {
     int64_t over = memory_over();
-    uint64_t began;
+    uint64_t since_ns;
     enum evict_end end;
 
     if (over <= 0) {
@@ -259,9 +259,9 @@ static bool make_room(void)
         memory_allowance = INT64_MIN;
         return false;
     }
-    began = clock_ticks();
+    since_ns = memory_waits_now_ns();
     end = evict(over, inline_budget_us(over), inline_holds(over));
-    memory_waits_note(clock_ticks() - began);
+    memory_waits_note(since_ns);
     nothing_to_evict = end == EVICT_EMPTY;
     if (nothing_to_evict && memory_over() > 0) {
         memory_allowance = INT64_MIN;

@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-/* A command has waited for eviction, on this thread. */
-void memory_waits_note(uint64_t ticks);
+/* A command has waited for eviction, on this thread, since then by this clock. With COATCHECK_WAITS_BY_PROCESSOR, which is
+ * for measuring alone, that is the time that the processor gave to the thread: a question to the kernel each. */
+uint64_t memory_waits_now_ns(void);
+void memory_waits_note(uint64_t since_ns);
 
 /* Of maxmemory, for replies that nobody reads: values were evicted for them otherwise. */
 #define MEMORY_UNREAD_SHARE 8

@@ -327,8 +327,99 @@ def mass_expiry(port, args):
     more_keys_than_fit(port, args)
 
 
+def figures(client):
+    return {name.decode(): int(value) for name, value in re.findall(rb"(\w+):(\d+)\r\n", client.ask("INFO", "memory"))}
+
+
+def of_any_kind(dice):
+    """One request of those that make, change and end keys of all types."""
+    size = int(10 * 1600 ** dice.random())
+    number = int(5000 * dice.random() ** 2)
+    member = "member:%d" % dice.randrange(3000)
+    return request(*dice.choice((
+        ("SET", "string:%d" % dice.randrange(200000), b"s" * size),
+        ("SET", "string:%d" % dice.randrange(200000), b"s" * size),
+        ("SET", "brief:%d" % number, b"b" * size, "PX", dice.randrange(1, 3000)),
+        ("APPEND", "grown:%d" % number, b"a" * (size // 8 + 1)), ("SETRANGE", "grown:%d" % number, size, "r"),
+        ("HSET", "hash:%d" % number, member, b"h" * (size // 20)), ("HSET", "hash:%d" % number, member, "short"),
+        ("HDEL", "hash:%d" % number, member), ("HINCRBY", "counts:%d" % number, member, 1),
+        ("ZADD", "board:%d" % number, dice.random(), member), ("ZREM", "board:%d" % number, member),
+        ("ZREMRANGEBYRANK", "board:%d" % number, 0, 0), ("SADD", "set:%d" % number, member, "m" * (size // 50 + 1)),
+        ("SPOP", "set:%d" % number), ("SADD", "numbers:%d" % number, dice.randrange(10 ** 6)),
+        ("RPUSH", "list:%d" % number, b"l" * (size // 4)), ("LPOP", "list:%d" % number), ("LTRIM", "list:%d" % number, 0, 50),
+        ("SETBIT", "bits:%d" % number, dice.randrange(100000), 1), ("PFADD", "guess:%d" % number, member),
+        ("PEXPIRE", "%s:%d" % (dice.choice(("string", "hash", "board", "set", "list")), number), dice.randrange(3000)),
+        ("PERSIST", "string:%d" % number), ("COPY", "hash:%d" % number, "copy:%d" % number, "REPLACE"),
+        ("RENAME", "copy:%d" % number, "other:%d" % number), ("UNLINK", "board:%d" % number))))
+
+
+def add_up(client):
+    """What INFO says that keys take, and the sum of what MEMORY USAGE says of each."""
+    used, cursor, names = 0, b"0", []
+    while True:
+        client.ask("SCAN", cursor, "COUNT", 1000)  # the answer is two: the cursor, and the names
+        cursor, count = client.reply(), int(client.reply()[1:])
+        names += [client.reply() for _ in range(count)]
+        if cursor == b"0":
+            break
+    names = list(set(names))
+    for at in range(0, len(names), 500):
+        some = names[at:at + 500]
+        client.socket.sendall(b"".join(request("MEMORY", "USAGE", name) for name in some))
+        for reply in [client.reply() for _ in some]:
+            used += int(reply[1:]) if reply[:1] == b":" else 0
+    told = figures(client)
+    return told["used_memory_dataset"], used, len(names)
+
+
+def accounts(port, args):
+    """Everything is done to keys of all types at the limit. Meanwhile the parts that INFO tells are the whole; afterwards what
+    is left of the whole for keys is the sum of what they take, each by itself."""
+    done = threading.Event()
+
+    def work(client, number):
+        dice = random.Random(args.seed * 100 + number)
+        for _ in range(args.scale * (args.limit if not args.sanitized else 5)):
+            wrong = [reply for reply in client.ask_many([of_any_kind(dice) for _ in range(500)])
+                     if reply != b"-ERR no such key"]
+            if wrong:
+                return wrong
+        return []
+
+    def watch():
+        client = Client(port)
+        while not done.wait(0.1):
+            told = figures(client)
+            parts = (told["used_memory_startup"] + told["mem_clients_normal"] + told["mem_tables"], told["used_memory_overhead"])
+            if parts[0] != parts[1] or parts[1] + told["used_memory_dataset"] != told["used_memory"]:
+                broken.append(told)
+
+    broken, watcher = [], threading.Thread(target=watch)
+    watcher.start()
+    try:
+        at_once(port, 4, work)
+    finally:
+        done.set()
+        watcher.join()
+    if broken:
+        raise SystemExit("accounts: parts are not the whole: %r" % broken[0])
+    client = Client(port)
+    client.ask("CONFIG", "SET", "maxmemory", 2 * args.limit * MB)  # or the asking would have keys evicted
+    started = time.monotonic()
+    while True:
+        # Keys that fall due meanwhile, and what is freed in slices, are in one of the two.
+        dataset, keys, count = add_up(client)
+        if abs(dataset - keys) <= keys // 100 + MB or time.monotonic() - started > WITHIN_S:
+            break
+        time.sleep(0.2)
+    print("accounts: %d keys take %d bytes each by itself, %d by what is left of the whole" % (count, keys, dataset))
+    if abs(dataset - keys) > keys // 100 + MB and not args.sanitized:
+        raise SystemExit("accounts: used_memory_dataset and the sum of MEMORY USAGE differ")
+    client.ask("CONFIG", "SET", "maxmemory", args.limit * MB)
+
+
 PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_sets, deaf_clients,
-          one_deaf_asker, deaf_askers, unending_requests, empty_promises, mass_expiry]
+          one_deaf_asker, deaf_askers, unending_requests, empty_promises, accounts, mass_expiry]
 
 
 def lower_the_limit(port, watch, args):

@@ -59,7 +59,7 @@ int64_t memory_exceeded_total_ms(void);
 /* Commands that have waited for eviction since the start, in nanoseconds by the clock: what else the machine did
  * meanwhile is in it. Any thread. */
 struct memory_waits {
-    uint64_t count, p999_ns, longest_ns;
+    uint64_t count, p50_ns, p99_ns, p999_ns, longest_ns;
 };
 struct memory_waits memory_waits(void);
 
