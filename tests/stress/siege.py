@@ -1,8 +1,10 @@
 """What the attacks share: clients that work at a steady pace meanwhile and measure how long they wait."""
 
 import multiprocessing
+import re
 import selectors
 import time
+from pathlib import Path
 
 import common
 from common import wire
@@ -64,22 +66,41 @@ def work(server, clients, each_s, go, stop, results):
     results.put((waits, longest, wrong))
 
 
+class Peak:
+    """The most memory that the server has had resident since this was made, above what it had then."""
+
+    def __init__(self, server):
+        self.home = Path("/proc/%d" % server.process.pid)
+        (self.home / "clear_refs").write_text("5")      # the kernel begins to look for the most anew
+        self.before = self.read()
+
+    def read(self):
+        return int(re.search(r"VmHWM:\s*(\d+)", (self.home / "status").read_text()).group(1)) * 1024
+
+    def grown(self):
+        return max(0, self.read() - self.before)
+
+
 class Watch:
-    """So many clients at work, in a process of their own, from `with` to its end."""
+    """So many clients at work, in a process of their own, from `with` to its end; and how much memory the server took at most."""
 
     def __init__(self, server, clients=8, each_s=0.02):
         context = multiprocessing.get_context("fork")
         self.go, self.stop, self.results = context.Event(), context.Event(), context.Queue()
         common.ask(server, "SET", "watched", "x")
+        self.server, self.peak, self.grown = server, None, 0
         self.process = context.Process(target=work, args=(server, clients, each_s, self.go, self.stop, self.results))
 
     def __enter__(self):
         self.process.start()
         self.go.set()
         time.sleep(0.2)
+        self.peak = Peak(self.server)
         return self
 
     def __exit__(self, *failure):
+        if failure[0] is None:
+            self.grown = self.peak.grown()
         self.stop.set()
         waits, longest, wrong = self.results.get(timeout=330)
         self.process.join()

@@ -16,7 +16,6 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +24,7 @@ import traceback
 
 import common
 from common import expect, wire
-from crowd import handshakes
+from crowd import floods, handshakes
 from crowd.encrypted import Client, Crowd, Files, count, hello, raw, reset, settle
 from runner import tls
 
@@ -231,40 +230,6 @@ def half_open(server, files, many):
         expect(time.monotonic() - began > HALF_OPEN_S[0], "a handshake had no time")
         sock.close()
     return len(silent)
-
-
-def renegotiates(server):
-    """TLS 1.2's new handshake inside the old one is refused; TLS 1.3's new keys are not."""
-    def s_client(version, letter, word):
-        words = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % server.tls_port, version]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
-                                   preexec_fn=common.servers.die_with_parent)
-        watchdog = threading.Timer(60, process.kill)
-        watchdog.start()
-        said = b""
-        try:
-            for line, answer in ((b"PING\r\n", b"+PONG"), (letter + b"\n", word), (b"ECHO after\r\nQUIT\r\n", None)):
-                process.stdin.write(line)
-                seen = len(said)
-                while answer and answer not in said[seen:]:
-                    more = process.stdout.read(65536)
-                    if not more:
-                        break
-                    said += more
-                if line == letter + b"\n":
-                    time.sleep(0.2)             # s_client takes a letter only if it comes alone
-        except BrokenPipeError:
-            pass
-        said += process.stdout.read()
-        watchdog.cancel()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            pipe.close()
-        return said
-    said = s_client("-tls1_3", b"K", b"KEYUPDATE")
-    expect(b"KEYUPDATE" in said and b"after" in said.split(b"KEYUPDATE")[-1], "new keys ended the connection: %s", said[-500:])
-    said = s_client("-tls1_2", b"R", b"RENEGOTIATING")
-    expect(b"RENEGOTIATING" in said and b"\nafter" not in said.replace(b"\r", b""), "a new handshake inside the old one: %s", said[-500:])
 
 
 # ---- who may come in
@@ -475,9 +440,10 @@ def one_by_one(server, files):
     settle(server, "tls-auth-clients", "no")
     resumption(server, files)
     half_closed(server, files)
-    renegotiates(server)
+    floods.renegotiates(server)
+    floods.flood(server, files)
     replaced(server, files)
-    return "versions, certificates, users, resumption, renegotiation and replacing are as they must be"
+    return "versions, certificates, users, resumption, renegotiation, floods and replacing are as they must be"
 
 
 def alone_again(server):
