@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from . import tools
+from .turns import Turns
 
 sys.path.insert(0, str(tools.HOME / "tests" / "talk"))
 from runner import servers, tls, wire  # noqa: E402
@@ -29,8 +30,8 @@ class Contestant:
         self.name, self.command, self.address = name, command, address
         self.version = version or "at %s:%d" % address if address else version or command
 
-    def start(self, threads=1, pinned=True):
-        return Foreign(self) if self.address else Local(self, threads, pinned)
+    def start(self, threads=1, pinned=True, watched=False):
+        return Foreign(self) if self.address else Local(self, threads, pinned, watched)
 
 
 def coatcheck(program, flags=""):
@@ -62,6 +63,8 @@ def peer(text):
 
 class Running:
     """What every contestant can be asked while it runs. pid is None when it is out of sight."""
+
+    turns = None
 
     def connect(self, timeout_s=60.0):
         return wire.Connection(("tcp", self.host, self.port), timeout_s)
@@ -135,9 +138,12 @@ class Local(Running):
 
     host = "127.0.0.1"
 
-    def __init__(self, contestant, threads, pinned):
+    def __init__(self, contestant, threads, pinned, watched):
         self.name, self.threads = contestant.name, threads
         command = contestant.command.replace("{threads}", str(threads))
+        if watched:
+            self.turns = Turns()
+            command = "%s %s" % (self.turns.words(), command)
         if pinned:
             command = "taskset -c %s %s" % (",".join(map(str, tools.SERVER_CORES)), command)
         try:
@@ -148,6 +154,8 @@ class Local(Running):
 
     def stop(self):
         self.server.stop()
+        if self.turns:
+            self.turns.close()
 
 
 class Foreign(Running):

@@ -3,6 +3,9 @@
 The probe asks for one key 10,000 times a second, each time when it is due and whatever is still
 unanswered, and a late answer counts from then. Whatever causes the event runs in the background class on the probe's core,
 so that it does not keep the probe itself waiting: what comes over the wire comes slower for that.
+
+What the probe sees has in it what else the machine does. What the server alone makes of it is told by its turns (turns.c): the
+processor time from one look at its sockets to the next, in which nobody hears anything from that thread.
 """
 
 import argparse
@@ -13,8 +16,8 @@ import time
 from . import tools
 from .report import figure, median, say, turns
 
-FIELDS = ("p50", "p99", "p999", "p9999", "max")
-FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max"]
+FIELDS = ("p50", "p99", "p999", "p9999", "max", "turn_p999", "turn_max")
+FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "turns' p99.9", "longest turn"]
 PROBE_RATE = 10_000
 KEYS, QUICK_KEYS = 10_000_000, 100_000
 GIANT = 512 << 20
@@ -153,6 +156,8 @@ def observe(server, event, settings):
                        seconds=event.seconds / (2 if settings.quick else 1))
     time.sleep(0.4)
     actor = threading.Thread(target=act)
+    if server.turns:
+        server.turns.forget()
     begun = time.monotonic()
     actor.start()
     actor.join()
@@ -160,7 +165,8 @@ def observe(server, event, settings):
     result = probe.result()
     if failures:
         raise failures[0]
-    return {**result["latency_us"], "event_s": took}
+    spent = server.turns.seen() if server.turns else {"p999": None, "max": None}
+    return {**result["latency_us"], "turn_p999": spent["p999"], "turn_max": spent["max"], "event_s": took}
 
 
 def with_keys(settings):
@@ -170,13 +176,15 @@ def with_keys(settings):
 
 
 def silences(running_of, settings):
-    """[server, longest time without any reply to ten clients in ms, kop/s] of filling an empty server at full speed."""
+    """Of filling an empty server at full speed: [server, longest time in which none of ten clients had a reply in ms,
+    longest turn in ms, kop/s]."""
     rows = []
-    with running_of(1) as running:
+    with running_of(1, watched=True) as running:
         for server in running:
             say("pauses: %s is filled, nobody else asks" % server.name)
             filled = server.fill(2 * settings.keys, settings.value_size)
-            rows.append([server.name, figure(filled["silence_us"] / 1000), figure(filled["ops_per_second"] / 1000)])
+            longest_ms = server.turns.seen()["max"] / 1000 if server.turns else None
+            rows.append([server.name, *map(figure, (filled["silence_us"] / 1000, longest_ms, filled["ops_per_second"] / 1000))])
     return rows
 
 
@@ -186,7 +194,7 @@ def run(running_of, settings, report):
     found = {event.name: {} for event in events}
     rounds = max(1, (settings.rounds + 1) // 4)
     for turn in range(rounds):
-        with running_of(1) as running:
+        with running_of(1, watched=True) as running:
             for server in running:
                 refill(server, settings)
                 server.ask("SET", "probe", "x")
@@ -205,9 +213,11 @@ def run(running_of, settings, report):
     report.heading("Pauses: what a client that asks every 100 µs sees, 1 worker, %s keys, in µs"
                    % format(settings.keys, ","))
     report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
-    report.text("A late answer counts from when its question was due. Medians of %s." % turns(rounds))
+    report.text("A late answer counts from when its question was due. Turns in microseconds of the serving threads' processor time. "
+                "Medians of %s." % turns(rounds))
     if settings.quick:
         return
     report.heading("Growth from nothing to %s keys at full speed" % format(2 * settings.keys, ","))
-    report.table(["server", "longest time without any reply, ms", "kop/s"], silences(running_of, settings))
+    report.table(["server", "longest time without any reply, ms", "longest turn, ms", "kop/s"],
+                 silences(running_of, settings))
     report.text("Ten clients, 100 commands at a time each; how long none of them heard anything.")

@@ -9,7 +9,8 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[3]
 SOURCES = HOME / "tests" / "bench"
 BUILD = HOME / "build" / "bench"
-PARTS = {"load": ["load.c", "loop.c", "reply.c", "workload.c", "histogram.c"], "floor": ["floor.c"]}
+PARTS = {"load": ["load.c", "loop.c", "reply.c", "workload.c", "histogram.c"], "floor": ["floor.c"],
+         "turns.so": ["turns.c", "histogram.c"]}
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES = CORES[:1]
@@ -28,7 +29,9 @@ def build(name):
     if not program.exists() or program.stat().st_mtime < newest:
         BUILD.mkdir(parents=True, exist_ok=True)
         fresh = program.with_suffix(".%d" % os.getpid())
-        subprocess.run(["cc", "-std=gnu11", "-O2", "-pthread", "-o", str(fresh),
+        # Its own histogram, not one of the server that it is put under.
+        form = ["-shared", "-fPIC", "-Wl,-Bsymbolic"] if name.endswith(".so") else []
+        subprocess.run(["cc", "-std=gnu11", "-O2", "-pthread", *form, "-o", str(fresh),
                         *map(str, sources), "-lm"], check=True)
         fresh.rename(program)
     return str(program)
