@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
@@ -377,6 +378,12 @@ void slab_pages_free(void *pages, size_t bytes)
     mem_free(pages);
 }
 
+void slab_pages_back(void *from, size_t bytes)
+{
+    (void)from;
+    (void)bytes;
+}
+
 void slab_prefetch(const void *block)
 {
     (void)block;
@@ -415,6 +422,17 @@ void slab_pages_free(void *pages, size_t bytes)
     if (!pages) return;
     pool_pages_put(pages, whole);
     count_used(-(int64_t)whole);
+}
+
+void slab_pages_back(void *from, size_t bytes)
+{
+    /* A kernel older than 5.14 does not know it; then the faults come one by one. */
+#ifdef MADV_POPULATE_WRITE
+    madvise(from, bytes, MADV_POPULATE_WRITE);
+#else
+    (void)from;
+    (void)bytes;
+#endif
 }
 
 void slab_prefetch(const void *block)

@@ -77,7 +77,7 @@ void pool_put(struct slab *slab);
 /* Gives slabs back to the kernel that have been empty for `idle_ms`; true when there are no more of them. */
 bool pool_clean(int64_t idle_ms, uint64_t until_ticks);
 
-/* Whole pages, zeroed and backed. */
+/* Whole pages, zeroed. */
 void *pool_pages_take(size_t bytes);
 void pool_pages_put(void *pages, size_t bytes);
 

@@ -135,8 +135,7 @@ bool pool_clean(int64_t idle_ms, uint64_t until_ticks)
 
 void *pool_pages_take(size_t bytes)
 {
-    /* Backed at once: one call is cheaper than a fault a page, and whoever uses them may hold a lock. */
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (pages == MAP_FAILED) return NULL;
     atomic_fetch_add_explicit(&pages_out, bytes, memory_order_relaxed);

@@ -1,5 +1,6 @@
 /* grow: how a table moves to another array, home by home. */
 #include "coatcheck/base/random.h"
+#include "coatcheck/base/slab.h"
 #include "evict_internal.h"
 #include "hint_internal.h"
 #include "keyspace_internal.h"
@@ -14,6 +15,10 @@
 
 /* Homes whose entries are moved at once. */
 #define HOMES_A_BATCH 8
+
+/* Groups of a new array that get their memory together, 64 KB. The whole of a large one at once would be milliseconds
+ * of the kernel's. */
+#define GROUPS_BACKED 1024
 
 /* Where a table shrinks, and to what. */
 #define LEAN_LOAD 50
@@ -317,6 +322,24 @@ static void table_prefetch_batch(const struct table *table, uint32_t batch)
     for (at = end; at < after; at++) prefetch(&table->old[at]);
 }
 
+/* So many groups of the new array have memory behind them once so many homes have moved. */
+static uint32_t table_backed(const struct table *table, uint32_t moved)
+{
+    uint64_t reached = (uint64_t)moved * table->count / table->old_count;
+    uint64_t whole = (reached + GROUPS_BACKED - 1) / GROUPS_BACKED * GROUPS_BACKED;
+
+    return whole < table->count ? (uint32_t)whole : table->count;
+}
+
+static void table_back_batch(struct table *table, uint32_t batch)
+{
+    uint32_t from = table_backed(table, table->moved), to = table_backed(table, table->moved + batch);
+
+    if (unlikely(to > from) && array_is_paged(table->count)) {
+        slab_pages_back(table->groups + from, (to - from) * sizeof(struct group));
+    }
+}
+
 void table_move(struct shard *shard, struct table *table, uint32_t homes)
 {
     while (homes > 0 && table->moved < table->old_count) {
@@ -324,6 +347,7 @@ void table_move(struct shard *shard, struct table *table, uint32_t homes)
         uint32_t batch = homes < HOMES_A_BATCH ? homes : HOMES_A_BATCH;
 
         if (batch > left) batch = left;
+        table_back_batch(table, batch);
         table_prefetch_batch(table, batch);
         move_homes(shard, table, batch);
         homes -= batch;

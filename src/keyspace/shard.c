@@ -144,8 +144,7 @@ void chores_run(void)
     }
 }
 
-/* Gets a new array for the table that asked, with the lock free meanwhile: the kernel may have to
- * find and clear the memory. Whether it is still wanted then is asked again inside. */
+/* Gets a new array for the table that asked, with the lock free meanwhile. Whether it is still wanted then is asked again inside. */
 static void shard_grow(struct shard *shard)
 {
     struct growth growth = {0};

@@ -33,17 +33,9 @@ uint32_t array_count_in(size_t room)
     return (uint32_t)count;
 }
 
-/* Larger arrays are whole pages of their own; an allocator would have them in four sizes to a doubling only. */
-#define PAGED_ABOVE 14336
-
-static bool array_is_paged(uint32_t count)
-{
-    return array_bytes(count) > PAGED_ABOVE;
-}
-
 uint32_t array_count_for(size_t bytes)
 {
-    if (bytes <= PAGED_ABOVE) return array_count_in(entry_large_block_size(bytes));
+    if (bytes <= ARRAY_PAGED_ABOVE) return array_count_in(entry_large_block_size(bytes));
     return array_count_in((bytes + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1));
 }
 

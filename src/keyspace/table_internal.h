@@ -23,6 +23,9 @@
  * foot. */
 #define RUN_GROUPS 64
 
+/* Larger arrays are whole pages of their own; an allocator would have them in four sizes to a doubling only. */
+#define ARRAY_PAGED_ABOVE 14336
+
 struct array_foot {
     struct group *next; /* of a list of arrays to be freed */
     uint32_t count;     /* of groups */
@@ -152,8 +155,13 @@ static inline void array_detach(struct group *groups, uint32_t count, struct gro
 uint32_t array_count_in(size_t room);
 uint32_t array_count_for(size_t bytes);
 
-/* Zeroed and backed by memory, so that nobody meets the kernel inside a lock. NULL: no memory. */
+/* Zeroed; a large one has no memory behind it yet. NULL: no memory. */
 struct group *array_new(uint32_t count);
+
+static inline bool array_is_paged(uint32_t count)
+{
+    return array_bytes(count) > ARRAY_PAGED_ABOVE;
+}
 void array_free(struct group *groups, uint32_t count);
 
 /* What it takes, with all that the allocator rounds it up by. */
