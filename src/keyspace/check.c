@@ -109,6 +109,7 @@ static void shape_array(struct keyspace_shape *shape, const struct group *groups
 
     shape->bytes_of_tables += array_used_bytes(groups, count);
     for (uint32_t at = 0; groups && at < count; at++) {
+        shape->groups_passed += groups[at].overflow > 0;
         chain = groups[at].overflow ? chain + 1 : 0;
         if (chain + 1 > shape->longest_chain) shape->longest_chain = chain + 1;
     }

@@ -72,6 +72,13 @@ static void sweep_group(struct sweep *sweep, struct group *group)
     }
 }
 
+/* When their sweep is over, and not at each: what comes from behind might be due as well, and would have to wait for
+ * the next pass. */
+static void close_gaps(const struct sweep *sweep, struct group *groups, const uint32_t *due, uint32_t due_count)
+{
+    for (uint32_t i = 0; i < due_count; i++) table_close_gaps(sweep->table, &groups[due[i]]);
+}
+
 /* The rest of a run, from group *at on. False: the hold is over before the run is, and *at is where to go on:
  * a deadline beyond the window leaves its group due until the whole table has been passed, so a pass that began
  * again at what it has seen would never end. */
@@ -91,14 +98,17 @@ static bool sweep_run(struct sweep *sweep, struct group *groups, uint32_t count,
             sweep_group(sweep, &groups[due[i]]);
         } while (unlikely(sweep->unfinished) && clock_ticks() < sweep->until_ticks);
         if (unlikely(sweep->unfinished)) {
+            close_gaps(sweep, groups, due, i);
             *at = due[i];
             return false;
         }
-        if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks) {
+        if (sweep->groups % GROUPS_A_LOOK == 0 && clock_ticks() >= sweep->until_ticks && due[i] + 1 < end) {
+            close_gaps(sweep, groups, due, i + 1);
             *at = due[i] + 1;
-            if (*at < end) return false;
+            return false;
         }
     }
+    close_gaps(sweep, groups, due, due_count);
     for (uint32_t i = begin; i < end; i++) {
         uint32_t ahead = hint_ahead(sweep->table, groups[i].soonest);
 

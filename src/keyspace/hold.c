@@ -150,17 +150,18 @@ static void settle_lasting(struct hold *hold, const struct stand *stand)
  * round. */
 static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 {
+    bool gone = false;
+
     hold->groups++;
     hold->steps++;
     if (hold->volatile_only && quick) settle_lasting(hold, stand);
     if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
     if (!quick) {
-        hold_slot(hold, stand, hold->shard->hand_slot, false);
-        return;
+        gone = hold_slot(hold, stand, hold->shard->hand_slot, false);
+    } else {
+        for (unsigned i = 0; i < GROUP_SLOTS && !gone; i++) gone = hold_slot(hold, stand, i, true);
     }
-    for (unsigned i = 0; i < GROUP_SLOTS; i++) {
-        if (hold_slot(hold, stand, i, true)) return;
-    }
+    if (gone) table_close_gaps(hold->table, &stand->groups[stand->at]);
 }
 
 /* Groups at a hand whose keys are fetched before the hold begins; they are as many as it goes through, mostly. Then so
@@ -296,23 +297,34 @@ void hold_by_use(struct hold *hold)
     }
 }
 
-/* Anyone: from a place that the dice choose, who comes first. */
+/* Slots of a group to look at when the dice have chosen it: one, so that each key is as likely as any other. With the
+ * first that is taken, each group would be, however full it is, and wherever more keys have come than elsewhere they
+ * would be more for ever. Where few may go, that is better than to look for long. */
+static unsigned chance_slots(const struct hold *hold)
+{
+    uint64_t slots = ((uint64_t)hold->table->count + hold->table->old_count) * GROUP_SLOTS;
+
+    return (uint64_t)hold_candidates(hold) * 2 > slots ? 1 : GROUP_SLOTS;
+}
+
+/* Anyone: from a place that the dice choose. */
 void hold_by_chance(struct hold *hold)
 {
     while (hold_goes_on(hold)) {
         struct stand stand = stand_at(hold->table, (uint32_t)random_next(hold->dice));
         struct group *group = &stand.groups[stand.at];
-        unsigned first = (unsigned)random_below(hold->dice, GROUP_SLOTS);
+        unsigned first = (unsigned)random_below(hold->dice, GROUP_SLOTS), looks = chance_slots(hold);
 
         hold->groups++;
         hold->steps++;
-        for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+        for (unsigned i = 0; i < looks; i++) {
             unsigned number = (first + i) % GROUP_SLOTS;
             struct spot spot = {
                 .entry = slot_entry(group->slots[number]), .slot = &group->slots[number], .group = group};
 
             if (!spot.entry || (hold->volatile_only && !entry_has_deadline(spot.entry))) continue;
             hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
+            table_close_gaps(hold->table, group);
             break;
         }
     }

@@ -97,6 +97,7 @@ static void hold_soonest_of_sample(struct hold *hold)
     if (!spot.entry) return;
     hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
     stand_hint_again(hold, &best);
+    table_close_gaps(hold->table, &best.groups[best.at]);
 }
 
 /* Hints do not tell apart what is due after the window. */
@@ -127,6 +128,7 @@ static void hold_soonest_of_group(struct hold *hold, const struct stand *stand)
     }
     hold_evict(hold, &spot, entry_used_bytes(spot.entry), false);
     stand_hint_again(hold, stand);
+    table_close_gaps(hold->table, group);
 }
 
 /* Those who have gone take their hints along: else the shard and the table that once were first would be taken from

@@ -138,6 +138,16 @@ void spot_remove(struct shard *shard, unsigned db, struct table *table, uint64_t
     spot->entry = NULL;
 }
 
+/* Others may move. */
+static void after_removal(struct shard *shard, struct table *table, struct group *group)
+{
+    if (unlikely(table->old != NULL)) {
+        table_move(shard, table, HOMES_A_WRITE);
+    } else {
+        table_close_gaps(table, group);
+    }
+}
+
 void spot_drop_shell(const struct key *key, struct spot *spot)
 {
     struct table *table = shard_table(key->shard, key->db);
@@ -145,7 +155,7 @@ void spot_drop_shell(const struct key *key, struct spot *spot)
     spot_take_out(table, key->hash, spot);
     chores_add_block(key->shard, spot->entry);
     spot->entry = NULL;
-    if (unlikely(table->old != NULL)) table_move(key->shard, table, HOMES_A_WRITE);
+    after_removal(key->shard, table, spot->group);
 }
 
 void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
@@ -163,5 +173,5 @@ void key_remove(const struct key *key, struct spot *spot, enum remove_reason rea
     must(spot->entry != NULL);
     if (reason == REMOVED_EXPIRED) METRIC_ADD(keyspace, expired_keys, 1);
     spot_remove(key->shard, key->db, table, key->hash, spot, reason);
-    if (unlikely(table->old != NULL)) table_move(key->shard, table, HOMES_A_WRITE);
+    after_removal(key->shard, table, spot->group);
 }

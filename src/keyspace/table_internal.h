@@ -260,6 +260,12 @@ enum status table_insert(struct shard *shard, unsigned db, struct table *table, 
 /* Empties the slot. `hash` is the plain hash of the entry's key, which is still readable. */
 void table_remove(struct table *table, uint64_t hash, struct spot *spot);
 
+/* --- hole.c --- */
+
+/* Keys have gone from the group: others that had to pass it come back, and leave no room behind where it would be
+ * missed. Moves others, as table_insert() may. */
+void table_close_gaps(struct table *table, struct group *group);
+
 /* --- another array (grow.c) --- */
 
 /* From how many entries on a table of so many groups wants to grow. */

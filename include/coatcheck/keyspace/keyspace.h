@@ -95,6 +95,7 @@ void keyspace_keep_expired(bool keep);
 /* What the tables and entries look like, for DEBUG HTSTATS-like reports and tests. */
 struct keyspace_shape {
     uint64_t live, groups, groups_moving, bytes_of_tables;
+    uint64_t groups_passed; /* behind which a lookup has to go on */
     uint64_t longest_chain; /* groups that a lookup has to read at the worst */
     uint64_t rekeyed_shards;
 };
