@@ -227,19 +227,38 @@ static size_t print_word(char *into, const char *word)
     return len;
 }
 
+#define G_DIGITS 17
+
+static void print_eight(char *into, uint32_t number)
+{
+    uint32_t left = number / 10000, right = number % 10000;
+
+    memcpy(into, digit_pairs + left / 100 * 2, 2);
+    memcpy(into + 2, digit_pairs + left % 100 * 2, 2);
+    memcpy(into + 4, digit_pairs + right / 100 * 2, 2);
+    memcpy(into + 6, digit_pairs + right % 100 * 2, 2);
+}
+
+/* The point goes between them afterwards: to part them first would take a division by a number that is not known. */
+static void print_seventeen(char into[G_DIGITS], uint64_t number)
+{
+    uint64_t sixteen = number % powers_of_ten[16];
+
+    into[0] = (char)('0' + number / powers_of_ten[16]);
+    print_eight(into + 1, (uint32_t)(sixteen / powers_of_ten[8]));
+    print_eight(into + 9, (uint32_t)(sixteen % powers_of_ten[8]));
+}
+
 /* What "%.17g" prints of a number from 0.0001 to 2^52: 17 digits, correctly rounded, without
  * the zeros at their end. Such a number is mantissa / 2^shift, and 128 bits hold what its digits
  * come from exactly, so nothing is guessed. Returns 0 for one that rounds up to another power of
  * ten, which is rare. */
-#define G_DIGITS 17
-
 static size_t print_fraction(char *into, double number)
 {
-    uint64_t bits, whole, digits, rest;
-    unsigned shift, places, zeros = 0;
+    uint64_t bits, whole, digits;
+    unsigned shift, places, before, zeros = 0;
+    char all[G_DIGITS], *at = into;
     unsigned __int128 scaled;
-    char *at = into;
-    size_t len;
 
     memcpy(&bits, &number, sizeof bits);
     shift = 1075 - (unsigned)(bits >> 52);
@@ -258,13 +277,15 @@ static size_t print_fraction(char *into, double number)
     }
     if (digits >= powers_of_ten[G_DIGITS]) return 0;
 
-    at += number_print_uint(at, whole > 0 ? digits / powers_of_ten[places] : 0);
+    print_seventeen(all, digits);
+    before = whole > 0 ? G_DIGITS - places : 0;
+    memcpy(at, all, before);
+    at += before;
+    if (before == 0) *at++ = '0';
     *at++ = '.';
-    rest = whole > 0 ? digits % powers_of_ten[places] : digits;
-    len = count_digits(rest);
-    memset(at, '0', places - len);
-    number_print_uint(at + places - len, rest);
-    at += places;
+    memset(at, '0', zeros);
+    memcpy(at + zeros, all + before, G_DIGITS - before);
+    at += zeros + G_DIGITS - before;
     while (at[-1] == '0') at--;
     if (at[-1] == '.') at--;
     *at = 0;
