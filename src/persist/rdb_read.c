@@ -259,6 +259,7 @@ static struct zset *read_zset_packed(struct source *source, enum sequence_form f
                put_member(zset, source, member.bytes, score);
     }
     texts_fini(&texts);
+    if (zset) zset_keep_packed(zset);
     return zset;
 }
 
@@ -375,6 +376,7 @@ static void read_hash_into(struct hash_reading *reading)
         !(reading->texts.packed && reading->type != RDB_HASH_LISTPACK_EX &&
           rdb_fill_hash(source, &reading->texts.sequence, reading->hash)))
         read_fields(reading);
+    if (reading->texts.packed && reading->type != RDB_HASH_ZIPMAP) hash_keep_packed(reading->hash);
     texts_fini(&reading->texts);
 }
 

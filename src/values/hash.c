@@ -305,6 +305,12 @@ bool hash_is_packed(const struct hash *hash)
     return !hash_is_large(hash) || hash_large_of(hash)->is_packed;
 }
 
+void hash_keep_packed(struct hash *hash)
+{
+    if (hash_is_large(hash) && packed_rules_allow(hash_count(hash), bytes_of(NULL, 0), bytes_of(NULL, 0)))
+        hash_large_of(hash)->is_packed = true;
+}
+
 void hash_check(const struct hash *hash)
 {
     if (hash_is_large(hash)) {

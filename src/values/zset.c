@@ -142,6 +142,12 @@ bool zset_is_packed(const struct zset *zset)
     return !zset_is_large(zset) || zset_large_of(zset)->is_packed;
 }
 
+void zset_keep_packed(struct zset *zset)
+{
+    if (zset_is_large(zset) && zset_packed_is_allowed(zset_count(zset), bytes_of(NULL, 0)))
+        zset_large_of(zset)->is_packed = true;
+}
+
 void zset_check(const struct zset *zset)
 {
     if (zset_is_large(zset)) {

@@ -114,6 +114,10 @@ uint64_t hash_scan(const struct hash *hash, uint64_t cursor, uint64_t budget,
  * ("hashtable"). */
 bool hash_is_packed(const struct hash *hash);
 
+/* One that came packed is so still, however long its fields and values are, if the options allow so many of them: as
+ * redis-server judges what it restores. */
+void hash_keep_packed(struct hash *hash);
+
 /* Every invariant; must() tells which one broke. For tests. */
 void hash_check(const struct hash *hash);
 

@@ -103,6 +103,10 @@ uint64_t zset_scan(const struct zset *zset, uint64_t cursor, uint64_t budget,
 /* A small one is packed (OBJECT ENCODING "listpack"), a large one is not ("skiplist"). */
 bool zset_is_packed(const struct zset *zset);
 
+/* One that came packed is so still, however long its members are, if the options allow so many of them: as
+ * redis-server judges what it restores. */
+void zset_keep_packed(struct zset *zset);
+
 /* Every invariant; must() tells which one broke. For tests. */
 void zset_check(const struct zset *zset);
 
