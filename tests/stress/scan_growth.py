@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""SCAN while the key space grows and shrinks: a key that is there the whole time must always be found.
+"""SCAN while the key space grows and shrinks, HSCAN, SSCAN and ZSCAN while a hash, a set and a sorted set do: what is there
+the whole time must always be found.
 
   tests/stress/scan_growth.py [--server COMMAND] [--seconds 20]
 
-Some keys stay. Writers add multitudes beside them and take them away again, so that every table is
+Some keys, fields and members stay. Writers add multitudes beside them and take them away again, so that every table is
 copied to a larger and to a smaller one again and again, and rewrite the keys that stay with values of
 other sizes, so that their entries move too. Scanners meanwhile go round and round.
 """
@@ -18,6 +19,9 @@ from common import Failed, ask, connect, expect, servers, wire
 
 STAYING, CROWD, BATCH = 20_000, 150_000, 500
 WRITERS, SCANNERS = 4, 3
+INSIDE, INSIDE_CROWD = 2_000, 40_000        # of a hash, a set and a sorted set; their crowd comes and goes
+CONTAINERS = {b"in:hash": (b"HSET", b"HDEL", b"HSCAN"), b"in:set": (b"SADD", b"SREM", b"SSCAN"),
+              b"in:zset": (b"ZADD", b"ZREM", b"ZSCAN")}
 
 
 def send_all(connection, commands):
@@ -52,14 +56,14 @@ def write(server, number, stop):
     return rounds
 
 
-def scan_once(connection, words):
-    """All keys of one full iteration."""
+def scan_once(connection, words, verb=("SCAN",), each=1):
+    """All keys, fields or members of one full iteration; every `each`-th of what is answered is one."""
     seen, cursor = set(), b"0"
     while True:
-        kind, value = connection.ask("SCAN", cursor, *words)
-        expect(kind == "array", "SCAN was answered: %r", value)
+        kind, value = connection.ask(*verb, cursor, *words)
+        expect(kind == "array", "%r was answered: %r", verb, value)
         cursor = value[0][1]
-        seen.update(key for _, key in value[1][1])
+        seen.update(key for _, key in value[1][1][::each])
         if cursor == b"0":
             return seen
 
@@ -76,6 +80,55 @@ def scan(server, number, stop):
         lost = staying - seen
         expect(not lost, "SCAN %s lost %d keys that were there the whole time, %r among them",
                " ".join(map(str, words)), len(lost), min(lost) if lost else b"")
+        rounds += 1
+    connection.close()
+    return rounds
+
+
+def put_inside(key, names, dice):
+    """The command that puts these into a container, with values or scores of any size."""
+    verb = CONTAINERS[key][0]
+    words = [verb, key]
+    for name in names:
+        if verb == b"ZADD":
+            words.append(b"%d" % dice.randrange(1000))
+        words.append(name)
+        if verb == b"HSET":
+            words.append(b"v" * dice.randrange(100))
+    return words
+
+
+def swell(server, number, stop):
+    """Grows and shrinks all three, and rewrites what stays in them."""
+    connection, dice, rounds = connect(server, 60.0), common.dice(100 + number), 0
+    while not stop.is_set():
+        rounds += 1
+        crowd = [b"crowd:%d:%d" % (number, n) for n in range(INSIDE_CROWD)]
+        for first in range(0, INSIDE_CROWD, BATCH):
+            send_all(connection, [put_inside(key, crowd[first:first + BATCH] + [staying_key(dice.randrange(INSIDE)) for _ in range(20)],
+                                             dice) for key in CONTAINERS])
+            if stop.is_set():
+                break
+        for first in range(0, INSIDE_CROWD, BATCH):
+            send_all(connection, [[CONTAINERS[key][1], key] + crowd[first:first + BATCH] for key in CONTAINERS])
+    connection.close()
+    return rounds
+
+
+def scan_inside(server, number, stop):
+    connection = connect(server, 60.0)
+    staying = {staying_key(n) for n in range(INSIDE)}
+    ways = ([], ["COUNT", 100], ["COUNT", 1000], ["MATCH", "stay:*", "COUNT", 300])
+    rounds = 0
+    while not stop.is_set() or rounds < len(CONTAINERS):
+        key = list(CONTAINERS)[rounds % len(CONTAINERS)]
+        verb = CONTAINERS[key][2]
+        words = ways[(number + rounds) % len(ways)]
+        each = 1 if verb == b"SSCAN" else 2
+        seen = scan_once(connection, words, [verb, key], each)
+        lost = staying - seen
+        expect(not lost, "%s %s lost %d that were there the whole time, %r among them", verb.decode(), " ".join(map(str, words)),
+               len(lost), min(lost) if lost else b"")
         rounds += 1
     connection.close()
     return rounds
@@ -114,7 +167,10 @@ def main():
         connection = connect(server)
         for first in range(0, STAYING, BATCH):
             send_all(connection, [[b"SET", staying_key(n), b"y"] for n in range(first, first + BATCH)])
+        for key in CONTAINERS:
+            send_all(connection, [put_inside(key, [staying_key(n) for n in range(INSIDE)], common.dice(0))])
         roles = [(write, n) for n in range(WRITERS)] + [(scan, n) for n in range(SCANNERS)]
+        roles += [(swell, n) for n in range(2)] + [(scan_inside, n) for n in range(2)]
         workers = [context.Process(target=work, args=(role, server, n, stop, results)) for role, n in roles]
         for worker in workers:
             worker.start()
@@ -126,10 +182,11 @@ def main():
     wrong = [text for _, _, text in told if text]
     scans = sum(rounds for name, rounds, _ in told if name == "scan")
     turns = sum(rounds for name, rounds, _ in told if name == "write")
-    print("%d whole scans while %d to %d keys were there, grown and shrunk %d times" % (
-        scans, fewest, most, turns))
-    if not wrong and left != STAYING:
-        wrong.append("%d keys are left of %d that should be" % (left, STAYING))
+    print("%d whole scans while %d to %d keys were there, grown and shrunk %d times; %d of containers that grew and shrank %d times" % (
+        scans, fewest, most, turns, sum(rounds for name, rounds, _ in told if name == "scan_inside"),
+        sum(rounds for name, rounds, _ in told if name == "swell")))
+    if not wrong and left != STAYING + len(CONTAINERS):
+        wrong.append("%d keys are left of %d that should be" % (left, STAYING + len(CONTAINERS)))
     if not wrong and most < 4 * STAYING:
         wrong.append("the key space did not grow enough to prove anything")
     print("\n".join(wrong) if wrong else "no key was lost")
