@@ -242,7 +242,8 @@ static enum status make(struct packed **blockp, struct change *change, struct pa
     } else {
         at_front = change->from < block->count - change->to;
         if (!(at_front && move_left(block, change)) && !move_right(block, change)) {
-            if (!move_left(block, change)) {
+            /* A queue goes on growing on the right: room for one element there would be wanted again at once. */
+            if (change->to == block->count || !move_left(block, change)) {
                 balance(block, change, at_front);
                 must((at_front && move_left(block, change)) || move_right(block, change) ||
                      move_left(block, change));
@@ -360,24 +361,19 @@ static void tidy(struct packed **blockp)
     struct packed *block = *blockp;
     struct change none = {0};
     size_t size = packed_size(block);
-    bool too_large;
 
-    if (block->shape == PACKED_DEQUE) {
-        too_large = size <= room_of(block) / 2 && block->room > 0;
-    } else {
-        too_large = room_for(block->shape, size + (size >= TIDY_SLACK_FROM ? TIDY_SLACK : 0)) < block->room;
-    }
-    if (likely(!too_large)) return;
+    if (likely(room_for(block->shape, size + (size >= TIDY_SLACK_FROM ? TIDY_SLACK : 0)) >= block->room)) return;
     plan(block, &none);
     (void)rebuild(blockp, &none);
 }
 
-void packed_fit(struct packed **blockp)
+void packed_fit(struct packed **blockp, size_t spare, bool grows_left)
 {
     struct packed *block = *blockp;
     struct change none = {0};
 
-    if (room_for(block->shape, packed_size(block)) == block->room) return;
+    if (likely(room_for(block->shape, packed_size(block) + spare) >= block->room)) return;
+    if (!grows_left) none.from = none.to = block->count;
     plan(block, &none);
     (void)rebuild(blockp, &none);
 }
@@ -408,7 +404,7 @@ void packed_cut(struct packed **block, unsigned from, unsigned to)
 
     must_debug(from <= to && to <= (*block)->count);
     if (to != from + 1 || !pop(*block, from)) must(make(block, &change, &hole) == OK);
-    tidy(block);
+    if ((*block)->shape == PACKED_PLAIN) tidy(block);
 }
 
 /* --- blocks of parts of others --- */

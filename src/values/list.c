@@ -60,13 +60,21 @@ static enum status become_large(struct list *list)
     return OK;
 }
 
+/* The block of a small list after a change. */
+static void set_block(struct list *list, struct packed *block, bool grows_left)
+{
+    packed_fit(&block, NODE_SPARE + packed_count(block) / SPARE_EACH, grows_left);
+    list->root = (uintptr_t)block;
+}
+
 /* One with a single block is small. */
 static void settle(struct list *list)
 {
     struct list_large *large = list_large_of(list);
 
     if (likely(!list_is_large(list) || large->tail || node_is_alone(large->head))) return;
-    list->root = large->head;
+    list->root = 0;
+    if (large->head) set_block(list, node_block(large->head), true);
     counttree_release(&large->middle);
     mem_free_sized(large, sizeof *large);
 }
@@ -189,7 +197,7 @@ enum status list_set(struct list *list, uint64_t at, struct bytes text)
     element_init(&element, text, &limit);
     if (!list_is_large(list) && block_takes_instead(block, (unsigned)at, &element, &limit)) {
         status = packed_replace(&block, (unsigned)at, &element.item);
-        list->root = (uintptr_t)block;
+        if (status == OK) set_block(list, block, false);
         return status;
     }
     if (become_large(list) != OK) return NO_MEMORY;
@@ -213,7 +221,7 @@ void list_remove_range(struct list *list, uint64_t first, uint64_t end)
         list->root = 0;
     } else {
         packed_cut(&block, (unsigned)first, (unsigned)end);
-        list->root = (uintptr_t)block;
+        set_block(list, block, first == 0);
     }
 }
 

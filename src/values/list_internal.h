@@ -45,6 +45,12 @@ static inline struct packed *list_block_of(const struct list *list)
 /* What an empty block takes. */
 #define NODE_HEAD 12
 
+/* A block at an end gives room back only where so many bytes more would still fit: what comes and goes there should not
+ * move it each time. On average they cost what they are, and less than redis-server's lists take more: a byte and more for
+ * each element, and 64 for a list. */
+#define NODE_SPARE 48
+#define SPARE_EACH 8 /* elements to a byte */
+
 static inline bool node_is_alone(uintptr_t node)
 {
     return (node & NODE_ALONE) != 0;

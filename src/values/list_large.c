@@ -6,9 +6,10 @@
  * the next. */
 #define SMALL_PART 4
 
-/* A new node at an end has this part of what the list takes as room from the beginning, where that is no trifle. */
-#define ROOM_PART 16
-#define ROOM_FROM 1024
+/* Of what the list takes; redis-server's lists take twice as much more for what they know of each node. */
+#define SPARE_PART 2048
+#define BEGIN_PART 1024
+#define BEGIN_FROM 1024
 
 struct list_large *large_new(struct packed *head)
 {
@@ -91,6 +92,16 @@ static void place_set(struct list_large *large, struct list_place *place, uintpt
         countpath_set(&place->path, node);
         counttree_weigh(&large->middle, &place->path, node_count(node));
     }
+}
+
+/* After a change of its block, which had this room: the count is the caller's affair. */
+static void place_block(struct list_large *large, struct list_place *place, struct packed *block, size_t room)
+{
+    size_t spare = NODE_SPARE / 2 + large->used_bytes / SPARE_PART + large->count / SPARE_EACH;
+
+    packed_fit(&block, place->part == LIST_MIDDLE ? 0 : spare, place->part == LIST_HEAD);
+    large->used_bytes += packed_room(block) - room;
+    place_set(large, place, (uintptr_t)block);
 }
 
 /* --- whole nodes at the ends --- */
@@ -224,7 +235,7 @@ static void fit_end(struct list_large *large, struct list_place *place)
 
     if (node_is_alone(place->node)) return;
     room = packed_room(block);
-    packed_fit(&block);
+    packed_fit(&block, 0, place->part == LIST_HEAD);
     large->used_bytes += packed_room(block) - room;
     place_set(large, place, (uintptr_t)block);
 }
@@ -234,9 +245,9 @@ static void fit_end(struct list_large *large, struct list_place *place)
 static uintptr_t node_at_end(const struct list_large *large, enum list_end end, const struct element *element,
                              const struct node_limit *limit)
 {
-    size_t room = large->used_bytes / ROOM_PART;
+    size_t room = large->used_bytes / BEGIN_PART;
 
-    if (element->alone || limit->count < PACKED_COUNT_MAX || room < ROOM_FROM) return node_of(element);
+    if (element->alone || limit->count < PACKED_COUNT_MAX || room < BEGIN_FROM) return node_of(element);
     return (uintptr_t)packed_begin(&element->item, room < limit->bytes ? room : limit->bytes, end == LIST_LEFT);
 }
 
@@ -294,9 +305,8 @@ static enum status split(struct list_large *large, struct list_place *place, uns
     right = packed_slice(block, within, packed_count(block), PACKED_DEQUE);
     if (!right) return NO_MEMORY;
     packed_cut(&block, within, packed_count(block));
-    large->used_bytes += packed_room(block) - room;
     large->count -= behind;
-    place_set(large, place, (uintptr_t)block);
+    place_block(large, place, block, room);
     if (place->part == LIST_TAIL) {
         large_give(large, LIST_RIGHT, (uintptr_t)right);
     } else if (place->part == LIST_HEAD && !large->tail) {
@@ -385,10 +395,8 @@ enum status large_set(struct list_large *large, uint64_t at, const struct elemen
 
         if (block_takes_instead(block, within, element, limit)) {
             status = packed_replace(&block, within, &element->item);
-            if (status != OK) return status;
-            large->used_bytes += packed_room(block) - room;
-            place_set(large, &place, (uintptr_t)block);
-            return OK;
+            if (status == OK) place_block(large, &place, block, room);
+            return status;
         }
     }
     status = large_insert(large, at, element, limit);
@@ -398,6 +406,17 @@ enum status large_set(struct list_large *large, uint64_t at, const struct elemen
 
 /* --- removing --- */
 
+/* What was little room to spare in a long list is much in a short one. */
+static void fit_ends(struct list_large *large)
+{
+    struct list_place head = {.part = LIST_HEAD, .node = large->head}, tail = {.part = LIST_TAIL, .node = large->tail};
+
+    if (head.node && !node_is_alone(head.node))
+        place_block(large, &head, node_block(head.node), packed_room(node_block(head.node)));
+    if (tail.node && !node_is_alone(tail.node))
+        place_block(large, &tail, node_block(tail.node), packed_room(node_block(tail.node)));
+}
+
 /* All of the node at the place. */
 static void drop_node(struct list_large *large, struct list_place *place)
 {
@@ -405,6 +424,7 @@ static void drop_node(struct list_large *large, struct list_place *place)
 
     if (place->part != LIST_MIDDLE) {
         node = large_take(large, place->part == LIST_HEAD ? LIST_LEFT : LIST_RIGHT);
+        fit_ends(large);
     } else {
         large->count -= node_count(node);
         large->used_bytes -= node_used_bytes(node);
@@ -447,8 +467,7 @@ static void cut_within(struct list_large *large, struct list_place *place, unsig
 
     packed_cut(&block, from, to);
     large->count -= to - from;
-    large->used_bytes += packed_room(block) - room;
-    place_set(large, place, (uintptr_t)block);
+    place_block(large, place, block, room);
     merge_small(large, place);
 }
 
@@ -517,10 +536,10 @@ static uint64_t remove_from_node(struct list_large *large, struct list_place *pl
     removed = remove_within(&block, needle, most, backwards);
     if (removed == 0) return 0;
     large->count -= removed;
-    large->used_bytes += packed_room(block) - room;
     if (packed_count(block) > 0) {
-        place_set(large, place, (uintptr_t)block);
+        place_block(large, place, block, room);
     } else {
+        large->used_bytes += packed_room(block) - room;
         place->node = (uintptr_t)block;
         if (place->part == LIST_HEAD) large->head = place->node;
         if (place->part == LIST_TAIL) large->tail = place->node;

@@ -49,7 +49,8 @@ static void find(const struct counttree *tree, unsigned at, struct countpath *pa
     assert_int_equal(countpath_weight(path), model.weights[at]);
 }
 
-static void insert(struct counttree *tree, unsigned at)
+/* `lacking`: there is no memory but for the nodes at hand. */
+static void insert_with(struct counttree *tree, unsigned at, bool lacking)
 {
     struct countpath path, *beside = NULL;
     bool behind = at > 0 && (at == model.count || draw(2));
@@ -61,7 +62,9 @@ static void insert(struct counttree *tree, unsigned at)
         beside = &path;
     }
     assert_int_equal(counttree_reserve(tree, counttree_needs(tree, beside)), OK);
+    mem_fail_from(lacking);
     counttree_insert(tree, beside, behind, thing, weight);
+    mem_fail_from(0);
     assert_int_equal(tree->spares, 0);
     memmove(model.things + at + 1, model.things + at, (model.count - at) * sizeof model.things[0]);
     memmove(model.weights + at + 1, model.weights + at,
@@ -69,6 +72,11 @@ static void insert(struct counttree *tree, unsigned at)
     model.things[at] = thing;
     model.weights[at] = weight;
     model.count++;
+}
+
+static void insert(struct counttree *tree, unsigned at)
+{
+    insert_with(tree, at, false);
 }
 
 static void take_out(struct counttree *tree, unsigned at)
@@ -147,6 +155,53 @@ static void a_tree_that_grows_at_one_end_has_full_nodes(void **state)
     assert_int_equal(tree.used_bytes, 0);
 }
 
+/* Redis-server's lists know 32 bytes of each node. */
+static void a_thing_costs_less_than_thirty_two_bytes_however_few_there_are(void **state)
+{
+    struct counttree tree = {0};
+
+    (void)state;
+    for (unsigned count = 1; count < 300; count++) {
+        insert(&tree, count % 3 ? model.count : 0);
+        assert_in_range(tree.used_bytes, 16 * count, 32 * (count + 2));
+    }
+    while (model.count > 0) {
+        take_out(&tree, model.count % 3 ? 0 : model.count - 1);
+        assert_in_range(tree.used_bytes, 16 * model.count, 32 * (model.count + 2));
+    }
+    /* As a queue: what comes and goes at different ends. */
+    while (model.count < 70) insert(&tree, model.count);
+    for (unsigned i = 0; i < 1000; i++) {
+        take_out(&tree, 0);
+        insert(&tree, model.count);
+        assert_in_range(tree.used_bytes, 16 * model.count, 32 * (model.count + 2));
+    }
+    while (model.count > 0) take_out(&tree, 0);
+    assert_int_equal(tree.used_bytes, 0);
+}
+
+/* Making a node smaller, or two one, takes memory, which may not be there. */
+static void without_memory_for_smaller_nodes_a_tree_is_the_same(void **state)
+{
+    struct counttree tree = {0};
+
+    (void)state;
+    for (unsigned i = 0; i < 6000; i++) {
+        unsigned at = draw(2) ? draw(model.count + 1u) : draw(2) ? 0 : model.count;
+
+        if (draw(100) < (i < 3000 ? 60u : 40u)) {
+            insert_with(&tree, at, draw(2));
+        } else if (model.count > 0) {
+            mem_fail_from(draw(2));
+            take_out(&tree, at == model.count ? at - 1 : at);
+            mem_fail_from(0);
+        }
+        if (i % 20 == 0) assert_same(&tree);
+    }
+    while (model.count > 0) take_out(&tree, 0);
+    assert_int_equal(tree.used_bytes, 0);
+}
+
 static void nodes_at_hand_are_had_or_nothing_changes(void **state)
 {
     struct counttree tree = {0};
@@ -167,6 +222,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tree_is_as_its_model_while_it_grows_and_shrinks),
         cmocka_unit_test(a_tree_that_grows_at_one_end_has_full_nodes),
+        cmocka_unit_test(a_thing_costs_less_than_thirty_two_bytes_however_few_there_are),
+        cmocka_unit_test(without_memory_for_smaller_nodes_a_tree_is_the_same),
         cmocka_unit_test(nodes_at_hand_are_had_or_nothing_changes),
     };
 

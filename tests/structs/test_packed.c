@@ -140,6 +140,7 @@ static void change_at_random(struct packed **block, struct model *model, char *r
         if (draw(100) == 0) end = model->count;
         if (end > model->count) end = model->count;
         packed_cut(block, at, end);
+        if (draw(2)) packed_fit(block, draw(200), draw(2));
         model_change(model, at, end, NULL, 0);
     }
 }
@@ -377,12 +378,14 @@ static void fill_with_room(bool left)
     }
     assert_ptr_equal(block, was);
     assert_same(block, model);
-    packed_fit(&block);
+    packed_fit(&block, 8192, left);
+    assert_ptr_equal(block, was);
+    packed_fit(&block, 0, left);
     room = packed_room(block);
     assert_in_range(room, packed_size(block), packed_size(block) * 5 / 4);
     assert_same(block, model);
     was = block;
-    packed_fit(&block);
+    packed_fit(&block, 0, left);
     assert_ptr_equal(block, was);
     model_change(model, 0, model->count, NULL, 0);
     free(model);

@@ -190,11 +190,13 @@ enum status packed_insert(struct packed **block, unsigned at, const struct packi
 /* Puts the item in the place of element `at`. As packed_insert(). */
 enum status packed_replace(struct packed **block, unsigned at, const struct packitem *item);
 
-/* Takes the elements from … to-1 out, and gives room back where there is much too much of it. */
+/* Takes the elements from … to-1 out. A plain one gives room back where there is too much of it; a deque keeps it until
+ * packed_fit(). */
 void packed_cut(struct packed **block, unsigned from, unsigned to);
 
-/* Gives back what room it has beyond its need, for a block that will not grow any more. */
-void packed_fit(struct packed **block);
+/* Gives room back, if `spare` bytes more than it needs would have room in a smaller one and there is memory for that. What
+ * remains free is on the side where it grows. */
+void packed_fit(struct packed **block, size_t spare, bool grows_left);
 
 /* A new block of the elements from … to-1, and one of both, `left` before `right`. The old ones
  * stay as they are. NULL: no memory, or too big. */

@@ -7,7 +7,7 @@ long list are drawn evenly.
 import itertools
 import os
 
-from . import tools, weight
+from . import list_weight, tools, weight
 from .report import say, turns
 from .zset import Operation, show
 
@@ -99,6 +99,9 @@ def weighed(settings, elements):
 def run(running_of, settings, report):
     if len(tools.CORES) < 2:
         say("lists: server and load share one core of %d" % os.cpu_count())
+    if settings.sweep:
+        list_weight.run(running_of, settings, report)
+        return
     elements = 100_000 if settings.quick else settings.members or 1_000_000
     words = tuple(word.upper() for word in settings.commands if word.upper()[:1] in "LR")
     for part, operations in (("long", long_operations(elements)), ("short", short_operations(elements))):
