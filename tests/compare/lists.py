@@ -4,7 +4,7 @@ kept as numbers, the edges of every range, every option in any order.
 Small lists and large ones: run it with --both='--list-max-listpack-size 3' too, which makes trees of a few elements.
 """
 
-from .engine.draw import (LONG_TEXTS, NO_INTEGERS, TEXTS, index, integer, key, maybe, one_of, row, seconds, shuffled, some,
+from .engine.draw import (LONG_TEXTS, NO_INTEGERS, TEXTS, index, integer, key, maybe, one_of, row, seconds, some,
                           unix_milliseconds, value)
 
 LISTS, GIANTS = 7, 2                        # keys for lists of a few elements and of thousands

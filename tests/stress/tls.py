@@ -18,7 +18,6 @@ import socket
 import ssl
 import sys
 import tempfile
-import threading
 import time
 import traceback
 

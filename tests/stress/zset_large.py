@@ -16,7 +16,7 @@ import threading
 import time
 
 import common
-from common import ask, available_bytes, connect, expect, rss_bytes, servers, settled_rss, wire
+from common import available_bytes, connect, expect, rss_bytes, servers, settled_rss, wire
 
 STEP = 500
 SPAN = 10_000_000
