@@ -4,15 +4,15 @@
 #include <string.h>
 #include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/metric.h"
 #include "coatcheck/base/must.h"
 
-/* Names in their order: each worker's own prefixes, and how many workers have each. */
-struct shelf {
-    struct prefix **of;
+/* By lane: the prefixes of that worker's trackers, by name. It changes them under the lock, and reads them without. */
+static struct shelf {
+    struct lock lock;
     unsigned count, room;
-};
-
-static _Thread_local struct shelf here;
+    struct prefix **of;
+} __attribute__((aligned(64))) shelves[METRIC_LANES];
 
 /* A name that some worker has. */
 struct shared_name {
@@ -29,9 +29,16 @@ uint64_t prefixes_count(void)
     return atomic_load_explicit(&names_count, memory_order_relaxed);
 }
 
+static struct shelf *shelf_here(void)
+{
+    return &shelves[metric_lane];
+}
+
 struct prefix *prefix_at(unsigned place)
 {
-    return place < here.count ? here.of[place] : NULL;
+    const struct shelf *here = shelf_here();
+
+    return place < here->count ? here->of[place] : NULL;
 }
 
 /* ---- the names of all workers ---- */
@@ -109,14 +116,15 @@ static void name_release(struct bytes name)
 
 /* ---- this worker's ---- */
 
-static unsigned place_here(struct bytes name)
+/* Where it stands, or would: behind all that come before it. */
+static unsigned shelf_place(const struct shelf *shelf, struct bytes name)
 {
-    unsigned low = 0, high = here.count;
+    unsigned low = 0, high = shelf->count;
 
     while (low < high) {
         unsigned middle = (low + high) / 2;
 
-        if (bytes_compare(prefix_name(here.of[middle]), name) < 0) {
+        if (bytes_compare(prefix_name(shelf->of[middle]), name) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -125,24 +133,51 @@ static unsigned place_here(struct bytes name)
     return low;
 }
 
-static bool room_here(void)
+static bool is_at(const struct shelf *shelf, unsigned place, struct bytes name)
 {
-    unsigned room = here.room ? here.room * 2 : 8;
-    struct prefix **grown;
+    return place < shelf->count && bytes_equal(prefix_name(shelf->of[place]), name);
+}
 
-    if (here.count < here.room) return true;
-    grown = mem_resize(here.of, room * sizeof *grown);
-    if (!grown) return false;
-    here.of = grown;
-    here.room = room;
-    return true;
+static void shelf_enter(struct shelf *shelf)
+{
+    lock_take(&shelf->lock, RANK_CHANNELS, 0);
+}
+
+static void shelf_leave(struct shelf *shelf)
+{
+    lock_release(&shelf->lock, RANK_CHANNELS);
+}
+
+/* False: no memory. */
+static bool shelf_put(struct shelf *shelf, unsigned place, struct prefix *prefix)
+{
+    bool has_room = true;
+
+    shelf_enter(shelf);
+    if (shelf->count == shelf->room) {
+        unsigned room = shelf->room ? shelf->room * 2 : 8;
+        struct prefix **grown = mem_resize(shelf->of, room * sizeof *grown);
+
+        has_room = grown != NULL;
+        if (has_room) {
+            shelf->of = grown;
+            shelf->room = room;
+        }
+    }
+    if (has_room) {
+        memmove(shelf->of + place + 1, shelf->of + place, (shelf->count - place) * sizeof *shelf->of);
+        shelf->of[place] = prefix;
+        shelf->count++;
+    }
+    shelf_leave(shelf);
+    return has_room;
 }
 
 static struct prefix *insert_here(unsigned place, struct bytes name)
 {
     struct prefix *prefix;
 
-    if (name.len > UINT32_MAX || !room_here()) return NULL;
+    if (name.len > UINT32_MAX) return NULL;
     prefix = mem_alloc(sizeof *prefix + name.len);
     if (!prefix || !name_hold(name)) {
         mem_free(prefix);
@@ -150,29 +185,33 @@ static struct prefix *insert_here(unsigned place, struct bytes name)
     }
     *prefix = (struct prefix){.len = (uint32_t)name.len};
     if (name.len > 0) memcpy(prefix->name, name.at, name.len);
-    memmove(here.of + place + 1, here.of + place, (here.count - place) * sizeof *here.of);
-    here.of[place] = prefix;
-    here.count++;
-    return prefix;
+    if (shelf_put(shelf_here(), place, prefix)) return prefix;
+    name_release(name);
+    mem_free(prefix);
+    return NULL;
 }
 
 static void remove_if_empty(struct prefix *prefix)
 {
-    unsigned place = place_here(prefix_name(prefix));
+    struct shelf *here = shelf_here();
+    unsigned place;
 
     if (pointerset_count(&prefix->trackers) > 0) return;
-    must(here.of[place] == prefix);
-    here.count--;
-    memmove(here.of + place, here.of + place + 1, (here.count - place) * sizeof *here.of);
+    place = shelf_place(here, prefix_name(prefix));
+    must(here->of[place] == prefix);
+    shelf_enter(here);
+    here->count--;
+    memmove(here->of + place, here->of + place + 1, (here->count - place) * sizeof *here->of);
+    shelf_leave(here);
     name_release(prefix_name(prefix));
     mem_free(prefix);
 }
 
 struct prefix *prefix_join(struct bytes name, struct tracker *tracker)
 {
-    unsigned place = place_here(name);
-    bool is_there = place < here.count && bytes_equal(prefix_name(here.of[place]), name);
-    struct prefix *prefix = is_there ? here.of[place] : insert_here(place, name);
+    struct shelf *here = shelf_here();
+    unsigned place = shelf_place(here, name);
+    struct prefix *prefix = is_at(here, place, name) ? here->of[place] : insert_here(place, name);
 
     if (!prefix) return NULL;
     must(!pointerset_has(&prefix->trackers, tracker));
@@ -189,7 +228,49 @@ void prefix_leave(struct prefix *prefix, struct tracker *tracker)
 
 void prefixes_stop(void)
 {
-    must(here.count == 0);
-    mem_free(here.of);
-    here = (struct shelf){0};
+    struct shelf *here = shelf_here();
+
+    must(here->count == 0);
+    shelf_enter(here);
+    mem_free(here->of);
+    here->of = NULL;
+    here->room = 0;
+    shelf_leave(here);
+}
+
+/* ---- any worker's ---- */
+
+static size_t common_len(struct bytes a, struct bytes b)
+{
+    size_t n = 0;
+
+    while (n < a.len && n < b.len && a.at[n] == b.at[n]) n++;
+    return n;
+}
+
+/* Whatever the name begins with stands before it or is it. Of those the last one is looked at: any other that the name
+ * begins with is what these two have in common, or shorter. */
+static bool has_beginning_of(const struct shelf *shelf, struct bytes name)
+{
+    for (;;) {
+        unsigned place = shelf_place(shelf, name);
+        struct bytes before;
+        size_t common;
+
+        if (is_at(shelf, place, name)) return true;
+        if (place == 0) return false;
+        before = prefix_name(shelf->of[place - 1]);
+        common = common_len(before, name);
+        if (common == before.len) return true;
+        name.len = common;
+    }
+}
+
+void prefixes_choose(unsigned lane, const struct bytes *asked, unsigned count, bool *wanted)
+{
+    struct shelf *shelf = &shelves[lane];
+
+    shelf_enter(shelf);
+    for (unsigned i = 0; i < count; i++) wanted[i] = has_beginning_of(shelf, asked[i]);
+    shelf_leave(shelf);
 }

@@ -13,6 +13,8 @@ leave   The same, with listeners whose connections break in the middle.
 mail    What was answered before counts, though the message lies in the worker's mailbox yet: SUBSCRIBE and UNSUBSCRIBE
         that are read in one turn with an earlier command find it.
 slow    A listener that never reads is closed by its limit; its neighbours get everything; the memory comes back.
+soft    One that leaves more unread than the soft limit allows is closed when it has done so for long enough, and not before;
+        one that has longer reads it all later.
 storm   Publishers that are faster than delivery, one worker of which sleeps, wait for it: what waits stays bounded,
         nothing is lost, and PUBLISH has told the truth.
 idle    Bytes for each subscription of listeners that do nothing, to channels of all and to channels of their own.
@@ -399,6 +401,75 @@ def slow(server, random, options):
     return "%d messages of %d bytes to %d listeners, %d closed" % (count, size, len(listeners), closed)
 
 
+def flood(publisher, sent, count, size):
+    """Publishes messages until so many are answered; returns how many there are now."""
+    data = b"".join(b"PUBLISH flood %06d%s\r\n" % (n, b"x" * size) for n in range(sent, sent + count))
+    publisher.say(data)
+    limit, answered = time.monotonic() + 60, 0
+    while answered < count:
+        expect(time.monotonic() < limit, "%d of %d answered", answered, count)
+        pump([publisher], 0.05)
+        while publisher.next() is not None:
+            answered += 1
+    return sent + count
+
+
+def deaf_ones(server, boss, count):
+    """Listeners of whose messages little fits into the kernel's buffers."""
+    found = [Tokens(server) for _ in range(count)]
+    for one in found:
+        one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        one.say(b"SUBSCRIBE flood\r\n")
+    while figure(boss, "stats", "pubsub_clients") < count:
+        time.sleep(0.01)
+    return found
+
+
+def unread(boss):
+    """Bytes that the server keeps for each listener."""
+    return [int(n) for n in re.findall(rb"omem=(\d+)", boss.ask("CLIENT", "LIST", "TYPE", "pubsub")[1])]
+
+
+def flood_over(boss, publisher, sent, most):
+    """Publishes until each listener leaves more unread: the kernel takes some of it, and how much is its own affair."""
+    limit = time.monotonic() + 60
+    while min(unread(boss), default=most + 1) <= most:
+        expect(time.monotonic() < limit, "the kernel keeps all of %d messages", sent)
+        sent = flood(publisher, sent, 100, 4000)
+    return sent
+
+
+def soft(server, random, options):
+    boss, publisher, soft_limit, count = connect(server), Tokens(server), 1 << 18, 3
+    boss.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 %d 3600" % soft_limit)
+    stuck, limit = deaf_ones(server, boss, count), time.monotonic() + 60
+    sent = flood_over(boss, publisher, 0, soft_limit)
+    time.sleep(random.random())
+    expect(len(unread(boss)) == count, "a listener was closed long before its time")
+    got = [0] * count
+    while min(got) < sent:
+        expect(time.monotonic() < limit, "of %d messages %r were heard", sent, got)
+        pump(stuck, 0.05)
+        for i, one in enumerate(stuck):
+            expect(not one.closed, "a listener was closed that came back in time")
+            while (news := one.next()) is not None:
+                if news[0] == b"message":
+                    expect(int(news[2][:6]) == got[i], "message %s came in the place of %d", news[2][:6], got[i])
+                    got[i] += 1
+    expect(figure(boss, "stats", "client_output_buffer_limit_disconnections") == 0, "a listener was closed")
+    boss.ask("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 %d 1" % soft_limit)
+    begun = time.monotonic()
+    sent = flood_over(boss, publisher, sent, soft_limit)
+    while figure(boss, "stats", "client_output_buffer_limit_disconnections") < count:
+        expect(time.monotonic() < limit, "those who read nothing are still there: %r", unread(boss))
+        time.sleep(0.02)
+    expect(time.monotonic() - begun > 1, "they were closed within their second")
+    for one in stuck + [publisher]:
+        one.close()
+    expect_nothing_left(boss)
+    return "%d messages, %d listeners" % (sent, count)
+
+
 def storm(server, random, options):
     count, crowd, size = 400, 20, 50_000
     boss, sleeper = connect(server), Tokens(server)
@@ -466,7 +537,7 @@ def idle(server, random, options):
     return "bytes a subscription: " + ", ".join(told)
 
 
-CASES = {"order": order, "leave": leave, "mail": mail, "slow": slow, "storm": storm, "idle": idle}
+CASES = {"order": order, "leave": leave, "mail": mail, "slow": slow, "soft": soft, "storm": storm, "idle": idle}
 
 
 def main():
