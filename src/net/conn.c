@@ -80,6 +80,7 @@ bool conn_push(struct conn *conn, struct bytes bytes)
 bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void *holder), void *holder)
 {
     struct outbox *outbox;
+    bool was_over;
 
     if (!conn_begin_work(conn)) return false;
     outbox = &conn->work->outbox;
@@ -89,8 +90,10 @@ bool conn_push_held(struct conn *conn, struct bytes bytes, void (*release)(void 
     } else if (!outbox_add_held(outbox, bytes, release, holder)) {
         return false;
     }
-    /* The socket is full, and the loop will tell when it is not. */
-    if (conn->watching & EV_WRITE && !over_output_limit(conn)) {
+    /* The socket is full, and the loop will tell when it is not. But from the moment when it is over its soft limit on
+     * somebody has to look at the time, though nothing more may come for it. */
+    was_over = conn->work->soft_since_s != 0;
+    if (conn->watching & EV_WRITE && !over_output_limit(conn) && was_over == (conn->work->soft_since_s != 0)) {
         conn_note_unread(conn, outbox->bytes);
         return true;
     }
