@@ -66,6 +66,12 @@ void conn_rest(struct conn *conn)
 
 static bool over_output_limit(struct conn *conn);
 
+/* Never 0. */
+static uint32_t now_s(void)
+{
+    return (uint32_t)(clock_steady_us() / 1000000) + 1;
+}
+
 bool conn_push(struct conn *conn, struct bytes bytes)
 {
     if (!conn_begin_work(conn) || !outbox_add(&conn->work->outbox, bytes)) return false;
@@ -172,9 +178,12 @@ void conn_watch(struct conn *conn)
 }
 
 /* One that reads nothing at all gives no other reason to look at the time. */
-static void look_again_in(struct conn *conn, int64_t seconds)
+static void look_again_in_time(struct conn *conn)
 {
-    struct timeval wait = {.tv_sec = seconds};
+    int64_t soft_s = option_int(&output_limits[conn->class].soft_s);
+    int64_t left_s = soft_s + 1 - (now_s() - conn->work->soft_since_s);
+    /* The loop's clock is a little behind at times, and it would come too early. */
+    struct timeval wait = {.tv_sec = left_s > 1 ? left_s : 1};
 
     if (event_add(&conn->event, &wait) != 0) conn_close(conn);
 }
@@ -255,16 +264,14 @@ static bool over_output_limit(struct conn *conn)
     const struct output_limit *limit = &output_limits[conn->class];
     int64_t hard = option_int(&limit->hard), soft = option_int(&limit->soft);
     int64_t bytes = (int64_t)conn_unsent(conn);
-    uint32_t now_s;
 
     if (hard > 0 && bytes > hard) return true;
     if (soft == 0 || bytes <= soft) {
         if (conn->work) conn->work->soft_since_s = 0;
         return false;
     }
-    now_s = (uint32_t)(clock_steady_us() / 1000000) + 1;
-    if (conn->work->soft_since_s == 0) conn->work->soft_since_s = now_s;
-    return now_s - conn->work->soft_since_s > option_int(&limit->soft_s);
+    if (conn->work->soft_since_s == 0) conn->work->soft_since_s = now_s();
+    return now_s() - conn->work->soft_since_s > option_int(&limit->soft_s);
 }
 
 bool conn_hold_back(struct conn *conn)
@@ -290,9 +297,7 @@ bool conn_hold_back(struct conn *conn)
         if (conn->flags & (CONN_RESUMED | CONN_HELD)) conn_list_ready(conn);
     }
     conn_watch(conn);
-    if (conn->work && conn->work->soft_since_s != 0) {
-        look_again_in(conn, option_int(&output_limits[conn->class].soft_s) + 1);
-    }
+    if (conn->work && conn->work->soft_since_s != 0) look_again_in_time(conn);
     return true;
 }
 
@@ -458,6 +463,7 @@ void conn_print_output_limits(struct text *into)
 void conn_read_output_limits(void)
 {
     walk_limits(bytes_of_text(option_text(&net_options.client_output_buffer_limit)), NULL, true);
+    unread_order_look();
 }
 
 /* ---- who it is ---- */

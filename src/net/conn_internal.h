@@ -119,6 +119,9 @@ void conn_note_unread(struct conn *conn, size_t bytes);
 /* A client that leaves so many bytes unread is read from no more, until it has taken half of them. */
 size_t conn_unread_most(const struct conn *conn);
 
+/* Any thread: the limits have changed, and each worker is to look who is over them now. */
+void unread_order_look(void);
+
 /* Puts it in its worker's list of the turn. */
 void conn_list_ready(struct conn *conn);
 

@@ -9,6 +9,7 @@
 
 static _Atomic int64_t bound; /* 0: none */
 static _Atomic unsigned worker_count;
+static _Atomic uint32_t looks_ordered;
 
 /* Bytes that a worker's clients leave unread, by its index. */
 static struct tally {
@@ -43,6 +44,24 @@ void unread_look(struct worker *worker)
     }
     /* All workers may be at it in the same moment. */
     worker->unread_room = (left - workers_unread()) / (int64_t)atomic_load_explicit(&worker_count, memory_order_relaxed);
+}
+
+void unread_order_look(void)
+{
+    atomic_fetch_add_explicit(&looks_ordered, 1, memory_order_release);
+}
+
+void unread_obey(struct worker *worker)
+{
+    uint32_t ordered = atomic_load_explicit(&looks_ordered, memory_order_acquire);
+
+    if (likely(worker->looks_done == ordered)) return;
+    worker->looks_done = ordered;
+    for (struct conn *conn = worker->conns; conn; conn = conn->next) {
+        if (conn_unsent(conn) == 0) continue;
+        conn->flags |= CONN_DIRTY;
+        conn_list_ready(conn);
+    }
 }
 
 void conn_note_unread(struct conn *conn, size_t bytes)

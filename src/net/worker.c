@@ -116,6 +116,7 @@ static void *worker_run(void *context)
         int flags = EVLOOP_ONCE;
 
         if (unlikely(worker->shaking != NULL)) wait_us = tls_sweep(worker, wait_us);
+        unread_obey(worker);
         if (worker->ready.count > 0) worker_send_pushed(worker);
         if (worker->stopping) {
             worker_wind_up(worker);

@@ -45,6 +45,7 @@ struct worker {
 
     /* How much more the clients may leave unread, as far as this worker knows in this round. */
     int64_t unread_room;
+    uint32_t looks_done; /* of those ordered with unread_order_look() */
 
     struct farewells farewells;
 
@@ -135,6 +136,9 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
 
 /* At the beginning of a round: what is left for all. */
 void unread_look(struct worker *worker);
+
+/* Has a look at all clients that leave something unread, when one was ordered. */
+void unread_obey(struct worker *worker);
 
 /* ---- round.c ---- */
 

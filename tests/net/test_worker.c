@@ -597,6 +597,33 @@ static void over_the_soft_limit_for_too_long_a_client_is_closed(void **state)
     close(b);
 }
 
+/* Nothing more is sent to it then, and it reads nothing. */
+static void over_a_limit_that_comes_later_a_client_is_closed(void **state)
+{
+    int a = join(), b = join();
+    int64_t before = METRIC_SUM(net, client_output_buffer_limit_disconnections), pauses = METRIC_SUM(net, unread_pauses);
+
+    (void)state;
+    say(a, "big 9000000\n");
+    say(b, "echo b\n");
+    hear(b, "b\n");
+    for (int i = 0; i < 500 && METRIC_SUM(net, unread_pauses) == pauses; i++) usleep(10000);
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 1mb 3600");
+    conn_read_output_limits();
+    usleep(300000);
+    assert_int_equal(METRIC_SUM(net, client_output_buffer_limit_disconnections), before);
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 1mb 1");
+    conn_read_output_limits();
+    for (int i = 0; i < 500 && METRIC_SUM(net, client_output_buffer_limit_disconnections) == before; i++) usleep(10000);
+    assert_int_equal(METRIC_SUM(net, client_output_buffer_limit_disconnections), before + 1);
+    atomic_store(&net_options.client_output_buffer_limit.at, "normal 0 0 0");
+    conn_read_output_limits();
+    say(b, "echo b\n");
+    hear(b, "b\n");
+    close(a);
+    close(b);
+}
+
 struct letter {
     struct mail mail;
     _Atomic int *count;
@@ -675,6 +702,7 @@ int main(void)
         TEST(who_does_not_read_is_not_read_from),
         TEST(over_the_output_limit_a_client_is_closed),
         TEST(over_the_soft_limit_for_too_long_a_client_is_closed),
+        TEST(over_a_limit_that_comes_later_a_client_is_closed),
         TEST(what_is_to_be_done_later_is_done_without_more_input),
         TEST(nobody_is_passed_over_twice),
         TEST(mail_is_opened_by_the_worker),
