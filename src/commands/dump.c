@@ -2,6 +2,7 @@
 #include "coatcheck/commands/deadline.h"
 #include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/table.h"
+#include "coatcheck/keyspace/change.h"
 #include "coatcheck/persist/rdb.h"
 
 /* ---- DUMP ---- */
@@ -144,6 +145,7 @@ static void cmd_restore(struct call *call)
     struct restoring restoring;
     struct rdb_value *value;
     struct spot spot;
+    bool replaces;
 
     if (!read_options(call, &restoring)) return;
     if (key_find(key, &spot) && !restoring.replace) {
@@ -153,14 +155,17 @@ static void cmd_restore(struct call *call)
     if (!read_deadline(call, &restoring)) return;
     value = read_payload(call);
     if (!value) return;
+    replaces = spot.entry != NULL;
     if (restoring.is_over || rdb_value_is_over(value)) {
-        if (spot.entry) {
+        if (replaces) {
             key_remove(key, &spot, REMOVED_BY_CLIENT);
             effect_deleted(key);
         }
         reply_ok(call->reply);
     } else if (call_ok(call, rdb_value_put(value, key, &spot, restoring.deadline_ms))) {
         key_recall_use(key, &spot, frequency_of(restoring.frequency), restoring.idle_seconds);
+        /* What was there counts as deleted first. */
+        if (replaces && unlikely(change_anyone_asks_more)) change_publish_more(key->db, key->name, "new");
         tell_restored(call, &restoring);
         reply_ok(call->reply);
     }

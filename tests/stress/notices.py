@@ -20,7 +20,8 @@ from compare import differences  # noqa: E402,F401  (the package has to be there
 from compare.engine import speech  # noqa: E402
 from compare.engine.draw import Draw  # noqa: E402
 
-FAMILIES = ["strings", "keys", "hashes", "lists", "sets", "zsets", "hyperloglog"]
+# Not sorting: redis-server refuses to store at times what it could sort, and from then on the keys are not the same.
+FAMILIES = ["strings", "keys", "hashes", "lists", "sets", "zsets", "hyperloglog", "bitmaps", "geo", "dumps"]
 BATCH = 100
 PATTERN = b"__key*"
 
@@ -94,13 +95,27 @@ def same(words, left, right, i):
     if left[0][i][0] == "error" and left[0][i][1].startswith(b"INVALIDOBJ"):
         return True             # what was counted before it was found to be broken stays, and is told here
     one, two = [[event for event in side[1][i] if not is_expired(event)] for side in (left, right)]
+    if words[0].upper() in (b"SORT", b"SORT_RO"):
+        if b"converted into double" in repr(left[0][i]).encode():
+            return True         # it refuses good numbers at times: see tests/compare/differences.py
+        one, two = missed_first(one), missed_first(two)
     return one == two
+
+
+def missed_first(events):
+    """SORT asks for the weights of a set's members in the order in which they lie there, of which no client knows."""
+    missed = [event for event in events if is_of(event, b"keymiss")]
+    return sorted(missed) + [event for event in events if event not in missed]
+
+
+def is_of(event, name):
+    channel, payload = event
+    return channel.endswith(b"__:" + name) if channel.startswith(b"__keyevent") else payload == name
 
 
 def is_expired(event):
     """When redis-server finds out depends on its own clock."""
-    channel, payload = event
-    return channel.endswith(b"__:expired") if channel.startswith(b"__keyevent") else payload == b"expired"
+    return is_of(event, b"expired")
 
 
 def compare(sides, options):
