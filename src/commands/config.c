@@ -37,6 +37,7 @@ static bool fits(struct bytes asked, bool pattern, const char *name)
 
 static void answer(struct getting *getting, unsigned number, struct bytes name, struct bytes value)
 {
+    must(number < OPTIONS_MAX);
     if (getting->seen[number]) return;
     getting->seen[number] = true;
     getting->found++;
@@ -44,24 +45,30 @@ static void answer(struct getting *getting, unsigned number, struct bytes name, 
     reply_bulk(getting->reply, value);
 }
 
+static void answer_row(struct getting *getting, unsigned number, struct bytes name, const struct option_row *row)
+{
+    struct text value = {0};
+
+    config_print(row, &value);
+    answer(getting, number, name, text_bytes(&value));
+    text_fini(&value);
+}
+
 static void get_matching(struct getting *getting, struct bytes asked)
 {
     bool pattern = is_pattern(asked);
     const struct option_row *row;
     struct config_fact fact;
+    const char *former;
     unsigned rows;
 
     for (rows = 0; (row = config_row(rows)); rows++) {
-        struct text value = {0};
-
-        must(rows < OPTIONS_MAX);
-        if (!fits(asked, pattern, row->name)) continue;
-        config_print(row, &value);
-        answer(getting, rows, pattern ? bytes_of_text(row->name) : asked, text_bytes(&value));
-        text_fini(&value);
+        if (fits(asked, pattern, row->name)) answer_row(getting, rows, pattern ? bytes_of_text(row->name) : asked, row);
+    }
+    for (unsigned i = 0; (row = config_former(i, &former)); i++, rows++) {
+        if (fits(asked, pattern, former)) answer_row(getting, rows, pattern ? bytes_of_text(former) : asked, row);
     }
     for (unsigned i = 0; config_fact(i, &fact); i++) {
-        must(rows + i < OPTIONS_MAX);
         if (!fits(asked, pattern, fact.name)) continue;
         answer(getting, rows + i, pattern ? bytes_of_text(fact.name) : asked, fact.value);
     }

@@ -158,20 +158,15 @@ static const struct foreign_row rows[] = {
 
     /* how values are packed */
     HARMLESS("activerehashing", "yes", "tables always grow in small steps")
-    HARMLESS("hash-max-ziplist-entries", NULL, "it is called hash-max-listpack-entries now")
-    HARMLESS("hash-max-ziplist-value", NULL, "it is called hash-max-listpack-value now")
     HARMLESS("list-compress-depth", NULL, NOT_TUNED)
     HARMLESS("list-max-listpack-size", NULL, NOT_TUNED)
     HARMLESS("list-max-ziplist-entries", NULL, NOT_TUNED)
-    HARMLESS("list-max-ziplist-size", NULL, "it is called list-max-listpack-size now")
     HARMLESS("list-max-ziplist-value", NULL, NOT_TUNED)
     HARMLESS("set-max-intset-entries", NULL, NOT_TUNED)
     HARMLESS("set-max-listpack-entries", NULL, NOT_TUNED)
     HARMLESS("set-max-listpack-value", NULL, NOT_TUNED)
     HARMLESS("stream-node-max-bytes", NULL, NOT_TUNED)
     HARMLESS("stream-node-max-entries", NULL, NOT_TUNED)
-    HARMLESS("zset-max-ziplist-entries", NULL, "it is called zset-max-listpack-entries now")
-    HARMLESS("zset-max-ziplist-value", NULL, "it is called zset-max-listpack-value now")
 
     /* the process */
     HARMLESS("daemonize", "no", "the server stays in the foreground")

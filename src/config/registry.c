@@ -27,6 +27,7 @@ static struct kept_text *kept_texts;
 /* One of several values that CONFIG SET changes together. */
 struct change {
     const struct option_row *row;
+    const char *name; /* the row's, or a former one of it */
     struct bytes given;
     int64_t number, number_before;
     const char *text, *text_before;
@@ -55,11 +56,27 @@ static struct slot *slot_find(struct bytes name)
     return NULL;
 }
 
-const struct option_row *config_find(struct bytes name)
+const struct option_row *registry_row(struct bytes name)
 {
     struct slot *slot = slot_find(name);
 
     return slot ? slot->row : NULL;
+}
+
+/* *name is how it is called, in its own case. */
+static const struct option_row *find_named(struct bytes given, const char **name)
+{
+    const struct option_row *row = registry_row(given);
+
+    *name = row ? row->name : registry_former(given, &row);
+    return row;
+}
+
+const struct option_row *config_find(struct bytes name)
+{
+    const char *unused;
+
+    return find_named(name, &unused);
 }
 
 const struct option_row *config_row(unsigned index)
@@ -221,8 +238,8 @@ static bool find_rows(const struct config_pair *pairs, unsigned count, bool may_
 {
     *found = 0;
     for (unsigned i = 0; i < count; i++) {
-        const struct option_row *row = config_find(pairs[i].name);
-        const char *reason = NULL;
+        const char *name, *reason = NULL;
+        const struct option_row *row = find_named(pairs[i].name, &name);
 
         if (!row && foreign_is_ours_anyhow(pairs[i].name, pairs[i].value)) continue;
         if (!row && (reason = foreign_reason(pairs[i].name))) {
@@ -240,10 +257,10 @@ static bool find_rows(const struct config_pair *pairs, unsigned count, bool may_
             reason = "can't set protected config";
         }
         for (unsigned j = 0; j < *found && !reason; j++) {
-            if (changes[j].row == row) reason = "duplicate parameter";
+            if (changes[j].name == name) reason = "duplicate parameter";
         }
         if (reason) return refuse(why, pairs[i].name, reason);
-        changes[(*found)++] = (struct change){.row = row, .given = pairs[i].value};
+        changes[(*found)++] = (struct change){.row = row, .name = name, .given = pairs[i].value};
     }
     return true;
 }
@@ -256,7 +273,7 @@ static bool prepare_all(struct change *changes, unsigned count, struct text *why
     for (i = 0; i < count; i++) {
         if (change_prepare(&changes[i], &reason) == PUT_DONE) continue;
         text_add_char(&reason, 0);
-        refuse(why, bytes_of_text(changes[i].row->name), text_failed(&reason) ? "" : reason.at);
+        refuse(why, bytes_of_text(changes[i].name), text_failed(&reason) ? "" : reason.at);
         break;
     }
     text_fini(&reason);
@@ -277,7 +294,7 @@ static bool apply_all(const struct change *changes, unsigned count, struct text 
         if (!apply) continue;
         good = apply(&reason);
         text_add_char(&reason, 0);
-        if (!good) refuse(why, bytes_of_text(changes[i].row->name), text_failed(&reason) ? "" : reason.at);
+        if (!good) refuse(why, bytes_of_text(changes[i].name), text_failed(&reason) ? "" : reason.at);
         text_fini(&reason);
         if (!good) return false;
     }
@@ -289,7 +306,8 @@ static bool store_all(struct change *changes, unsigned count, unsigned *differ, 
 {
     for (unsigned i = 0; i < count; i++) changes[i].differs = change_store(&changes[i]);
     if (!apply_all(changes, count, why)) {
-        for (unsigned i = 0; i < count; i++) change_take_back(&changes[i]);
+        /* The last one first: one row may have been given by two names. */
+        while (count > 0) change_take_back(&changes[--count]);
         return false;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -315,8 +333,7 @@ static void tell(const struct change *changes, unsigned count)
 static bool set_all(const struct config_pair *pairs, unsigned count, bool may_protected,
                     struct text *why)
 {
-    /* No row is taken twice, so there are never more changes than rows. */
-    struct change *changes = mem_alloc((slot_count + 1) * sizeof *changes);
+    struct change *changes = mem_alloc((count + 1) * sizeof *changes);
     unsigned found, differ = 0;
     bool good;
 

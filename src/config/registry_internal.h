@@ -11,6 +11,12 @@ enum put { PUT_DONE, PUT_MALFORMED, PUT_REFUSED };
  * `place` is where that stands. MALFORMED: not of the row's kind; REFUSED: by hooks->check. `why` says it in Redis's words. */
 enum put registry_put(const struct option_row *row, struct bytes given, const char *place, struct text *why);
 
+/* By the name of today alone. */
+const struct option_row *registry_row(struct bytes name);
+
+/* By a name of former times, which is returned as the table has it; NULL: none is called so. */
+const char *registry_former(struct bytes name, const struct option_row **row);
+
 /* Does the row hold just what these words of a file would store?  And is that its default? */
 bool registry_holds(const struct option_row *row, struct bytes given);
 bool registry_holds_initial(const struct option_row *row);

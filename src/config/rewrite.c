@@ -47,6 +47,7 @@ static bool next_line(struct bytes *rest, struct bytes *line)
  * read. Its words are added to `value`, as reading the file would. */
 static struct seen *option_of(struct rewrite *rewrite, struct bytes line, bool collect)
 {
+    const struct option_row *row;
     struct seen *found = NULL;
     enum status status;
     struct words words;
@@ -57,8 +58,9 @@ static struct seen *option_of(struct rewrite *rewrite, struct bytes line, bool c
     status = words_split(&words, line);
     if (status == NO_MEMORY) rewrite->failed = true;
     if (status != OK) return NULL;
-    for (unsigned i = 0; i < rewrite->count && words.count > 0 && !found; i++) {
-        if (bytes_is(words.at[0], rewrite->seen[i].row->name)) found = &rewrite->seen[i];
+    row = words.count > 0 ? config_find(words.at[0]) : NULL;
+    for (unsigned i = 0; i < rewrite->count && row && !found; i++) {
+        if (rewrite->seen[i].row == row) found = &rewrite->seen[i];
     }
     if (found && collect) {
         if (found->row->flags & OPTION_REPEATS && found->in_file) {

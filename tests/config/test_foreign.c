@@ -86,7 +86,7 @@ static void how_redis_does_things_is_harmless(void **state)
                                         "replica-read-only",
                                         "slave-read-only",
                                         "lua-time-limit",
-                                        "hash-max-ziplist-value",
+                                        "activerehashing",
                                         "list-max-listpack-size",
                                         "io-threads",
                                         "active-defrag-cycle-min",

@@ -9,7 +9,11 @@
 /* Adds a room's rows. At start only, before any file is read. */
 void config_add(const struct option_set *set);
 
+/* By its name, or by one that it had in earlier versions of Redis: hash-max-ziplist-entries. */
 const struct option_row *config_find(struct bytes name);
+
+/* Those older names: config_former(0, &name) …, NULL after the last. The row is the one that has another name now. */
+const struct option_row *config_former(unsigned index, const char **name);
 
 /* Every row in the order of adding: config_row(0) …, NULL after the last. */
 const struct option_row *config_row(unsigned index);
