@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "support/chance.h"
 #include "coatcheck/base/held.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
@@ -218,7 +219,7 @@ static void assert_fair(struct pair *pair)
 {
     uint64_t draws = pair->count * 200, freedom = pair->count - 1;
     unsigned *times = calloc(NAMES, sizeof *times);
-    double sum = 0, deviation;
+    double sum = 0;
 
     for (uint64_t i = 0; i < draws; i++) {
         struct set_spot spot;
@@ -232,9 +233,7 @@ static void assert_fair(struct pair *pair)
         if (pair->there[i]) sum += off * off / 200;
         if (!pair->there[i]) assert_int_equal(times[i], 0);
     }
-    /* Chi-square of so many degrees of freedom is nearly normal: its variance is twice their number. */
-    deviation = (sum - (double)freedom) * (sum - (double)freedom) / (2 * (double)freedom);
-    assert_true(deviation < 25);
+    assert_true(chance_is_even(sum, (double)freedom));
     free(times);
 }
 
