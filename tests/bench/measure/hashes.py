@@ -1,5 +1,8 @@
 """Hashes: processor time per operation on one of a hundred thousand fields and on many of ten and twenty, and bytes per field."""
 
+import random
+import socket
+
 from . import tools, weight
 from .report import figure, median, ratio, say, turns
 
@@ -37,6 +40,22 @@ def fill_many(server, name, value, hashes, fields):
     for n in range(fields):
         tools.load(server, "HSET %s:{k:10} field:%010d %s" % (name, n, value), requests=hashes, keys=hashes,
                    distribution="shuffled", pipeline=50, clients=10, timeout=120, value_size=VALUE_SIZE)
+
+
+def fill_own(server, name, hashes, fields):
+    """Names that no other hash has, field by field as above."""
+    dice = random.Random(3)
+    names = [["%016x" % dice.getrandbits(64) for _ in range(fields)] for _ in range(hashes)]
+    with socket.create_connection((server.host, server.port)) as sock:
+        replies = sock.makefile("rb")
+        for n in range(fields):
+            for first in range(0, hashes, AT_ONCE * 10):
+                batch = range(first, min(first + AT_ONCE * 10, hashes))
+                sock.sendall("".join("HSET %s:%010d %s %016x\r\n" % (name, k, names[k][n], dice.getrandbits(64) | 1 << 63)
+                                     for k in batch).encode())
+                for _ in batch:
+                    if replies.readline() != b":1\r\n":
+                        raise tools.LoadError("%s does not take hashes" % server.name)
 
 
 def fill(server, part):
@@ -90,10 +109,17 @@ def weighed(title, name, fields, hashes, value, payload):
                        lambda server: fill_many(server, name, value, hashes, fields))
 
 
+def weighed_own(title, name, fields, hashes):
+    return weight.Load(title, fields * hashes, FIELD_SIZE + VALUE_SIZE + len(name + ":0123456789") / fields,
+                       lambda server: fill_own(server, name, hashes, fields))
+
+
 COUNTER, COUNTER_SIZE = "{r:100000-900000}", 6
 WEIGHTS = (weighed("of 10", "small", 10, 20_000, VALUE, FIELD_SIZE + VALUE_SIZE),
            weighed("of 10 counters", "counts", 10, 20_000, COUNTER, FIELD_SIZE + COUNTER_SIZE),
            weighed("of 100", "mid", 100, 2_000, VALUE, FIELD_SIZE + VALUE_SIZE),
+           weighed_own("of 10, names of their own", "own", 10, 20_000),
+           weighed_own("of 100, names of their own", "owns", 100, 2_000),
            weighed("one of 100,000", "large", LARGE, 1, VALUE, FIELD_SIZE + VALUE_SIZE),
            weighed("one of 100,000 counters", "counters", LARGE, 1, COUNTER, FIELD_SIZE + COUNTER_SIZE))
 
