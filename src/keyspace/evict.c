@@ -1,6 +1,7 @@
 /* evict: whose shard is next, and which manner wins. */
 #include "coatcheck/keyspace/evict.h"
 
+#include <limits.h>
 #include "coatcheck/base/random.h"
 #include "hold_internal.h"
 #include "within_internal.h"
@@ -132,8 +133,37 @@ static struct shard *choose_soonest(struct keyspace *keyspace, unsigned samples,
     return choose_fuller(keyspace, true, dice);
 }
 
-/* One hold; what it took is freed outside. */
-static size_t evict_from(struct shard *shard, const struct evict_rules *rules, size_t wanted)
+/* What is left of all that some holds may do. */
+struct effort {
+    unsigned victims, steps;
+};
+
+/* A shard of few keys gives few at a time. Sixteen of two hundred leave room for as many newcomers, who are a tenth of it
+ * by then instead of a hundredth, and stand where keys could that are known to be asked for. */
+#define VICTIMS_SHARE 64
+
+static void hold_bound(struct hold *hold, const struct effort *left)
+{
+    unsigned victims = hold_candidates(hold) / VICTIMS_SHARE;
+
+    if (victims < EVICT_FEW) victims = EVICT_FEW;
+    if (victims > EVICT_VICTIMS) victims = EVICT_VICTIMS;
+    hold->most_victims = victims < left->victims ? victims : left->victims;
+    hold->most_steps = left->steps < EVICT_STEPS ? left->steps : EVICT_STEPS;
+}
+
+static bool effort_spend(struct effort *left, const struct hold *hold)
+{
+    unsigned steps = hold->steps + 1; /* one that finds nothing is work, too */
+
+    left->victims -= hold->victims < left->victims ? hold->victims : left->victims;
+    left->steps -= steps < left->steps ? steps : left->steps;
+    return left->victims > 0 && left->steps > 0;
+}
+
+/* One hold; what it took is freed outside. False: no other may follow. */
+static bool evict_from(struct shard *shard, const struct evict_rules *rules, size_t wanted, size_t *freed,
+                       struct effort *left)
 {
     struct hold hold = {.rules = rules,
                         .shard = shard,
@@ -146,6 +176,7 @@ static size_t evict_from(struct shard *shard, const struct evict_rules *rules, s
 
     shard_enter(shard);
     if (hold_choose_table(&hold)) {
+        hold_bound(&hold, left);
         hold.manner = manner_of(shard);
         if (rules->policy == EVICT_VOLATILE_TTL) {
             hold_by_deadline(&hold);
@@ -160,7 +191,8 @@ static size_t evict_from(struct shard *shard, const struct evict_rules *rules, s
     shard_leave(shard);
     if (unlikely(refit)) ghost_refit(shard);
     hold_count(&hold);
-    return hold.freed;
+    *freed += hold.freed;
+    return effort_spend(left, &hold);
 }
 
 enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *rules, size_t wanted,
@@ -169,17 +201,20 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
     bool volatile_only = is_volatile(rules->policy);
     uint64_t *dice = random_of_thread();
     size_t freed = 0;
+    struct effort left = {UINT_MAX, UINT_MAX};
+    bool goes_on = true;
 
     must(rules->policy != EVICT_NONE);
+    if (rules->holds > 0) left = (struct effort){rules->holds * EVICT_VICTIMS, rules->holds * EVICT_STEPS};
     if (!reclaim_some(keyspace, until_ticks)) return EVICT_BUSY;
-    for (unsigned holds = 1; freed < wanted; holds++) {
+    while (freed < wanted) {
         struct shard *shard = rules->policy == EVICT_VOLATILE_TTL
                                   ? choose_soonest(keyspace, rules->samples, dice)
                                   : choose_ahead(keyspace, volatile_only, dice);
 
         if (!shard) return EVICT_EMPTY;
-        freed += evict_from(shard, rules, wanted - freed);
-        if (freed < wanted && (holds == rules->holds || clock_ticks() >= until_ticks)) return EVICT_BUSY;
+        goes_on = evict_from(shard, rules, wanted - freed, &freed, &left);
+        if (freed < wanted && (!goes_on || clock_ticks() >= until_ticks)) return EVICT_BUSY;
     }
     return EVICT_ENOUGH;
 }

@@ -23,6 +23,7 @@ struct hold {
     uint64_t weight_a_byte; /* in 2^-32; 0: sizes do not count */
     size_t wanted, freed;
     unsigned victims, groups, steps; /* victims as EVICT_VICTIMS counts them */
+    unsigned most_victims, most_steps; /* after which it ends */
     unsigned evicted, newcomers;     /* keys, as the metrics count them */
     size_t evicted_bytes;
     uint64_t *dice;
@@ -41,7 +42,7 @@ static inline uint32_t hold_candidates(const struct hold *hold)
 
 static inline bool hold_goes_on(const struct hold *hold)
 {
-    return hold->victims < EVICT_VICTIMS && hold->freed < hold->wanted && hold->steps < EVICT_STEPS &&
+    return hold->victims < hold->most_victims && hold->freed < hold->wanted && hold->steps < hold->most_steps &&
            hold_candidates(hold) > 0;
 }
 

@@ -15,7 +15,7 @@
 #include "coatcheck/engine/gate.h"
 #include "coatcheck/keyspace/evict.h"
 
-/* A command waits for no more than so many holds of a shard (evict.h), of a few microseconds each, as long as memory is
+/* A command waits for no more than fills so many holds of a shard (evict.h), of a few microseconds each, as long as memory is
  * above the limit by less than a 64th of it; with the usual maxmemory-eviction-tenacity of 10. */
 #define MEMORY_WAIT_HOLDS 3
 

@@ -31,13 +31,14 @@ struct evict_rules {
     enum evict_policy policy;
     unsigned samples;     /* shards that volatile-ttl compares */
     size_t mean_key;      /* bytes that a key takes on average, by which sizes are judged; 0: they are not */
-    unsigned holds;       /* at most so many steps of EVICT_STEPS each, whatever the clock says; 0: no such bound */
+    unsigned holds;       /* at most what fills so many holds of shards, whatever the clock says; 0: no such bound */
 };
 
-/* A shard is held for no longer than it takes to look at so many slots and groups, and to take out so many keys; a key
- * whose value stands apart from it counts as EVICT_FAR of them, as it may take as long to free. */
+/* A shard is held for no longer than it takes to look at so many slots and groups, and to take out so many keys, EVICT_FEW
+ * where it has few; a key whose value stands apart from it counts as EVICT_FAR of them, as it may take as long to free. */
 #define EVICT_STEPS 192
 #define EVICT_VICTIMS 16
+#define EVICT_FEW 4
 #define EVICT_FAR 4
 
 enum evict_end {
