@@ -144,24 +144,35 @@ static void settle_lasting(struct hold *hold, const struct stand *stand)
     }
 }
 
+/* The slots that the quick hand looks at in this round, a bit each. */
+static inline unsigned quick_window(const struct shard *shard)
+{
+    unsigned slots = shard->quick_slots ? shard->quick_slots : GROUP_SLOTS;
+    unsigned window = ((1u << slots) - 1) << shard->quick_slot;
+
+    return (window | window >> GROUP_SLOTS) & ((1u << GROUP_SLOTS) - 1);
+}
+
 /* One key at most goes from a group before the hand goes on: were whole groups emptied one after the other, the
  * table would be bare behind the hand and overfull before it, with long chains. So the main hand goes along the
  * table seven times, for one slot of each group at a time, and the quick one leaves its second find for the next
  * round. */
 static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 {
-    bool gone = false;
+    struct group *group = &stand->groups[stand->at];
 
     hold->groups++;
     hold->steps++;
     if (hold->volatile_only && quick) settle_lasting(hold, stand);
-    if (hold->volatile_only && stand->groups[stand->at].soonest == 0) return;
+    if (hold->volatile_only && group->soonest == 0) return;
     if (!quick) {
-        gone = hold_slot(hold, stand, hold->shard->hand_slot, false);
+        hold_slot(hold, stand, hold->shard->hand_slot, false);
     } else {
-        for (unsigned i = 0; i < GROUP_SLOTS && !gone; i++) gone = hold_slot(hold, stand, i, true);
+        for (unsigned left = group->probation & quick_window(hold->shard); left; left &= left - 1) {
+            if (hold_slot(hold, stand, (unsigned)__builtin_ctz(left), true)) break;
+        }
     }
-    if (gone) table_close_gaps(hold->table, &stand->groups[stand->at]);
+    table_close_gaps(hold->table, group);
 }
 
 /* Groups at a hand whose keys are fetched before the hold begins; they are as many as it goes through, mostly. Then so
@@ -172,9 +183,11 @@ static void hold_group(struct hold *hold, const struct stand *stand, bool quick)
 /* Asks for those that the hand will judge in some groups from `at` on. Who goes is read, freed and, as the newest free
  * block, soon written again: so both lines of a small entry, and the head of its slab. Each in a short loop, for the
  * reason that prefetch.c gives. */
-static void groups_prefetch_victims(const struct stand *stand, uint32_t at, unsigned count, unsigned slot, bool quick)
+static void groups_prefetch_victims(const struct shard *shard, const struct stand *stand, uint32_t at, unsigned count,
+                                    bool quick)
 {
     const struct entry *found[GROUPS_AHEAD * 2];
+    unsigned slot = shard->hand_slot, window = quick_window(shard);
     unsigned n = 0;
 
     for (; count > 0 && at < stand->count && n < GROUPS_AHEAD * 2 - GROUP_SLOTS; count--, at++) {
@@ -185,19 +198,19 @@ static void groups_prefetch_victims(const struct stand *stand, uint32_t at, unsi
             n += found[n] && !slot_is_newcomer(group, slot);
             continue;
         }
-        for (unsigned left = group->probation; left; left &= left - 1)
+        for (unsigned left = group->probation & window; left; left &= left - 1)
             found[n++] = slot_entry(group->slots[__builtin_ctz(left)]);
     }
-    for (unsigned i = 0; i < n; i++) prefetch(found[i]);
-    for (unsigned i = 0; i < n; i++) prefetch((const char *)found[i] + 64);
+    for (unsigned i = 0; i < n; i++) prefetch_to_write(found[i]);
+    for (unsigned i = 0; i < n; i++) prefetch_to_write((const char *)found[i] + 64);
     for (unsigned i = 0; i < n; i++) slab_prefetch(found[i]);
 }
 
 static void hold_look_ahead(const struct hold *hold, const struct stand *stand, bool quick)
 {
     if (hold->groups < GROUPS_AHEAD - GROUPS_MORE || hold->groups % GROUPS_MORE != 0) return;
-    for (unsigned i = 0; i < GROUPS_MORE; i++) prefetch(&stand->groups[stand->at + 2 * GROUPS_MORE + i]);
-    groups_prefetch_victims(stand, stand->at + GROUPS_MORE, GROUPS_MORE, hold->shard->hand_slot, quick);
+    for (unsigned i = 0; i < GROUPS_MORE; i++) prefetch_to_write(&stand->groups[stand->at + 2 * GROUPS_MORE + i]);
+    groups_prefetch_victims(hold->shard, stand, stand->at + GROUPS_MORE, GROUPS_MORE, quick);
 }
 
 static bool table_has_candidates(const struct table *table, bool volatile_only)
@@ -246,6 +259,22 @@ static void end_round(struct shard *shard)
     shard->evict_db++;
 }
 
+/* The quick hand looks at as many slots in its next round as have half a newcomer in them on average. At all of them
+ * while newcomers are few; but when most keys are newcomers, at one, or it would take one key from each group however
+ * full it is: then wherever more keys have come by chance than elsewhere, they would be more for ever. */
+static void end_quick_round(struct shard *shard, const struct table *table)
+{
+    uint64_t slots = (uint64_t)table->count * GROUP_SLOTS, newcomers = table_newcomers(table);
+    unsigned was = shard->quick_slots ? shard->quick_slots : GROUP_SLOTS;
+
+    shard->quick_slot = (uint8_t)((shard->quick_slot + was) % GROUP_SLOTS);
+    shard->quick_slots = GROUP_SLOTS;
+    if (newcomers * 2 * GROUP_SLOTS > slots) {
+        shard->quick_slots = (uint8_t)(slots / (2 * newcomers));
+        if (shard->quick_slots == 0) shard->quick_slots = 1;
+    }
+}
+
 static bool newcomers_are_many(const struct table *table, unsigned candidates, unsigned share)
 {
     return (uint64_t)table_newcomers(table) * 1000 > (uint64_t)candidates * share;
@@ -260,9 +289,9 @@ __attribute__((no_sanitize("thread"))) void hold_prefetch_groups(const struct sh
 
     if (!groups || count == 0) return;
     at = place_home((uint64_t)(shard->was_quick ? shard->quick_hand : shard->hand) << 20, count);
-    prefetch((const char *)groups + array_foot_at(count));
+    prefetch_to_write((const char *)groups + array_foot_at(count));
     for (unsigned i = 0; i < GROUPS_AHEAD + GROUPS_MORE; i++)
-        prefetch((const char *)groups + ((size_t)at + i) * sizeof *groups);
+        prefetch_to_write((const char *)groups + ((size_t)at + i) * sizeof *groups);
 }
 
 void hold_prefetch_entries(struct shard *shard)
@@ -272,7 +301,7 @@ void hold_prefetch_entries(struct shard *shard)
         bool quick = shard->was_quick;
         struct stand stand = stand_at(&shard->table, quick ? shard->quick_hand : shard->hand);
 
-        groups_prefetch_victims(&stand, stand.at, GROUPS_AHEAD, shard->hand_slot, quick);
+        groups_prefetch_victims(shard, &stand, stand.at, GROUPS_AHEAD, quick);
     }
     shard_unlock(shard);
 }
@@ -290,7 +319,11 @@ void hold_by_use(struct hold *hold)
         *hand = stand.next;
         if (stand.next == UINT32_MAX) {
             *hand = 0;
-            if (!quick) end_round(shard);
+            if (quick) {
+                end_quick_round(shard, hold->table);
+            } else {
+                end_round(shard);
+            }
         }
         hold_look_ahead(hold, &stand, quick);
         hold_group(hold, &stand, quick);

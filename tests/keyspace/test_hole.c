@@ -25,7 +25,7 @@ static void must_be_as_new(struct keyspace *keyspace)
     keyspace_check(keyspace);
     keyspace_read_shape(keyspace, 0, &shape);
     assert_int_equal(shape.live, KEYS);
-    if (shape.groups_passed * 4 > shape.groups * 3)
+    if (shape.groups_passed * 2 > shape.groups)
         fail_msg("%llu of %llu groups have been passed", (unsigned long long)shape.groups_passed,
                  (unsigned long long)shape.groups);
 }
@@ -102,7 +102,7 @@ static void a_table_whose_keys_fall_due_stays_as_new(void **state)
         assert_true(shape.live <= KEYS + 2 * a_step);
     }
     keyspace_check(keyspace);
-    assert_true(shape.groups_passed * 4 <= shape.groups * 3);
+    assert_true(shape.groups_passed * 2 <= shape.groups);
     /* Wherever they have come back to, they are found when their time is over. */
     clock_set_ms(now_ms + lives_ms + 1000);
     while (keyspace_housekeep(keyspace, 0, 1, 1000) == HOUSE_BEHIND) {}
