@@ -2,60 +2,32 @@
  *
  * A class keeps the slab that it takes from, a list of those with a few free blocks and one of sparse ones; full
  * ones are in no list and come back by the first block that is freed in them. It takes from the fullest, so that
- * sparse slabs run empty by themselves where blocks come and go, and by moves (slab_is_sparse) where they stay. */
+ * sparse slabs run empty by themselves where blocks come and go, and by moves (slab_is_sparse) where they stay.
+ *
+ * Before all that, a thread keeps the blocks of a class that it freed last, whoever's they are, and takes the newest of
+ * them first. At a memory limit keys go just before others come: their blocks pass from the one to the other without a
+ * look at slabs, and with several threads without a word between them. A loose class keeps none, or what is moved out
+ * of sparse slabs would be moved back into them; and nobody keeps any beyond the next slab_tidy(). */
 #include "coatcheck/base/slab.h"
 
-#include <pthread.h>
-#include <string.h>
 #include <sys/mman.h>
-#include "coatcheck/base/lock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/prefetch.h"
 #include "slab_internal.h"
 
-#define FINE_CLASSES (SLAB_FINE_MOST / 8)
-#define CLASSES (FINE_CLASSES + 63 - SLAB_BYTES / SLAB_MOST + 1)
-
 /* A slab with less than 7/8 of its blocks in use is sparse, a class with less than 7/8 of all its blocks is loose. */
 #define WELL_FILLED(blocks) ((blocks) - (blocks) / 8)
+
+/* What a thread keeps of a class, in bytes: some times as much as eviction frees ahead of who needs it. */
+#define KEPT_BYTES 16384
 
 /* How long an empty slab keeps its pages for who comes next. */
 #define KEEP_MS 1000
 
-struct slab_class {
-    struct slab *current, *open, *sparse;
-    uint32_t slabs;
-    uint32_t capacity; /* blocks of a slab */
-    uint64_t used;     /* blocks in all its slabs, without those that are in `returned` still */
-    _Atomic bool loose; /* a hint to others */
-};
-
-struct slab_owner {
-    /* of the thread that has it */
-    struct slab_class classes[CLASSES];
-    struct slab_owner *next_idle;
-
-    /* read by all */
-    struct slab_owner *next;    /* of all that exist; set once */
-    _Atomic int64_t used_bytes; /* what this thread has taken less what it has freed, of anybody's */
-    _Atomic size_t held_bytes;
-
-    /* What others have freed: the line that they write. */
-    _Atomic(struct free_block *) returned __attribute__((aligned(64)));
-};
-
-static _Thread_local struct slab_owner *mine;
-
-static _Atomic(struct slab_owner *) owners;
-static struct lock idle_lock;
-static struct slab_owner *idle;      /* of threads that ended, under the lock */
 static _Atomic int64_t stray_bytes;  /* freed by threads that have no owner */
 static _Atomic unsigned loose_count; /* classes, of all owners */
 static _Atomic bool all_sparse;
-
-static pthread_key_t end_key;
-static pthread_once_t end_once = PTHREAD_ONCE_INIT;
 
 static inline unsigned class_of(size_t size)
 {
@@ -83,61 +55,6 @@ static inline enum slab_state state_of(const struct slab *slab)
 static inline void set_state(struct slab *slab, enum slab_state state)
 {
     atomic_store_explicit(&slab->state, (uint8_t)state, memory_order_relaxed);
-}
-
-/* --- owners --- */
-
-static void owner_retire(void *context)
-{
-    struct slab_owner *owner = context;
-
-    mine = NULL;
-    lock_take(&idle_lock, RANK_SLABS, 0);
-    owner->next_idle = idle;
-    idle = owner;
-    lock_release(&idle_lock, RANK_SLABS);
-}
-
-static void make_end_key(void)
-{
-    must(pthread_key_create(&end_key, owner_retire) == 0);
-}
-
-static struct slab_owner *take_idle(void)
-{
-    struct slab_owner *owner;
-
-    lock_take(&idle_lock, RANK_SLABS, 0);
-    owner = idle;
-    if (owner) idle = owner->next_idle;
-    lock_release(&idle_lock, RANK_SLABS);
-    return owner;
-}
-
-static struct slab_owner *owner_make(void)
-{
-    struct slab_owner *owner = mem_alloc_aligned(_Alignof(struct slab_owner), sizeof *owner);
-
-    if (!owner) return NULL;
-    owner->next = atomic_load_explicit(&owners, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&owners, &owner->next, owner, memory_order_release,
-                                                  memory_order_relaxed)) {
-    }
-    return owner;
-}
-
-static __attribute__((noinline)) struct slab_owner *owner_of_thread(void)
-{
-    struct slab_owner *owner = take_idle();
-
-    pthread_once(&end_once, make_end_key);
-    if (!owner) owner = owner_make();
-    if (!owner) return NULL;
-    if (pthread_setspecific(end_key, owner) != 0) {
-        owner_retire(owner);
-        return NULL;
-    }
-    return mine = owner;
 }
 
 /* --- lists --- */
@@ -170,10 +87,16 @@ static void list_drop(struct slab_class *class, struct slab *slab)
     }
 }
 
-static void note_looseness(struct slab_class *class)
+static inline bool is_loose(const struct slab_owner *owner, unsigned size_class)
 {
+    return atomic_load_explicit(&owner->loose[size_class], memory_order_relaxed);
+}
+
+static void note_looseness(struct slab_owner *owner, unsigned size_class)
+{
+    struct slab_class *class = &owner->classes[size_class];
     uint64_t room = (uint64_t)class->slabs * class->capacity;
-    bool was = atomic_load_explicit(&class->loose, memory_order_relaxed), loose;
+    bool was = is_loose(owner, size_class), loose;
 
     /* What was never handed out is not lost: nothing stands behind it. */
     if (class->current) {
@@ -181,7 +104,7 @@ static void note_looseness(struct slab_class *class)
     }
     loose = class->sparse && class->used < WELL_FILLED(room) && room - class->used >= class->capacity;
     if (loose == was) return;
-    atomic_store_explicit(&class->loose, loose, memory_order_relaxed);
+    atomic_store_explicit(&owner->loose[size_class], loose, memory_order_relaxed);
     if (loose) {
         atomic_fetch_add_explicit(&loose_count, 1, memory_order_relaxed);
     } else {
@@ -190,15 +113,17 @@ static void note_looseness(struct slab_class *class)
 }
 
 /* An empty slab in no list goes back to the pool. */
-static void slab_release(struct slab_owner *owner, struct slab_class *class, struct slab *slab)
+static void slab_release(struct slab_owner *owner, struct slab *slab)
 {
-    class->slabs--;
+    unsigned size_class = slab->size_class;
+
+    owner->classes[size_class].slabs--;
     atomic_store_explicit(&owner->held_bytes,
                           atomic_load_explicit(&owner->held_bytes, memory_order_relaxed) - SLAB_BYTES,
                           memory_order_relaxed);
     set_state(slab, SLAB_EMPTY);
     pool_put(slab);
-    if (atomic_load_explicit(&class->loose, memory_order_relaxed)) note_looseness(class);
+    if (is_loose(owner, size_class)) note_looseness(owner, size_class);
 }
 
 static struct slab *slab_get(struct slab_owner *owner, unsigned size_class)
@@ -208,6 +133,7 @@ static struct slab *slab_get(struct slab_owner *owner, unsigned size_class)
 
     if (!slab) return NULL;
     slab->owner = owner;
+    atomic_store_explicit(slab_number(slab_begin(slab)), owner->number, memory_order_relaxed);
     slab->size_class = (uint8_t)size_class;
     slab->block_size = (uint32_t)class_size(size_class);
     slab->capacity = SLAB_BYTES / slab->block_size;
@@ -236,7 +162,7 @@ static __attribute__((noinline)) void slab_sort(struct slab_owner *owner, struct
     }
     if (slab->used == 0) {
         list_drop(class, slab);
-        slab_release(owner, class, slab);
+        slab_release(owner, slab);
     } else if (state == SLAB_OPEN && slab->used < WELL_FILLED(slab->capacity)) {
         list_drop(class, slab);
         list_add(class, slab, SLAB_SPARSE);
@@ -302,8 +228,14 @@ static void *owner_alloc(struct slab_owner *owner, size_t size)
     unsigned size_class = class_of(size);
     struct slab_class *class = &owner->classes[size_class];
     struct slab *slab = class->current;
-    struct free_block *block;
+    struct free_block *block = class->kept;
 
+    if (block) {
+        class->kept = block->next;
+        class->kept_count--;
+        add_bytes(&owner->used_bytes, (int64_t)slab_size(size));
+        return block;
+    }
     if (unlikely(!slab || !has_room(slab)) && !(slab = next_current(owner, size_class))) return NULL;
     if ((block = slab->free)) {
         struct free_block *next = slab->free = block->next;
@@ -323,27 +255,78 @@ static void *owner_alloc(struct slab_owner *owner, size_t size)
     return block;
 }
 
+/* On the list of another owner: all from `first` to `last`. */
+static void hand_back(struct slab_owner *home, struct free_block *first, struct free_block *last)
+{
+    struct free_block *others = atomic_load_explicit(&home->returned, memory_order_relaxed);
+
+    do {
+        last->next = others;
+    } while (!atomic_compare_exchange_weak_explicit(&home->returned, &others, first, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+/* Those of one owner after the other go to him together. */
+static void give_back_kept(struct slab_owner *owner, struct slab_class *class)
+{
+    struct free_block *block = class->kept, *first = NULL, *last = NULL;
+    struct slab_owner *home = NULL;
+
+    class->kept = NULL;
+    class->kept_count = 0;
+    while (block) {
+        struct free_block *next = block->next;
+        struct slab_owner *whose = owner_of_block(block);
+
+        if (whose == owner) {
+            put_back(owner, slab_of(block), block);
+        } else {
+            if (first && whose != home) {
+                hand_back(home, first, last);
+                first = NULL;
+            }
+            if (!first) last = block;
+            block->next = first;
+            first = block;
+            home = whose;
+        }
+        block = next;
+    }
+    if (first) hand_back(home, first, last);
+}
+
+void owner_give_back(struct slab_owner *owner)
+{
+    for (unsigned i = 0; i < CLASSES; i++) {
+        if (owner->classes[i].kept) give_back_kept(owner, &owner->classes[i]);
+    }
+}
+
 static void owner_free(struct slab_owner *owner, struct free_block *block, size_t size)
 {
-    struct slab *slab = slab_of(block);
-    struct slab_owner *home = slab->owner;
-    struct free_block *others;
+    size_t block_size = slab_size(size);
+    unsigned size_class = class_of(size);
+    struct slab_owner *home = owner_of_block(block);
 
-    must_debug(slab->block_size == slab_size(size));
+    must_debug(slab_of(block)->block_size == block_size);
     if (likely(owner != NULL)) {
-        add_bytes(&owner->used_bytes, -(int64_t)slab_size(size));
+        struct slab_class *class = &owner->classes[size_class];
+
+        add_bytes(&owner->used_bytes, -(int64_t)block_size);
+        if (likely(class->kept_count * block_size < KEPT_BYTES) && likely(!is_loose(home, size_class))) {
+            block->next = class->kept;
+            class->kept = block;
+            class->kept_count++;
+            return;
+        }
     } else {
-        atomic_fetch_sub_explicit(&stray_bytes, (int64_t)slab_size(size), memory_order_relaxed);
+        atomic_fetch_sub_explicit(&stray_bytes, (int64_t)block_size, memory_order_relaxed);
     }
-    if (likely(home == owner)) {
-        put_back(owner, slab, block);
-        return;
+    if (home == owner) {
+        put_back(owner, slab_of(block), block);
+    } else {
+        hand_back(home, block, block);
     }
-    others = atomic_load_explicit(&home->returned, memory_order_relaxed);
-    do {
-        block->next = others;
-    } while (!atomic_compare_exchange_weak_explicit(&home->returned, &others, block, memory_order_release,
-                                                    memory_order_relaxed));
 }
 
 static inline size_t pages_of(size_t bytes)
@@ -354,7 +337,7 @@ static inline size_t pages_of(size_t bytes)
 /* Counts what this thread has taken, or freed when it is below zero. */
 static void count_used(int64_t bytes)
 {
-    struct slab_owner *owner = mine ? mine : owner_of_thread();
+    struct slab_owner *owner = slab_mine ? slab_mine : owner_of_thread();
 
     if (likely(owner != NULL)) {
         add_bytes(&owner->used_bytes, bytes);
@@ -382,11 +365,6 @@ void slab_pages_back(void *from, size_t bytes)
 {
     (void)from;
     (void)bytes;
-}
-
-void slab_prefetch(const void *block)
-{
-    (void)block;
 }
 
 void *slab_alloc(size_t size)
@@ -435,14 +413,9 @@ void slab_pages_back(void *from, size_t bytes)
 #endif
 }
 
-void slab_prefetch(const void *block)
-{
-    prefetch(slab_of(block));
-}
-
 void *slab_alloc(size_t size)
 {
-    struct slab_owner *owner = mine;
+    struct slab_owner *owner = slab_mine;
 
     if (unlikely(mem_fails_now())) return NULL;
     if (unlikely(!owner) && !(owner = owner_of_thread())) return NULL;
@@ -451,7 +424,7 @@ void *slab_alloc(size_t size)
 
 void slab_free(void *block, size_t size)
 {
-    owner_free(mine, block, size);
+    owner_free(slab_mine, block, size);
 }
 
 #endif
@@ -460,6 +433,7 @@ void slab_free(void *block, size_t size)
 
 static void owner_tidy(struct slab_owner *owner)
 {
+    owner_give_back(owner);
     take_returned(owner);
     for (unsigned i = 0; i < CLASSES; i++) {
         struct slab_class *class = &owner->classes[i];
@@ -469,9 +443,9 @@ static void owner_tidy(struct slab_owner *owner)
             struct slab *empty = class->current;
 
             class->current = NULL;
-            slab_release(owner, class, empty);
+            slab_release(owner, empty);
         }
-        note_looseness(class);
+        note_looseness(owner, i);
     }
 }
 
@@ -480,23 +454,20 @@ static void tidy_idle(void)
 {
     struct slab_owner *owner, *done = NULL;
 
-    while ((owner = take_idle())) {
+    while ((owner = owner_take_idle())) {
         owner_tidy(owner);
         owner->next_idle = done;
         done = owner;
     }
     while ((owner = done)) {
         done = owner->next_idle;
-        lock_take(&idle_lock, RANK_SLABS, 0);
-        owner->next_idle = idle;
-        idle = owner;
-        lock_release(&idle_lock, RANK_SLABS);
+        owner_put_idle(owner);
     }
 }
 
 static bool tidy(int64_t keep_ms, uint64_t until_ticks)
 {
-    if (mine) owner_tidy(mine);
+    if (slab_mine) owner_tidy(slab_mine);
     tidy_idle();
     return pool_clean(keep_ms, until_ticks);
 }
@@ -530,7 +501,7 @@ bool slab_is_sparse(const void *block)
     const struct slab *slab = slab_of(block);
 
     if (state_of(slab) == SLAB_SPARSE &&
-        atomic_load_explicit(&slab->owner->classes[slab->size_class].loose, memory_order_relaxed)) {
+        is_loose(slab->owner, slab->size_class)) {
         return true;
     }
 #endif
@@ -543,7 +514,7 @@ bool slab_is_own(const void *block)
     (void)block;
     return true;
 #else
-    return slab_of(block)->owner == mine;
+    return owner_of_block(block) == slab_mine;
 #endif
 }
 
@@ -554,12 +525,12 @@ void slab_pretend_sparse(bool all)
 
 int64_t slab_own_used(void)
 {
-    return mine ? atomic_load_explicit(&mine->used_bytes, memory_order_relaxed) : 0;
+    return slab_mine ? atomic_load_explicit(&slab_mine->used_bytes, memory_order_relaxed) : 0;
 }
 
 size_t slab_used(void)
 {
-    struct slab_owner *owner = atomic_load_explicit(&owners, memory_order_acquire);
+    struct slab_owner *owner = owner_newest();
     int64_t used = atomic_load_explicit(&stray_bytes, memory_order_relaxed);
 
     for (; owner; owner = owner->next) used += atomic_load_explicit(&owner->used_bytes, memory_order_relaxed);
@@ -568,7 +539,7 @@ size_t slab_used(void)
 
 void slab_read_figures(struct slab_figures *figures)
 {
-    struct slab_owner *owner = atomic_load_explicit(&owners, memory_order_acquire);
+    struct slab_owner *owner = owner_newest();
     struct pool_figures pool;
     int64_t used = atomic_load_explicit(&stray_bytes, memory_order_relaxed);
     size_t held = 0;

@@ -2,7 +2,6 @@
 #include "hold_internal.h"
 
 #include "coatcheck/base/random.h"
-#include "coatcheck/base/slab.h"
 #include "hint_internal.h"
 #include "within_internal.h"
 
@@ -203,7 +202,6 @@ static void groups_prefetch_victims(const struct shard *shard, const struct stan
     }
     for (unsigned i = 0; i < n; i++) prefetch_to_write(found[i]);
     for (unsigned i = 0; i < n; i++) prefetch_to_write((const char *)found[i] + 64);
-    for (unsigned i = 0; i < n; i++) slab_prefetch(found[i]);
 }
 
 static void hold_look_ahead(const struct hold *hold, const struct stand *stand, bool quick)

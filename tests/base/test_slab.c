@@ -1,6 +1,7 @@
 #include "coatcheck/base/slab.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -356,6 +357,68 @@ static void threads_may_come_and_go_without_end(void **state)
     assert_int_equal(held_bytes(), after_one);
 }
 
+#define FEW 30
+
+static char *few[FEW];
+
+static void *free_few_and_take_as_many(void *context)
+{
+    (void)context;
+    for (unsigned i = 0; i < FEW; i++) slab_free(few[i], 72);
+    for (unsigned i = FEW; i-- > 0;) {
+        if (slab_alloc(72) != few[i]) return "it took another block";
+    }
+    return NULL;
+}
+
+static void who_frees_anothers_blocks_takes_them_again(void **state)
+{
+    size_t before = used_bytes();
+    void *complaint;
+    pthread_t thread;
+
+    (void)state;
+    NEEDS_SLABS();
+    for (unsigned i = 0; i < FEW; i++) few[i] = block_new(72, i);
+    assert_int_equal(pthread_create(&thread, NULL, free_few_and_take_as_many, NULL), 0);
+    pthread_join(thread, &complaint);
+    assert_null(complaint);
+    assert_int_equal(used_bytes(), before + (size_t)FEW * 72);
+    for (unsigned i = 0; i < FEW; i++) slab_free(few[i], 72);
+    assert_int_equal(used_bytes(), before);
+}
+
+static _Atomic bool may_end;
+static _Atomic bool has_tidied;
+
+static void *free_few_and_tidy(void *context)
+{
+    (void)context;
+    for (unsigned i = 0; i < FEW; i++) slab_free(few[i], 72);
+    slab_tidy(UINT64_MAX);
+    atomic_store(&has_tidied, true);
+    while (!atomic_load(&may_end)) sched_yield();
+    return NULL;
+}
+
+static void what_is_kept_goes_back_to_its_owner_in_time(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    NEEDS_SLABS();
+    slab_purge();
+    for (unsigned i = 0; i < FEW; i++) few[i] = block_new(72, i);
+    assert_int_equal(held_bytes(), SLAB_BYTES);
+    assert_int_equal(pthread_create(&thread, NULL, free_few_and_tidy, NULL), 0);
+    while (!atomic_load(&has_tidied)) sched_yield();
+    /* The other thread is still there, and has kept nothing. */
+    slab_purge();
+    assert_int_equal(held_bytes(), 0);
+    atomic_store(&may_end, true);
+    pthread_join(thread, NULL);
+}
+
 #define DESKS 64
 #define CLERKS 4
 #define ERRANDS 100000
@@ -426,6 +489,8 @@ int main(void)
         cmocka_unit_test(what_others_free_can_be_taken_again),
         cmocka_unit_test(the_blocks_of_a_thread_outlive_it),
         cmocka_unit_test(threads_may_come_and_go_without_end),
+        cmocka_unit_test(who_frees_anothers_blocks_takes_them_again),
+        cmocka_unit_test(what_is_kept_goes_back_to_its_owner_in_time),
         cmocka_unit_test(blocks_stay_whole_on_their_way_between_threads),
     };
 

@@ -2,8 +2,9 @@
  *
  * Sizes go in steps of 8 up to 1 KB; beyond, each is the 63rd, 62nd … 8th part of a slab. Blocks of one size are
  * cut from slabs of 64 KB. A slab belongs to one thread, which takes blocks from it and puts them back without
- * atomics; blocks that others free go on a list of that thread, which it empties when it runs out or tidies up
- * (mimalloc keeps such a list for each of its pages; one a thread is a miss less, see docs/decisions).
+ * atomics; blocks that others free they take again themselves, as many as they soon need, and the rest goes on a list
+ * of that thread, which it empties when it runs out or tidies up (mimalloc keeps such a list for each of its pages; one
+ * a thread is a miss less, see docs/decisions).
  * A thread that ends leaves its slabs to the next that begins.
  *
  * The caller knows how large a block is: whoever frees it says so. Nothing here aborts for want of memory.
@@ -39,9 +40,6 @@ static inline size_t slab_size(size_t size)
 
 /* A multiple of 8 as address; not zeroed. NULL: no memory. `size` is at most SLAB_MOST. */
 void *slab_alloc(size_t size);
-
-/* Asks for what slab_free() will read of the block's slab. */
-void slab_prefetch(const void *block);
 
 /* From any thread. `size` is what was asked for, or anything with the same slab_size. */
 void slab_free(void *block, size_t size);
