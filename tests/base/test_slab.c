@@ -361,9 +361,16 @@ static void threads_may_come_and_go_without_end(void **state)
 
 static char *few[FEW];
 
+/* A thread has slabs, and a place for what it keeps, from its first block on. */
+static void begin_with_a_block(void)
+{
+    slab_free(slab_alloc(72), 72);
+}
+
 static void *free_few_and_take_as_many(void *context)
 {
     (void)context;
+    begin_with_a_block();
     for (unsigned i = 0; i < FEW; i++) slab_free(few[i], 72);
     for (unsigned i = FEW; i-- > 0;) {
         if (slab_alloc(72) != few[i]) return "it took another block";
@@ -394,6 +401,7 @@ static _Atomic bool has_tidied;
 static void *free_few_and_tidy(void *context)
 {
     (void)context;
+    begin_with_a_block();
     for (unsigned i = 0; i < FEW; i++) slab_free(few[i], 72);
     slab_tidy(UINT64_MAX);
     atomic_store(&has_tidied, true);
