@@ -1,8 +1,6 @@
-/* bitmap: single bits of a string: set, got, counted, looked for; and whole strings combined bit by bit. */
+/* bitmap: single bits of a string: set, got, counted, looked for. */
 #include "coatcheck/commands/bitmap.h"
 
-#include "coatcheck/base/mem.h"
-#include "coatcheck/commands/effect.h"
 #include "coatcheck/commands/table.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/structs/bits.h"
@@ -201,113 +199,6 @@ static void cmd_bitpos(struct call *call)
     } else {
         reply_int(call->reply, (int64_t)place);
     }
-}
-
-/* ---- BITOP ---- */
-
-/* Sources that need no memory of their own to be listed. */
-#define FEW 16
-
-struct sources {
-    struct bytes few[FEW], *of;
-    char few_digits[FEW][NUMBER_MAX_TEXT], (*digits)[NUMBER_MAX_TEXT];
-    unsigned count;
-    size_t longest;
-};
-
-static bool sources_init(struct sources *sources, unsigned count)
-{
-    sources->of = sources->few;
-    sources->digits = sources->few_digits;
-    sources->count = count;
-    sources->longest = 0;
-    if (count <= FEW) return true;
-    sources->of = mem_alloc(count * (sizeof *sources->of + sizeof *sources->digits));
-    if (!sources->of) return false;
-    sources->digits = (char(*)[NUMBER_MAX_TEXT])(sources->of + count);
-    return true;
-}
-
-static void sources_fini(struct sources *sources)
-{
-    if (sources->of != sources->few) mem_free(sources->of);
-}
-
-/* All keys but the first. False: answered. */
-static bool sources_read(struct sources *sources, struct call *call)
-{
-    for (unsigned i = 0; i < sources->count; i++) {
-        struct bytes *bytes = &sources->of[i];
-
-        if (!call_read_bits(call, i + 1, sources->digits[i], bytes)) return false;
-        if (bytes->len > sources->longest) sources->longest = bytes->len;
-    }
-    return true;
-}
-
-/* The result at key 0; it is told as a string that was changed. */
-static enum status store_combined(struct call *call, enum bits_operation operation, const struct sources *sources)
-{
-    const struct key *key = &call->keys[0];
-    size_t len = sources->longest;
-    struct blob *blob = blob_new(len);
-    struct spot spot;
-    enum status status;
-
-    if (!blob) return NO_MEMORY;
-    bits_combine(operation, sources->of, sources->count, blob->at, len);
-    blob->len = len;
-    key_find(key, &spot);
-    status = len >= BLOB_FROM ? key_put_blob(key, &spot, &blob, NEVER)
-                              : key_put_raw(key, &spot, blob_bytes(blob), NEVER);
-    blob_release(&blob);
-    return status;
-}
-
-static void delete_result(struct call *call)
-{
-    const struct key *key = &call->keys[0];
-    struct spot spot;
-
-    if (!key_find(key, &spot)) return;
-    key_remove(key, &spot, REMOVED_BY_CLIENT);
-    effect_deleted(key);
-}
-
-/* False: answered. */
-static bool read_operation(struct call *call, enum bits_operation *operation)
-{
-    static const char *const names[] = {[BITS_AND] = "AND", [BITS_OR] = "OR", [BITS_XOR] = "XOR", [BITS_NOT] = "NOT"};
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!call_arg_is(call, 1, names[i])) continue;
-        *operation = (enum bits_operation)i;
-        if (i != BITS_NOT || call_argc(call) == 4) return true;
-        reply_errorf(call->reply, "ERR BITOP NOT must be called with a single source key.");
-        return false;
-    }
-    call_syntax_error(call);
-    return false;
-}
-
-static void cmd_bitop(struct call *call)
-{
-    enum bits_operation operation;
-    struct sources sources;
-    bool done = true;
-
-    if (!read_operation(call, &operation)) return;
-    if (!call_ok(call, sources_init(&sources, call->key_count - 1) ? OK : NO_MEMORY)) return;
-    if (!sources_read(&sources, call)) {
-        done = false;
-    } else if (sources.longest == 0) {
-        delete_result(call);
-    } else {
-        done = call_ok(call, store_combined(call, operation, &sources));
-        if (done) call_changed(call, &call->keys[0], "set");
-    }
-    if (done) reply_int(call->reply, (int64_t)sources.longest);
-    sources_fini(&sources);
 }
 
 static const struct command_key_spec bitop_specs[] = {

@@ -3,6 +3,7 @@
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/commands/table.h"
+#include "coatcheck/engine/gathering.h"
 #include "coatcheck/engine/options.h"
 
 /* The clock is looked at after so many steps, some 20 microseconds. */
@@ -12,7 +13,7 @@
 #define STEPS_AT_ONCE (32 * 1024)
 
 struct question {
-    struct bytes a, b; /* borrowed from the keys */
+    struct bytes a, b; /* borrowed from the keys: in the first slice only */
     bool len, idx, with_match_len;
     int64_t min_match_len;
 };
@@ -26,6 +27,7 @@ struct source {
 
 struct comparison {
     struct task task;
+    struct question question;
     struct source sources[2];
     struct lcs lcs;
     struct lcs_walk walk;
@@ -35,6 +37,7 @@ struct comparison {
     size_t text_at;
     struct reply_nested runs;
     size_t run_count;
+    struct gathering gathering;
 };
 
 static bool read_options(struct call *call, struct question *question)
@@ -103,6 +106,7 @@ static void comparison_free(struct task *task)
 
     lcs_close(&comparison->lcs);
     mem_free(comparison->text);
+    gathering_fini(&comparison->gathering);
     outbox_clear(&comparison->runs.queue);
     for (unsigned i = 0; i < 2; i++) source_drop(&comparison->sources[i]);
     mem_free(comparison);
@@ -116,6 +120,7 @@ static struct comparison *comparison_new(struct call *call, const struct entry *
 
     if (!comparison) return NULL;
     comparison->task.free = comparison_free;
+    comparison->question = *question;
     reply_nest(call->reply, &comparison->runs);
     if (source_take(&comparison->sources[0], entries[0], question->a) &&
         source_take(&comparison->sources[1], entries[1], question->b) &&
@@ -135,13 +140,16 @@ static size_t held_bytes(const struct comparison *comparison)
            (comparison->text ? lcs->length : 0) + comparison->runs.queue.bytes;
 }
 
-/* ---- the work; each false: the time has come, and there is more to do ---- */
+/* ---- the work ---- */
 
-static bool fill_some(struct comparison *comparison, bool wants_runs, int64_t until_us)
+enum progress { COMPARING_ENDS, COMPARING_GOES_ON, COMPARING_RESTS, COMPARING_REFUSED };
+
+/* False: the time has come, and there is more to do. */
+static bool fill_some(struct comparison *comparison, int64_t until_us)
 {
     while (!comparison->is_filled) {
         if (lcs_fill_some(&comparison->lcs, STEPS_A_LOOK)) {
-            if (wants_runs) lcs_walk_begin(&comparison->walk, &comparison->lcs);
+            if (!comparison->question.len) lcs_walk_begin(&comparison->walk, &comparison->lcs);
             comparison->is_filled = true;
         } else if (clock_steady_us() >= until_us) {
             return false;
@@ -157,8 +165,9 @@ static void reply_range(struct reply *reply, size_t at, size_t len)
     reply_int(reply, (int64_t)(at + len - 1));
 }
 
-static void take_run(struct comparison *comparison, const struct question *question, const struct lcs_run *run)
+static void take_run(struct comparison *comparison, const struct lcs_run *run)
 {
+    const struct question *question = &comparison->question;
     struct reply *reply = &comparison->runs.reply;
 
     if (comparison->text) {
@@ -174,23 +183,32 @@ static void take_run(struct comparison *comparison, const struct question *quest
     if (question->with_match_len) reply_int(reply, (int64_t)run->len);
 }
 
-static bool walk_some(struct comparison *comparison, const struct question *question, int64_t until_us)
+static enum progress walk_some(struct call *call, struct comparison *comparison, int64_t until_us)
 {
     for (;;) {
         int64_t steps = STEPS_A_LOOK;
+        enum gathering_answer may;
         enum lcs_found found;
         struct lcs_run run;
 
-        while ((found = lcs_walk_next(&comparison->walk, &run, &steps)) == LCS_RUN) take_run(comparison, question, &run);
-        if (found == LCS_OVER) return true;
-        if (clock_steady_us() >= until_us) return false;
+        may = gathering_ask(&comparison->gathering, call, comparison->runs.queue.bytes);
+        if (may == GATHERING_WAITS) return COMPARING_RESTS;
+        if (may == GATHERING_REFUSED) {
+            gathering_refuse(call);
+            return COMPARING_REFUSED;
+        }
+        while ((found = lcs_walk_next(&comparison->walk, &run, &steps)) == LCS_RUN) take_run(comparison, &run);
+        if (found == LCS_OVER) return COMPARING_ENDS;
+        if (clock_steady_us() >= until_us) return COMPARING_GOES_ON;
     }
 }
 
 /* ---- the answer ---- */
 
-static void answer(struct call *call, struct comparison *comparison, const struct question *question)
+static void answer(struct call *call, struct comparison *comparison)
 {
+    const struct question *question = &comparison->question;
+
     if (question->len) {
         reply_int(call->reply, (int64_t)comparison->lcs.length);
     } else if (!question->idx) {
@@ -212,22 +230,50 @@ static bool make_text(struct comparison *comparison)
     return comparison->text;
 }
 
-static void go_on(struct call *call, struct comparison *comparison, const struct question *question, int64_t until_us)
+static enum progress compare_some(struct call *call, struct comparison *comparison, int64_t until_us)
+{
+    const struct question *question = &comparison->question;
+
+    if (!fill_some(comparison, until_us)) return COMPARING_GOES_ON;
+    if (question->len) return COMPARING_ENDS;
+    if (!question->idx && !make_text(comparison)) {
+        reply_no_memory(call);
+        return COMPARING_REFUSED;
+    }
+    return walk_some(call, comparison, until_us);
+}
+
+static void go_on(struct call *call, struct comparison *comparison, int64_t until_us)
 {
     struct task *task = &comparison->task;
-    bool is_over = fill_some(comparison, !question->len, until_us);
+    enum progress progress = compare_some(call, comparison, until_us);
 
-    if (is_over && !question->len && !question->idx && !make_text(comparison)) {
-        reply_no_memory(call);
-        comparison_free(task);
+    if (progress == COMPARING_GOES_ON || progress == COMPARING_RESTS) {
+        bool (*leave)(struct call *, struct task **, size_t) = progress == COMPARING_RESTS ? call_rest : call_interrupt;
+
+        if (!leave(call, &task, held_bytes(comparison))) reply_no_memory(call);
         return;
     }
-    if (!is_over || (!question->len && !walk_some(comparison, question, until_us))) {
-        if (!call_interrupt(call, &task, held_bytes(comparison))) reply_no_memory(call);
-        return;
-    }
-    answer(call, comparison, question);
+    if (progress == COMPARING_ENDS) answer(call, comparison);
     comparison_free(task);
+}
+
+/* Is it so much that it has to wait until others are done? Then it is postponed, or answered. */
+static bool waits(struct call *call)
+{
+    struct bytes texts[2];
+    char scratch[2][NUMBER_MAX_TEXT];
+
+    if (likely(!call_has_to_wait(call))) return false;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct entry *entry = key_peek(&call->keys[i]);
+
+        if (!entry || entry_type(entry) != VALUE_STRING) return false;
+        texts[i] = entry_string(entry, scratch[i]);
+    }
+    if (lcs_steps(texts[0], texts[1]) <= STEPS_AT_ONCE) return false;
+    if (!call_wait_in_line(call)) reply_no_memory(call);
+    return true;
 }
 
 static void begin(struct call *call, struct question *question)
@@ -248,8 +294,8 @@ static void begin(struct call *call, struct question *question)
     comparison = comparison_new(call, entries, question);
     if (!comparison) {
         reply_no_memory(call);
-    } else if (!call_may_begin_slices(call) || lcs_steps(question->a, question->b) <= STEPS_AT_ONCE) {
-        go_on(call, comparison, question, INT64_MAX);
+    } else if (!call_may_interrupt(call) || lcs_steps(question->a, question->b) <= STEPS_AT_ONCE) {
+        go_on(call, comparison, INT64_MAX);
     } else {
         task = &comparison->task;
         if (!call_interrupt(call, &task, held_bytes(comparison))) reply_no_memory(call);
@@ -261,12 +307,10 @@ static void cmd_lcs(struct call *call)
     struct comparison *comparison = (struct comparison *)call_resumed(call);
     struct question question = {0};
 
-    if (!comparison) {
+    if (comparison) {
+        go_on(call, comparison, call_slice_end_us(call));
+    } else if (!waits(call)) {
         begin(call, &question);
-    } else if (read_options(call, &question)) {
-        go_on(call, comparison, &question, call_slice_end_us(call));
-    } else {
-        comparison_free(&comparison->task);
     }
 }
 

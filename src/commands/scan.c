@@ -20,9 +20,6 @@
 /* Steps that find nothing are counted against ten times COUNT, as in Redis. */
 #define EMPTY_STEPS 10
 
-/* Replies as short as these are not asked about. */
-#define SHORT_BYTES ((size_t)16 * 1024)
-
 struct search {
     struct task task;
     uint64_t cursor;
@@ -98,14 +95,6 @@ static void gather_batch(struct call *call, struct search *search, uint64_t coun
     search->is_over = search->cursor == 0 || search->seen >= count || search->steps == 0;
 }
 
-/* What was found is held until it is all there, whether its client reads or not. */
-static enum gathering_answer ask_for_room(struct call *call, struct search *search)
-{
-    size_t bytes = search->found.queue.bytes;
-
-    return likely(bytes < SHORT_BYTES) ? GATHERING_GOES_ON : gathering_grow(&search->gathering, call, (int64_t)bytes);
-}
-
 enum progress { SEARCH_ENDS, SEARCH_GOES_ON, SEARCH_RESTS, SEARCH_REFUSED };
 
 /* Until `count` keys were seen, or its time is over. */
@@ -118,7 +107,7 @@ static enum progress search_some(struct call *call, struct search *search, uint6
     while (reply_matches(search, until_us)) {
         if (search->is_over) return SEARCH_ENDS;
         if (has_begun && until_us < INT64_MAX && clock_steady_us() >= until_us) return SEARCH_GOES_ON;
-        answer = ask_for_room(call, search);
+        answer = gathering_ask(&search->gathering, call, search->found.queue.bytes);
         if (unlikely(answer != GATHERING_GOES_ON)) return answer == GATHERING_WAITS ? SEARCH_RESTS : SEARCH_REFUSED;
         gather_batch(call, search, count);
         if (text_failed(&search->names)) return SEARCH_ENDS;
@@ -139,7 +128,7 @@ static struct search *search_begin(struct call *call, uint64_t cursor, uint64_t 
         reply_error(call->reply, ERR_NO_MEMORY);
         return NULL;
     }
-    search->task.free = search_free;
+    search->task = (struct task){.free = search_free};
     search->cursor = cursor;
     search->steps = count > UINT64_MAX / EMPTY_STEPS ? UINT64_MAX : count * EMPTY_STEPS;
     search->seen = 0;
@@ -167,8 +156,7 @@ static void search_go_on(struct call *call, struct search *search, uint64_t coun
         return;
     }
     if (progress == SEARCH_REFUSED) {
-        METRIC_ADD(memory, oom_refusals, 1);
-        reply_error(call->reply, ERR_OVER_LIMIT);
+        gathering_refuse(call);
     } else if (text_failed(&search->names)) {
         reply_error(call->reply, ERR_NO_MEMORY);
     } else {

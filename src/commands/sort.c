@@ -63,7 +63,7 @@ static bool take_option(struct call *call, unsigned i, struct sort *sort)
 static bool read_words(struct call *call, bool may_store, struct sort *sort)
 {
     *sort = (struct sort){.limit = -1};
-    for (unsigned i = 2; i < call_argc(call);) {
+    for (unsigned i = SORT_OPTIONS; i < call_argc(call);) {
         int words = words_of_option(call, i, may_store);
 
         if (words < 0 || (unsigned)words >= call_argc(call) - i) {
@@ -242,7 +242,7 @@ static enum sort_order order_of(const struct sort *sort)
 
 /* ---- what becomes of it ---- */
 
-static void answer_got(struct call *call, struct reply *reply, struct sort *sort, struct bytes element, unsigned *word)
+void sort_answer_got(struct call *call, struct reply *reply, struct sort *sort, struct bytes element, unsigned *word)
 {
     struct sort_pattern pattern = sort_pattern_read(next_get(call, word));
     struct sort_found found;
@@ -258,25 +258,23 @@ static void answer_got(struct call *call, struct reply *reply, struct sort *sort
     }
 }
 
-void sort_answer_element(struct call *call, struct reply *reply, struct sort *sort, size_t i)
+static void answer_element(struct call *call, struct sort *sort, size_t i)
 {
     struct bytes element = sort->elements.of[i].text;
 
-    if (sort->gets == 0) reply_bulk(reply, element);
-    for (unsigned k = 0, word = 2; k < sort->gets; k++) answer_got(call, reply, sort, element, &word);
+    if (sort->gets == 0) reply_bulk(call->reply, element);
+    for (unsigned k = 0, word = SORT_OPTIONS; k < sort->gets; k++) sort_answer_got(call, call->reply, sort, element, &word);
 }
 
 static void answer(struct call *call, struct sort *sort)
 {
     reply_array(call->reply, (sort->end - sort->first) * (sort->gets ? sort->gets : 1));
-    for (uint64_t i = sort->first; i < sort->end && !call->reply->failed; i++) {
-        sort_answer_element(call, call->reply, sort, i);
-    }
+    for (uint64_t i = sort->first; i < sort->end && !call->reply->failed; i++) answer_element(call, sort, i);
 }
 
 static enum status push_gets(struct call *call, struct sort *sort, struct bytes element, struct list *list)
 {
-    for (unsigned k = 0, word = 2; k < sort->gets; k++) {
+    for (unsigned k = 0, word = SORT_OPTIONS; k < sort->gets; k++) {
         struct sort_pattern pattern = sort_pattern_read(next_get(call, &word));
         struct sort_found found;
 
@@ -344,7 +342,7 @@ void sort_fini(struct sort *sort)
 /* What it needs when it goes on are the elements alone. */
 static bool needs_no_keys(struct call *call, const struct sort *sort)
 {
-    return sort->entry && !sort->in_order && !sort->is_stored && !names_keys_by_pattern(&call->args);
+    return !sort->in_order && !sort->is_stored && !names_keys_by_pattern(&call->args);
 }
 
 static void run_at_once(struct call *call, struct sort *sort)
@@ -366,14 +364,17 @@ static void run_sort(struct call *call, bool may_store)
 {
     struct task *task = call_resumed(call);
     struct sort sort;
+    bool in_slices;
 
     if (task) {
         sort_go_on(call, task);
         return;
     }
-    if (!read_words(call, may_store, &sort) || !find_source(call, &sort)) return;
+    if (!read_words(call, may_store, &sort)) return;
+    in_slices = needs_no_keys(call, &sort);
+    if ((in_slices && sort_waits(call)) || !find_source(call, &sort)) return;
     find_window(&sort);
-    if (needs_no_keys(call, &sort) && sort_begin_slices(call, &sort)) return;
+    if (in_slices && sort.entry && sort_begin_slices(call, &sort)) return;
     run_at_once(call, &sort);
 }
 

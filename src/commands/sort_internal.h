@@ -114,10 +114,16 @@ struct sort {
 /* Element `i` as a number. False: it is none. */
 bool sort_weigh_own(struct sort *sort, size_t i);
 
-/* Element `i`, or what is got for it. */
-void sort_answer_element(struct call *call, struct reply *reply, struct sort *sort, size_t i);
+/* The first word behind the key. */
+#define SORT_OPTIONS 2
+
+/* What is got for the element by the next GET from word *word on, which is behind it afterwards. */
+void sort_answer_got(struct call *call, struct reply *reply, struct sort *sort, struct bytes element, unsigned *word);
 
 void sort_fini(struct sort *sort);
+
+/* Are its elements so many that it has to wait until others are done? Then it is postponed, or answered. */
+bool sort_waits(struct call *call);
 
 /* In slices, of an element's own text and without STORE: true, it has begun, and *sort is taken; or is answered. */
 bool sort_begin_slices(struct call *call, struct sort *sort);

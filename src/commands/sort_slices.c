@@ -4,6 +4,7 @@
 
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/engine/gathering.h"
 
 /* Fewer are sorted where they are: that is no longer than a slice. */
 #define AT_ONCE 1000
@@ -19,8 +20,10 @@ struct sorting {
     bool is_weighed, is_sorted;
     bool is_bad; /* an element is no number */
     size_t weighed;
-    uint64_t written; /* the next one */
+    uint64_t written;  /* the next one */
+    unsigned got, word; /* of its GETs: so many are done, and where the next one stands */
     struct reply_nested answer;
+    struct gathering gathering;
 };
 
 static void sorting_free(struct task *task)
@@ -29,6 +32,7 @@ static void sorting_free(struct task *task)
 
     sort_work_fini(&sorting->work, &sorting->sort.elements);
     sort_fini(&sorting->sort);
+    gathering_fini(&sorting->gathering);
     outbox_clear(&sorting->answer.queue);
     mem_free(sorting);
 }
@@ -45,6 +49,27 @@ static size_t some_of(const struct sort_elements *elements)
     size_t length = elements->scraps.bytes / elements->count + 1, some = BYTES_A_LOOK / length + 1;
 
     return some < MOST_A_LOOK ? some : MOST_A_LOOK;
+}
+
+/* Of an element may be asked half a million times: each reply counts. */
+static void write_some(struct call *call, struct sorting *sorting, size_t some)
+{
+    struct sort *sort = &sorting->sort;
+    struct reply *reply = &sorting->answer.reply;
+
+    for (; some > 0 && sorting->written < sort->end; some--) {
+        struct bytes element = sort->elements.of[sorting->written].text;
+
+        if (sort->gets == 0) {
+            reply_bulk(reply, element);
+        } else {
+            sort_answer_got(call, reply, sort, element, &sorting->word);
+            if (++sorting->got < sort->gets) continue;
+        }
+        sorting->got = 0;
+        sorting->word = SORT_OPTIONS;
+        sorting->written++;
+    }
 }
 
 /* Some of the work. True: that was the last of it. */
@@ -64,10 +89,7 @@ static bool sorting_some(struct call *call, struct sorting *sorting)
         sorting->is_sorted = sort_work_some(&sorting->work, &sort->elements, some);
         return false;
     }
-    /* Each GET is a reply. */
-    for (some = some / (sort->gets + 1) + 1; some > 0 && sorting->written < sort->end; some--) {
-        sort_answer_element(call, &sorting->answer.reply, sort, sorting->written++);
-    }
+    write_some(call, sorting, some);
     return sorting->written == sort->end;
 }
 
@@ -82,26 +104,56 @@ static void give_answer(struct call *call, struct sorting *sorting)
     }
 }
 
-static void interrupt(struct call *call, struct sorting *sorting)
+static void leave(struct call *call, struct sorting *sorting, bool rests)
 {
     size_t bytes = held_bytes(sorting);
     struct task *task = &sorting->task;
 
-    if (!call_interrupt(call, &task, bytes)) call_ok(call, NO_MEMORY);
+    if (!(rests ? call_rest : call_interrupt)(call, &task, bytes)) call_ok(call, NO_MEMORY);
 }
 
 void sort_go_on(struct call *call, struct task *task)
 {
     struct sorting *sorting = (struct sorting *)task;
     int64_t until_us = call_slice_end_us(call);
+    enum gathering_answer may;
+    bool is_over = false;
 
-    while (!sorting_some(call, sorting)) {
-        if (clock_steady_us() < until_us) continue;
-        interrupt(call, sorting);
+    do {
+        may = gathering_ask(&sorting->gathering, call, sorting->answer.queue.bytes);
+        if (unlikely(may != GATHERING_GOES_ON)) break;
+        is_over = sorting_some(call, sorting);
+    } while (!is_over && clock_steady_us() < until_us);
+
+    if (!is_over && may != GATHERING_REFUSED) {
+        leave(call, sorting, may == GATHERING_WAITS);
         return;
     }
-    give_answer(call, sorting);
+    if (is_over) {
+        give_answer(call, sorting);
+    } else {
+        gathering_refuse(call);
+    }
     sorting_free(task);
+}
+
+static bool is_much(const struct entry *entry)
+{
+    enum value_type type = entry_type(entry);
+
+    return (type == VALUE_LIST || type == VALUE_SET || type == VALUE_ZSET) &&
+           value_kind_of(type)->length(entry_container(entry)) > AT_ONCE;
+}
+
+bool sort_waits(struct call *call)
+{
+    const struct entry *entry;
+
+    if (likely(!call_has_to_wait(call))) return false;
+    entry = key_peek(&call->keys[0]);
+    if (!entry || !is_much(entry)) return false;
+    if (!call_wait_in_line(call)) call_ok(call, NO_MEMORY);
+    return true;
 }
 
 bool sort_begin_slices(struct call *call, struct sort *sort)
@@ -110,7 +162,7 @@ bool sort_begin_slices(struct call *call, struct sort *sort)
     enum sort_order order = sort->by_letters ? SORT_BY_TEXT : SORT_BY_NUMBER;
     struct sorting *sorting;
 
-    if (count <= AT_ONCE || !call_may_begin_slices(call)) return false;
+    if (count <= AT_ONCE || !call_may_interrupt(call)) return false;
     sorting = mem_alloc_zeroed(sizeof *sorting);
     if (!call_ok(call, sorting ? OK : NO_MEMORY)) return true;
     sorting->task.free = sorting_free;
@@ -123,9 +175,10 @@ bool sort_begin_slices(struct call *call, struct sort *sort)
     sort->entry = NULL;
     sorting->sort = *sort;
     sorting->written = sort->first;
+    sorting->word = SORT_OPTIONS;
     sorting->is_weighed = sort->by_letters;
     if (call_ok(call, sort_work_begin(&sorting->work, &sorting->sort.elements, order, sort->falling))) {
-        interrupt(call, sorting);
+        leave(call, sorting, false);
     } else {
         sorting_free(&sorting->task);
     }

@@ -24,6 +24,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/session.h"
+#include "coatcheck/engine/slices.h"
 #include "coatcheck/engine/transaction.h"
 #include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/net/conn.h"
@@ -90,6 +91,7 @@ void server_declare(void)
     observe_add(&acl_metric_set);
     observe_add(&throttle_metric_set);
     observe_add(&memory_metric_set);
+    observe_add(&slices_metric_set);
     observe_add(&session_metric_set);
     observe_add(&blocking_metric_set);
     observe_add(&transaction_metric_set);

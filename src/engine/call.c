@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include "coatcheck/base/clock.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/engine/options.h"
@@ -179,64 +178,4 @@ void call_reply_help(struct call *call, const char *const *lines)
     for (i = 0; i < count; i++) reply_simple(call->reply, lines[i]);
     reply_simple(call->reply, "HELP");
     reply_simple(call->reply, "    Prints this help.");
-}
-
-/* ---- slices ---- */
-
-/* Of this worker: what the tasks of its sessions hold between two slices. */
-static _Thread_local size_t tasks_bytes;
-
-void session_count_task(struct session_extras *extras, size_t bytes)
-{
-    tasks_bytes += bytes - extras->task_counted;
-    extras->task_counted = bytes;
-}
-
-bool call_may_begin_slices(const struct call *call)
-{
-    return call_may_interrupt(call) && tasks_bytes < CALL_TASKS_MOST;
-}
-
-int64_t call_slice_end_us(const struct call *call)
-{
-    return call_may_interrupt(call) ? clock_steady_us() + CALL_SLICE_US : INT64_MAX;
-}
-
-struct task *call_resumed(struct call *call)
-{
-    struct session_extras *extras = call->session->extras;
-    struct task *task;
-
-    if (likely(!extras || !extras->task)) return NULL;
-    task = extras->task;
-    extras->task = NULL;
-    session_count_task(extras, 0);
-    session_unset(call->session, SESSION_SLICED);
-    call->sliced_ticks = task->ticks;
-    return task;
-}
-
-bool call_interrupt(struct call *call, struct task **task, size_t bytes)
-{
-    struct session_extras *extras = session_need_extras(call->session);
-
-    if (!extras) {
-        (*task)->free(*task);
-        *task = NULL;
-        return false;
-    }
-    must(!extras->task);
-    extras->task = *task;
-    session_set(call->session, SESSION_SLICED);
-    session_count_task(extras, bytes);
-    atomic_store_explicit(&extras->task_bytes, bytes, memory_order_relaxed);
-    *task = NULL;
-    call->interrupted = true;
-    return true;
-}
-
-bool call_rest(struct call *call, struct task **task, size_t bytes)
-{
-    call->rests = call_interrupt(call, task, bytes);
-    return call->rests;
 }

@@ -11,6 +11,7 @@
 #include "coatcheck/engine/memory.h"
 #include "coatcheck/engine/monitor.h"
 #include "coatcheck/engine/options.h"
+#include "coatcheck/engine/slices.h"
 #include "coatcheck/engine/stats.h"
 #include "coatcheck/engine/transaction.h"
 #include "coatcheck/engine/watch.h"
@@ -260,10 +261,18 @@ static void drop_task(struct call *call)
     forget_task_bytes(call);
 }
 
+/* It has to wait for something else: nobody is to wait for its turn meanwhile, nor for what it would look at once more anyway. */
+static void give_way(struct call *call)
+{
+    if (session_flags(call->session) & SESSION_SLICED && call->session->extras->task->wants_keys) drop_task(call);
+    slices_leave_line(call->session);
+}
+
 /* It has been answered. `before` is where that began, for EXEC, which then says so in its own way. */
 static void refused(struct call *call, unsigned errors_before, struct reply_mark before)
 {
     drop_task(call);
+    slices_leave_line(call->session);
     transaction_spoil(call->session);
     if (is_exec(call)) {
         transaction_refuse(call, before);
@@ -343,12 +352,22 @@ void dispatch_run_within(struct call *call, uint64_t *ticks)
     show_to_monitors(call);
 }
 
-/* In a transaction, or one more slice, which needs no shards. False: it is queued. */
+/* In a transaction; or one more slice, which mostly needs no shards; or after it has waited to begin with them. False: it is queued. */
 static __attribute__((noinline)) bool run_apart(struct call *call, uint64_t *ticks)
 {
     if (session_flags(call->session) & SESSION_SLICED) {
-        call->command->row->run(call);
+        if (call->session->extras->task->wants_keys) {
+            run_inside(call);
+        } else {
+            call->command->row->run(call);
+        }
         if (!call->interrupted) forget_task_bytes(call);
+        return true;
+    }
+    if (session_flags(call->session) & SESSION_IN_LINE) {
+        slices_begin_turn(call);
+        run_inside(call);
+        slices_end_turn(call);
         return true;
     }
     if (!(call->command->row->flags & COMMAND_IN_MULTI)) {
@@ -378,7 +397,10 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
     if (unlikely(needs_gates(call) || session_flags(call->session) & SESSION_RESTRICTED)) {
         enum gate_answer answer = ask_gates(call);
 
-        if (answer == GATE_WAIT) return DISPATCH_WAITS;
+        if (answer == GATE_WAIT) {
+            give_way(call);
+            return DISPATCH_WAITS;
+        }
         if (answer == GATE_REFUSED) {
             refused(call, errors_before, before);
             return DISPATCHED;
@@ -388,16 +410,18 @@ enum dispatch_end dispatch_run(struct call *call, struct key_room *room, uint64_
         refused(call, errors_before, before);
         return DISPATCHED;
     }
-    if (likely(!(session_flags(call->session) & (SESSION_MULTI | SESSION_SLICED)))) {
+    if (likely(!(session_flags(call->session) & (SESSION_MULTI | SESSION_SLICED | SESSION_IN_LINE)))) {
         run_inside(call);
     } else if (!run_apart(call, ticks)) {
         return DISPATCHED;
     }
     if (unlikely(call->interrupted)) {
-        uint64_t now = clock_ticks();
+        uint64_t began = *ticks;
+        struct task *task = call->session->extras->task;
 
-        call->session->extras->task->ticks = call->sliced_ticks + (now - *ticks);
-        *ticks = now;
+        *ticks = clock_ticks();
+        if (!task) return DISPATCH_WAITS;
+        task->ticks = call->sliced_ticks + (*ticks - began);
         return DISPATCH_INTERRUPTED;
     }
     *ticks -= call->sliced_ticks; /* it took as long as all its slices */

@@ -154,3 +154,9 @@ enum gathering_answer gathering_grow(struct gathering *gathering, struct call *c
     drop_privilege(gathering);
     return wait_for_room(gathering, call);
 }
+
+void gathering_refuse(struct call *call)
+{
+    METRIC_ADD(memory, oom_refusals, 1);
+    reply_error(call->reply, ERR_OVER_LIMIT);
+}

@@ -122,6 +122,8 @@ enum gate_answer gate_pause(struct call *call)
     unsigned ended_before = atomic_load(&ended);
     enum pause_mode now = pause_now();
 
+    /* It had begun before the pause, and has what it needs. */
+    if (session_flags(call->session) & SESSION_SLICED && !call->session->extras->task->wants_keys) return GATE_PASS;
     if (now == PAUSE_NOTHING || (now == PAUSE_WRITES && !writes)) return GATE_PASS;
     if (!somebody_waits) {
         /* What ended before this one began to wait has nobody to wake here. */

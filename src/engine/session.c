@@ -7,6 +7,7 @@
 #include "coatcheck/engine/blocking.h"
 #include "coatcheck/engine/call.h"
 #include "coatcheck/engine/monitor.h"
+#include "coatcheck/engine/slices.h"
 #include "coatcheck/engine/transaction.h"
 #include "half_internal.h"
 
@@ -95,6 +96,7 @@ void session_fini(struct session *session, size_t to_come)
     struct session_extras *extras;
 
     stop_listening(session, true);
+    slices_leave_line(session);
     half_cut(session->half, to_come);
     half_free(&session->half);
     blocking_leave(session);

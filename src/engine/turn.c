@@ -129,8 +129,9 @@ static void rewind_to(struct call *call)
     }
     feed->direct = NULL;
     half_free(&feed->session->half);
-    /* Its last word has left the input: the request itself is kept. */
-    if (call->half && call->half->blob) {
+    /* Its last word has left the input: the request itself is kept. So are words that came in pieces, as they are many: to
+     * cut them out once more for each slice of a command would take longer than the slice. */
+    if (call->half && (call->half->blob || !call->half->request.unquoted)) {
         feed->session->half = call->half;
         call->half = NULL;
     }
@@ -177,7 +178,7 @@ static void run_call(struct turn *turn, struct call *call)
     flags = session_flags(feed->session);
     if (unlikely(flags & SESSION_CLOSING)) return;
     /* Of a batch as well as between batches: thirty-two commands may each take long. */
-    if (unlikely(feed->outbox->bytes >= feed->unread_most ||
+    if (unlikely((feed->outbox->bytes >= feed->unread_most && !(flags & SESSION_SLICED)) ||
                  (turn->has_run && turn->ticks - turn->began > turn->budget))) {
         turn->stopped = true;
         rewind_to(call);
@@ -210,7 +211,8 @@ static void run_call(struct turn *turn, struct call *call)
     if (unlikely(end == DISPATCH_INTERRUPTED)) {
         turn->stopped = true;
         rewind_to(call);
-        feed->again = feed->later = !call->rests;
+        feed->again = !call->rests;
+        feed->later = true;
         if (call->rests) feed->wants = SIZE_MAX;
     }
     if (unlikely(session_flags(feed->session) & SESSION_BLOCKED) && end == DISPATCHED) {
@@ -386,6 +388,7 @@ static void read_feed(struct turn *turn, struct feed *feed)
     for (;;) {
         struct request fresh, *request = &fresh;
         enum request_state state;
+        bool is_whole = false;
 
         if (turn->count == TURN_BATCH || turn->words_used > TURN_WORDS - WORDS_FOR_ONE) {
             run_batch(turn);
@@ -393,11 +396,17 @@ static void read_feed(struct turn *turn, struct feed *feed)
         }
         if (unlikely(session->half != NULL)) {
             request = &session->half->request;
+            is_whole = request_is_whole(request);
         } else {
             request_begin(request, turn->words + turn->words_used, TURN_WORDS - turn->words_used);
         }
         limits.authenticated = session_is_trusted(session);
-        state = request_read(request, bytes_of(feed->input.at + offset, feed->input.len - offset), &limits);
+        if (unlikely(is_whole)) {
+            request_move(request, feed->input.at + offset);
+            state = REQUEST_READY;
+        } else {
+            state = request_read(request, bytes_of(feed->input.at + offset, feed->input.len - offset), &limits);
+        }
         if (likely(state == REQUEST_READY)) {
             struct half *half = session->half;
             size_t start = offset;

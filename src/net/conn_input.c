@@ -123,9 +123,10 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
 
     *filled = false;
     conn->flags &= ~CONN_READABLE;
-    /* One that does not read its replies stays resumed until it does. */
-    if (conn->flags & (CONN_DEAD | CONN_ENDING | CONN_CHOKED)) return false;
-    conn->flags &= ~CONN_RESUMED;
+    /* One that does not read its replies stays resumed until it does, but for what is half done. */
+    if (conn->flags & (CONN_DEAD | CONN_ENDING)) return false;
+    if (unlikely(conn->flags & CONN_CHOKED) && !conn_goes_on(conn)) return false;
+    conn->flags &= ~(CONN_RESUMED | CONN_BEGUN);
     if (likely(!saved)) {
         if (likely(!resumed)) return readable && conn_read(conn, window, room, input);
         *input = bytes_of(window, 0);

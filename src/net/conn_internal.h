@@ -36,6 +36,7 @@ enum conn_flags {
     CONN_SHAKING = 1024, /* its handshake is not done: not a client yet */
     CONN_HELD = 2048,    /* TLS: there is input that the socket will not tell of */
     CONN_SEALED = 4096,  /* TLS: encrypted bytes wait in the work's `sealed` */
+    CONN_BEGUN = 8192,   /* what it asked is half done: that goes on, whatever it leaves unread */
 };
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
@@ -121,6 +122,12 @@ size_t conn_unread_most(const struct conn *conn);
 
 /* Any thread: the limits have changed, and each worker is to look who is over them now. */
 void unread_order_look(void);
+
+/* It leaves too much unread, but what it has asked is half done, and may go on now. */
+static inline bool conn_goes_on(const struct conn *conn)
+{
+    return conn->flags & CONN_RESUMED && conn->flags & CONN_BEGUN;
+}
 
 /* Puts it in its worker's list of the turn. */
 void conn_list_ready(struct conn *conn);

@@ -30,6 +30,7 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
     }
     worker_send(worker, delivery);
     if (delivery->again) conn->flags |= CONN_RESUMED;
+    if (unlikely(delivery->later)) conn->flags |= CONN_BEGUN;
 }
 
 static void conn_finish(struct conn *conn)
@@ -43,7 +44,7 @@ static void conn_finish(struct conn *conn)
         return;
     }
     if (unlikely(conn->work != NULL)) conn_rest(conn);
-    if (conn->flags & (CONN_RESUMED | CONN_HELD) && !(conn->flags & CONN_CHOKED))
+    if (conn->flags & CONN_CHOKED ? conn_goes_on(conn) : conn->flags & (CONN_RESUMED | CONN_HELD))
         conn_list_add(&conn_worker(conn)->more, conn);
 }
 

@@ -14,6 +14,7 @@
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/pause.h"
 #include "coatcheck/engine/pulse.h"
+#include "coatcheck/engine/slices.h"
 #include "coatcheck/engine/transaction.h"
 #include "coatcheck/engine/turn.h"
 #include "coatcheck/keyspace/keyspace.h"
@@ -261,11 +262,13 @@ static int64_t keyspace_slice(struct worker *worker, struct post *post, int64_t 
 static int64_t door_housekeep(struct worker *worker)
 {
     struct post *post = worker_room(worker);
-    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_replies_us,
+    int64_t now_us = clock_steady_us(), for_sessions_us, for_waiters_us, for_memory_us, for_replies_us, for_slices_us,
             for_keyspace_us, for_messages_us, for_logins_us, for_caches_us;
 
     monitor_flush();
     for_sessions_us = pause_look_after();
+    for_slices_us = slices_look_after();
+    if (for_slices_us < for_sessions_us) for_sessions_us = for_slices_us;
     for_logins_us = throttle_look_after(now_us);
     if (for_logins_us < for_sessions_us) for_sessions_us = for_logins_us;
     for_waiters_us = blocking_look_after(now_us);

@@ -26,6 +26,21 @@ static _Atomic(struct dead *) dead_list;
 static _Atomic(struct dead *) in_hand; /* of whoever holds `digging` */
 static atomic_flag digging = ATOMIC_FLAG_INIT;
 
+/* Threads take so many versions at a time. */
+#define VERSIONS ((uint64_t)1 << 20)
+
+static _Atomic uint64_t versions_taken;
+static _Thread_local uint64_t next_version, versions_end;
+
+static uint64_t version_new(void)
+{
+    if (unlikely(next_version == versions_end)) {
+        next_version = atomic_fetch_add_explicit(&versions_taken, VERSIONS, memory_order_relaxed);
+        versions_end = next_version + VERSIONS;
+    }
+    return next_version++;
+}
+
 static size_t block_size(size_t room)
 {
     if (room > SIZE_MAX / 2 - sizeof(struct blob)) return 0;
@@ -37,6 +52,7 @@ static struct blob *blob_init(struct blob *blob, size_t size, bool is_zero)
     if (!blob) return NULL;
     atomic_init(&blob->references, 1);
     blob->len = 0;
+    blob->version = version_new();
     blob->room = size - sizeof(struct blob);
     blob->clean = is_zero ? 0 : blob->room;
     return blob;
@@ -134,6 +150,7 @@ struct blob *blob_make_own(struct blob **blob, size_t room)
     size_t size;
 
     if (is_only_holder(mine)) {
+        mine->version = version_new();
         if (room <= mine->room) return mine;
         size = room < SIZE_MAX / 4 ? block_size(room + room / 4) : 0;
         grown = size ? mem_resize(mine, size) : NULL;

@@ -399,6 +399,12 @@ enum request_state request_read(struct request *request, struct bytes input,
     }
 }
 
+void request_move(struct request *request, const char *input)
+{
+    must(!request->unquoted);
+    if (request->base != input) rebase(request, input);
+}
+
 size_t request_wants(const struct request *request)
 {
     if (request->words_to_come > 0 && request->bulk >= 0) {

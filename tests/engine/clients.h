@@ -42,7 +42,16 @@ static inline void no_facts(struct session *session, struct session_facts *facts
     memset(facts, 0, sizeof *facts);
 }
 
-static const struct session_host host = {.close_after_reply = close_session, .facts = no_facts};
+/* Sessions are in each turn that the test makes, or not. */
+static inline void see_resumed(struct session *session)
+{
+    assert_false(session_flags(session) & SESSION_POSTPONED);
+}
+
+static const struct session_host host = {.close_after_reply = close_session,
+                                         .close = close_session,
+                                         .facts = no_facts,
+                                         .resume = see_resumed};
 
 static inline int setup(void **state)
 {

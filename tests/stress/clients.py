@@ -12,11 +12,12 @@ import sys
 import time
 
 import common
-from crowd import connections, monitors, passwords, pauses, watching
+from crowd import connections, monitors, passwords, pauses, sliced, watching
 from common import Failed
 
 COMMAND = common.COATCHECK + " --unixsocket {socket} --threads 4 --enable-debug-command yes"
-CASES = {**pauses.CASES, **connections.CASES, **monitors.CASES, **watching.CASES, **passwords.CASES}
+CASES = {**pauses.CASES, **connections.CASES, **monitors.CASES, **watching.CASES, **passwords.CASES,
+         **sliced.CASES}
 
 
 def parse_args():

@@ -21,4 +21,7 @@ struct bits_edit {
 };
 bool call_edit_bits(struct call *call, uint64_t place, struct bits_edit *edit);
 
+/* bitmap_combine: whole strings combined bit by bit. */
+void cmd_bitop(struct call *call);
+
 #endif

@@ -27,7 +27,7 @@ struct call {
     bool is_inline;
     bool may_not_block; /* part of a transaction or a script: call_may_block() */
     bool pushes; /* its reply is news, which CLIENT REPLY OFF does not take back */
-    bool interrupted; /* it comes back to where it was: call_interrupt() */
+    bool interrupted; /* it comes back: call_interrupt(), call_wait_in_line() */
     bool rests; /* likewise, when its session is resumed: call_rest() */
     uint64_t sliced_ticks; /* what its slices before this one took */
     unsigned errors_told; /* of EXEC: errors in its reply that count for the commands within */
@@ -70,7 +70,8 @@ bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t m
 
 /* ---- commands that take long, and hold nothing that others want: they work in slices, between which the others of their
  * worker are served. A slice ends by call_interrupt(); the command is then run again, with the same words. The shards of its
- * keys are entered for its first slice only: what it wants of them it takes then. */
+ * keys are entered for its first slice only: what it wants of them it takes then. Unless its task wants them: then they are
+ * entered for each of its slices, and it looks whether they are what they were. */
 
 /* After so long those who wait for this worker are served. */
 #define CALL_SLICE_US 200
@@ -78,6 +79,8 @@ bool call_read_int_between(struct call *call, unsigned i, int64_t min, int64_t m
 /* The beginning of what such a command keeps between two slices. */
 struct task {
     void (*free)(struct task *task);
+    bool wants_keys;
+    size_t aside; /* of its bytes, those of a value to be: they are not held against the client */
     uint64_t ticks; /* of all slices until now; dispatch's own */
 };
 
@@ -88,10 +91,13 @@ static inline bool call_may_interrupt(const struct call *call)
     return !call->may_not_block && !(call->key_count > 0 && session_flags(call->session) & SESSION_TRACKS);
 }
 
-/* May it begin to work in slices, with much to keep between them? Not beside others of its worker that keep this much
- * already: all of them go on together, and as many as there are clients could. Then it has to be done at once. */
+/* Before it begins to work in slices, with much to keep between them: does it have to wait, as others of its worker keep this much
+ * already, or wait themselves? All of them go on together, and as many as there are clients could. To be asked before its keys are
+ * looked at in a way that counts; then call_wait_in_line() ends the call, which runs anew when its turn has come; nothing must
+ * have been answered. False: no memory. */
 #define CALL_TASKS_MOST (16 * 1024 * 1024)
-bool call_may_begin_slices(const struct call *call);
+bool call_has_to_wait(const struct call *call);
+bool call_wait_in_line(struct call *call);
 
 /* When a slice that begins now has to end, in steady microseconds. */
 int64_t call_slice_end_us(const struct call *call);

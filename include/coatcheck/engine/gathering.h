@@ -7,6 +7,7 @@
 #define COATCHECK_ENGINE_GATHERING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct call;
@@ -31,6 +32,17 @@ void gathering_fini(struct gathering *gathering);
  * it has waited long enough. GATHERING_REFUSED: it has, or may not; the client is to be told. */
 enum gathering_answer { GATHERING_GOES_ON, GATHERING_WAITS, GATHERING_REFUSED };
 enum gathering_answer gathering_grow(struct gathering *gathering, struct call *call, int64_t bytes);
+
+/* As gathering_grow(), but that replies as short as most are not asked about. */
+#define GATHERING_SHORT_BYTES ((size_t)16 * 1024)
+static inline enum gathering_answer gathering_ask(struct gathering *gathering, struct call *call, size_t bytes)
+{
+    if (bytes < GATHERING_SHORT_BYTES) return GATHERING_GOES_ON;
+    return gathering_grow(gathering, call, (int64_t)bytes);
+}
+
+/* Tells the client of one that was refused. */
+void gathering_refuse(struct call *call);
 
 /* A worker, in each of its rounds: resumes those of its sessions that may go on. Returns how long until it has to be asked
  * again at the latest, in microseconds. */

@@ -68,7 +68,7 @@ struct memory_waits memory_waits(void);
     ROW(evict_slices, COUNTER, "slices of eviction besides commands")                              \
     ROW(compact_slices, COUNTER, "slices of moving small values together because pages were short")\
     ROW(evict_us, COUNTER, "microseconds spent in eviction")                                       \
-    ROW(gathering_waits, COUNTER, "times that KEYS or SCAN waited until there was room for its answer")\
+    ROW(gathering_waits, COUNTER, "times that KEYS, SCAN, LCS or SORT waited for room for its answer")\
     ROW(evicted_clients, COUNTER, "clients closed because all of them held more than maxmemory-clients")
 METRIC_STRUCT(memory, MEMORY_METRICS);
 

@@ -30,7 +30,7 @@ enum session_flags {
     SESSION_CLOSING = 32, /* executes nothing more */
     SESSION_NO_EVICT = 64,
     SESSION_NO_TOUCH = 128,
-    SESSION_POSTPONED = 256, /* waits for CLIENT UNPAUSE */
+    SESSION_POSTPONED = 256, /* its request waits: for CLIENT UNPAUSE, or for its turn */
     SESSION_INLINE = 512,    /* its last request was a plain line: a person, perhaps */
     SESSION_BLOCKED = 1024,
     SESSION_KILLED = 2048, /* counted by a CLIENT KILL already; its worker closes it in a moment */
@@ -51,7 +51,8 @@ enum session_flags {
     SESSION_REDIRECT_BROKEN = 16777216,
     SESSION_RECEIVES = 33554432,    /* what others track, or has done; set by any thread */
 
-    SESSION_SLICED = 67108864 /* between two slices of a command: call_interrupt() */
+    SESSION_SLICED = 67108864,  /* between two slices of a command: call_interrupt() */
+    SESSION_IN_LINE = 134217728 /* waits until others are done with theirs: call_wait_in_line() */
 };
 /* With one of these the gates have to be asked. */
 #define SESSION_ATTENTION                                                                          \
@@ -73,6 +74,7 @@ struct session_extras {
 
     struct task *task;               /* the owner's: of a command between two slices, or NULL */
     size_t task_counted;             /* the owner's: what of its bytes session_count_task() has counted */
+    struct session *line_before, *line_behind; /* the owner's: with SESSION_IN_LINE */
     _Atomic size_t task_bytes;       /* what has been gathered for its reply; any thread may look */
     struct transaction *transaction; /* the owner's: what it has queued and watches, or NULL */
     _Atomic size_t queue_bytes;      /* of the transaction; any thread may look at these two */
@@ -140,7 +142,7 @@ bool session_is_trusted(const struct session *session);
 /* The owner: made when there are none. NULL: no memory. */
 struct session_extras *session_need_extras(struct session *session);
 
-/* The owner's worker: what its task holds now, for call_may_begin_slices(). */
+/* The owner's worker: what its task holds now, for call_has_to_wait(). */
 void session_count_task(struct session_extras *extras, size_t bytes);
 
 /* The owner. */

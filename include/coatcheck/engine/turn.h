@@ -26,7 +26,7 @@ struct feed {
 
     size_t used;         /* of the input */
     size_t wants;        /* 0, or the length of input below which coming back is of no use */
-    bool later;          /* with `again`: a command was interrupted; others go first */
+    bool later;          /* a command was interrupted; with `again`: others go first */
     bool again;          /* work is left that needs no more input */
     char *direct;        /* all input is used; the next direct_len bytes are to be read to here */
     size_t direct_len, direct_had; /* so many bytes before them came with the input */

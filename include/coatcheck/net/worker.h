@@ -29,7 +29,7 @@ struct delivery {
     /* answered by the door */
     size_t used;         /* of the input; the rest is kept for the connection */
     size_t wants;        /* no use to come back before there are so many bytes of input; 0: any */
-    bool later;          /* with `again`: it had its share of this turn, though it used nothing */
+    bool later;          /* what it asked is half done; with `again`: it had its share of this turn, though it used nothing */
     bool again;          /* more to do, with the rest or with what the door kept: next turn, without reading */
     char *direct;        /* all input is used, and the next direct_len bytes are to be read to here: the */
     size_t direct_len;   /* door's memory, until it is `filled` or the connection is closed; NULL: no. The door has

@@ -17,6 +17,7 @@ struct blob {
     _Atomic uint32_t references;
     size_t len;
     size_t room;  /* bytes that fit without a new allocation */
+    uint64_t version; /* no other has it, nor had this one before it was last changed */
     size_t clean; /* never less than a length it had: what lies behind was never written, and is zero */
     char at[];
 };

@@ -74,6 +74,14 @@ static inline void request_begin(struct request *request, struct bytes *slots, u
 enum request_state request_read(struct request *request, struct bytes input,
                                 const struct request_limits *limits);
 
+/* Of one that was REQUEST_READY, and had to wait: has it been read? Then the input may have moved in memory: its words move along. Not
+ * for words that are no slices of the input. */
+static inline bool request_is_whole(const struct request *request)
+{
+    return request->n > 0 && request->words_to_come == 0;
+}
+void request_move(struct request *request, const char *input);
+
 /* After REQUEST_MORE: the length of input, from its beginning, below which reading on is of no use. */
 size_t request_wants(const struct request *request);
 
