@@ -19,11 +19,23 @@ def in_hundreds(count):
     return (range(at, min(at + 100, count)) for at in range(0, count, 100))
 
 
-def fill(server, size):
-    """size.keys keys, collections of size.members, bitmaps of size.bitmap bytes, texts of size.text."""
+def fill_some(server, size):
+    """A set of size.members, bitmaps of size.bitmap bytes, texts of size.text and size.long_text."""
     connection, members = connect(server, 120.0), size.members
-    all_of(connection, ([b"SET", b"key:%d" % n, b"%d" % n] for n in range(size.keys)))
-    for name, verb in ((b"list", b"RPUSH"), (b"set1", b"SADD"), (b"set2", b"SADD")):
+    all_of(connection, ([b"SADD", b"set1", *(b"member:%d" % (n * 7919 % members) for n in some)] for some in in_hundreds(members)))
+    for n, letters in enumerate((b"abcdefgh", b"hgfedcba")):
+        connection.ask("SETRANGE", "bits%d" % n, str(size.bitmap - 1), "x")
+        connection.ask("SET", "short%d" % n, letters * (size.text // 8))
+        connection.ask("SET", "long%d" % n, letters * (size.long_text // 8))
+    connection.close()
+
+
+def fill(server, size):
+    """The same, size.keys keys, and collections of size.members of all kinds."""
+    connection, members = connect(server, 120.0), size.members
+    fill_some(server, size)
+    connection.ask("DEBUG", "POPULATE", str(size.keys))
+    for name, verb in ((b"list", b"RPUSH"), (b"set2", b"SADD")):
         all_of(connection, ([verb, name, *(b"member:%d" % (n * 7919 % members) for n in some)] for some in in_hundreds(members)))
     for name in (b"z1", b"z2"):
         all_of(connection, ([b"ZADD", name, *(word for n in some for word in (b"%d" % n, b"member:%d" % n))] for some in in_hundreds(members)))
@@ -32,10 +44,6 @@ def fill(server, size):
                                                                              b"m%d" % n))] for some in in_hundreds(members)))
     for n in range(20):
         all_of(connection, ([b"PFADD", b"hll%d" % n, *(b"%d" % (at + m) for m in range(100))] for at in range(0, 20_000, 100)))
-    for n, letters in enumerate((b"abcdefgh", b"hgfedcba")):
-        connection.ask("SETRANGE", "bits%d" % n, str(size.bitmap - 1), "x")
-        connection.ask("SET", "short%d" % n, letters * (size.text // 8))
-        connection.ask("SET", "long%d" % n, letters * (size.long_text // 8))
     connection.close()
 
 
@@ -56,18 +64,21 @@ ONCE = ("FLUSHALL", "DEL")
 
 
 def hammer(server, words, seconds, least, results):
-    """The same command again and again: how often, and how long the longest took."""
+    """The same command again and again: how often, how long the longest took, and what ended it too early."""
     connection = connect(server, 120.0)
-    request, count, longest, begun = wire.encode([word.encode() for word in words]), 0, 0.0, time.monotonic()
-    while count < least or time.monotonic() - begun < seconds:
-        at = time.monotonic()
-        connection.send(request)
-        longest = max(longest, drain(connection) - at)
-        count += 1
-        if words[0] in ONCE:
-            break
+    request, count, longest, begun, wrong = wire.encode([word.encode() for word in words]), 0, 0.0, time.monotonic(), None
+    try:
+        while count < least or time.monotonic() - begun < seconds:
+            at = time.monotonic()
+            connection.send(request)
+            longest = max(longest, drain(connection) - at)
+            count += 1
+            if words[0] in ONCE:
+                break
+    except (OSError, wire.Closed, wire.Silent) as met:
+        wrong = type(met).__name__
     connection.close()
-    results.put((count, longest))
+    results.put((count, longest, wrong))
 
 
 def drain(connection):
