@@ -7,8 +7,9 @@
 #include "coatcheck/net/worker.h"
 #include "memory_internal.h"
 
-/* For so long it waits until others have read what they have asked for. */
+/* For so long it waits until others have read what they have asked for; and until keys are evicted, which is ours to do. */
 #define PATIENCE_US 1000000
+#define PATIENCE_BEHIND_US 20000000
 
 /* Room comes by what others read, delete and leave, which nobody counts for us: those who wait are looked at so often. */
 #define LOOK_EVERY_US 10000
@@ -94,19 +95,21 @@ static void line_leave(struct gathering *gathering)
 
 int64_t gathering_look_after(int64_t now_us)
 {
-    bool for_all, for_one;
+    bool for_all, for_one, behind;
 
     if (likely(!line.first)) return INT64_MAX;
     if (now_us < line.look_at_us) return line.look_at_us - now_us;
     line.look_at_us = now_us + LOOK_EVERY_US;
-    for_all = is_room_for_all();
-    for_one = atomic_load_explicit(&privileged, memory_order_relaxed) == NULL;
+    behind = memory_is_behind();
+    if (behind) memory_allowance = INT64_MIN; /* nobody may be asking for memory just now: then this worker evicts */
+    for_all = !behind && is_room_for_all();
+    for_one = !behind && atomic_load_explicit(&privileged, memory_order_relaxed) == NULL;
     for (struct gathering *at = line.first, *next; at; at = next) {
         struct session *session = at->session;
         bool is_next = for_one && is_room_for(at);
 
         next = at->next;
-        at->has_waited = now_us >= at->since_us + PATIENCE_US;
+        at->has_waited = now_us >= at->since_us + (behind ? PATIENCE_BEHIND_US : PATIENCE_US);
         if (!for_all && !is_next && !at->has_waited) continue;
         if (is_next) for_one = false;
         line_leave(at);
@@ -146,7 +149,7 @@ enum gathering_answer gathering_grow(struct gathering *gathering, struct call *c
     line_leave(gathering); /* others resume sessions, too */
     atomic_fetch_add_explicit(&gathered, bytes - gathering->bytes, memory_order_relaxed);
     gathering->bytes = bytes;
-    if (is_room_for_all() || (is_room_for(gathering) && take_privilege(gathering))) {
+    if (!memory_is_behind() && (is_room_for_all() || (is_room_for(gathering) && take_privilege(gathering)))) {
         gathering->since_us = 0;
         gathering->has_waited = false;
         return GATHERING_GOES_ON;

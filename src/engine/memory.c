@@ -240,6 +240,13 @@ int64_t memory_for_unread(void)
 /* As this worker last found out. */
 static _Thread_local bool nothing_to_evict;
 
+bool memory_is_behind(void)
+{
+    int64_t limit = memory_limit();
+
+    return limit > 0 && memory_over() > limit / 64 && memory_policy() != EVICT_NONE && !nothing_to_evict;
+}
+
 /* Room for the next command. False: there is none, and nothing can be evicted for it. */
 static bool make_room(void)
 {
@@ -345,6 +352,7 @@ static bool press(unsigned worker, int64_t now_us)
 int64_t memory_look_after(unsigned worker, int64_t now_us)
 {
     int64_t over, wait_us;
+    enum evict_end end;
 
     /* Without a limit, too: when one is set, what was never told would be counted twice. */
     held_publish();
@@ -357,13 +365,17 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     over = memory_over();
     if (over <= 0) {
         note_exceeded(false);
+        nothing_to_evict = false;
         allow(-over);
         return wait_us;
     }
     if (memory_policy() == EVICT_NONE) return wait_us;
     METRIC_ADD(memory, evict_slices, 1);
-    if (evict(over, slice_budget_us(over), 0) == EVICT_BUSY) return SLICE_PAUSE_US;
-    return wait_us;
+    end = evict(over, slice_budget_us(over), 0);
+    nothing_to_evict = end == EVICT_EMPTY;
+    if (end != EVICT_BUSY) return wait_us;
+    memory_allowance = INT64_MIN; /* what it frees are blocks of its own, too: it would think that it is done */
+    return SLICE_PAUSE_US;
 }
 
 /* --- options --- */
