@@ -23,7 +23,7 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 
 /* A command waits for its room so long at most, and for MEMORY_WAIT_HOLDS; longer only when memory has run away by more
  * than what may be: by a 64th of the limit, by a 16th. */
-#define INLINE_US 20
+#define INLINE_US 15
 #define INLINE_LATE_US 200
 #define INLINE_LAST_US 2000
 
@@ -164,13 +164,13 @@ static void aim(size_t resident)
 }
 
 /* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. So after so
- * much was evicted, the kernel is asked again. */
-static void aim_again(int64_t evicted)
+ * much was evicted, the kernel is asked again; not while a command waits, as its answer takes 40 us. */
+static void aim_again(void)
 {
-    int64_t since = atomic_fetch_add_explicit(&the.evicted_since, evicted, memory_order_relaxed) + evicted;
+    int64_t since = atomic_load_explicit(&the.evicted_since, memory_order_relaxed);
 
-    if (since < memory_limit() / 64 + (1 << 20)) return;
-    atomic_store_explicit(&the.evicted_since, 0, memory_order_relaxed);
+    if (likely(since < memory_limit() / 64 + (1 << 20))) return;
+    if (!atomic_compare_exchange_strong(&the.evicted_since, &since, 0)) return; /* another worker does it */
     aim(mem_resident());
 }
 
@@ -189,7 +189,7 @@ static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
     end = evict_some(the.keyspace, &rules, (size_t)(over + SLACK),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
-    if (held > held_own()) aim_again(held - held_own());
+    if (held > held_own()) atomic_fetch_add_explicit(&the.evicted_since, held - held_own(), memory_order_relaxed);
     return end;
 }
 
@@ -359,6 +359,7 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     if (memory_clients_limit() > 0) memory_clients_look_after(worker, now_us);
     if (likely(!atomic_load_explicit(&memory_is_bounded, memory_order_relaxed))) return INT64_MAX;
     if (worker == 0) look(now_us);
+    aim_again();
     wait_us = worker == 0 ? FOOTPRINT_FRESH_US : INT64_MAX;
     if (press(worker, now_us)) wait_us = SLICE_PAUSE_US;
     if (likely(!memory_asks())) return wait_us;

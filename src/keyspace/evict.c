@@ -162,8 +162,8 @@ static bool effort_spend(struct effort *left, const struct hold *hold)
 }
 
 /* One hold; what it took is freed outside. False: no other may follow. */
-static bool evict_from(struct shard *shard, const struct evict_rules *rules, size_t wanted, size_t *freed,
-                       struct effort *left)
+static bool evict_from(struct shard *shard, const struct evict_rules *rules, size_t wanted, uint64_t until_ticks,
+                       size_t *freed, struct effort *left)
 {
     struct hold hold = {.rules = rules,
                         .shard = shard,
@@ -171,6 +171,7 @@ static bool evict_from(struct shard *shard, const struct evict_rules *rules, siz
                         .now_ms = clock_now_ms(),
                         .weight_a_byte = weight_a_byte(rules->mean_key),
                         .wanted = wanted,
+                        .until_ticks = until_ticks,
                         .dice = random_of_thread()};
     bool remembers = atomic_load_explicit(&shard_home(shard)->remembers, memory_order_relaxed), refit;
 
@@ -185,7 +186,7 @@ static bool evict_from(struct shard *shard, const struct evict_rules *rules, siz
         } else {
             hold_by_use(&hold);
         }
-        if (hold.table->old) table_move(shard, hold.table, HOMES_A_WRITE);
+        if (hold.table->old && rules->holds == 0) table_move(shard, hold.table, HOMES_A_WRITE); /* nobody waits */
     }
     refit = remembers && !ghost_fits(shard);
     shard_leave(shard);
@@ -213,7 +214,7 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
                                   : choose_ahead(keyspace, volatile_only, dice);
 
         if (!shard) return EVICT_EMPTY;
-        goes_on = evict_from(shard, rules, wanted - freed, &freed, &left);
+        goes_on = evict_from(shard, rules, wanted - freed, until_ticks, &freed, &left);
         if (freed < wanted && (!goes_on || clock_ticks() >= until_ticks)) return EVICT_BUSY;
     }
     return EVICT_ENOUGH;

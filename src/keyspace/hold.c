@@ -1,6 +1,7 @@
 /* hold: the hands that go along the slots of one shard and judge who is there. */
 #include "hold_internal.h"
 
+#include "coatcheck/base/clock.h"
 #include "coatcheck/base/random.h"
 #include "hint_internal.h"
 #include "within_internal.h"
@@ -20,6 +21,7 @@ void hold_evict(struct hold *hold, struct spot *spot, size_t bytes, bool is_newc
 
     hold->freed += bytes;
     hold->victims += entry_form(spot->entry) == ENTRY_FAR ? EVICT_FAR : 1;
+    hold->late = clock_ticks() >= hold->until_ticks;
     if (entry_is_over(spot->entry, hold->now_ms)) {
         expire_entry(hold->shard, hold->db, hold->table, hash, spot);
         return;
@@ -62,7 +64,8 @@ uint64_t weight_a_byte(size_t mean)
     return ((uint64_t)WEIGHT_ONE << 32) / (mean > MEAN_LEAST ? mean : MEAN_LEAST);
 }
 
-/* Shall it go? Takes note that the hand was here. */
+/* Shall it go? Takes note that the hand was here. While it has never been round, as when memory meets its limit for the
+ * first time, all that it meets have been there for long. */
 static bool judge_newcomer(struct hold *hold, struct group *groups, uint32_t count, struct group *group,
                            unsigned number, unsigned times)
 {
@@ -73,7 +76,7 @@ static bool judge_newcomer(struct hold *hold, struct group *groups, uint32_t cou
         slot_set_frequency(group, number, hold->manner->stays);
         return false;
     }
-    if (frequency & NEWCOMER_SEEN || times > 1) return true;
+    if (frequency & NEWCOMER_SEEN || times > 1 || !hold->shard->quick_round_made) return true;
     slot_set_frequency(group, number, NEWCOMER_SEEN);
     return false;
 }
@@ -106,6 +109,16 @@ struct stand stand_at(const struct table *table, uint32_t position)
     return stand;
 }
 
+/* A newcomer that was not used is worth less than anybody who has settled. */
+static void hold_note_least(struct hold *hold, struct group *group, unsigned number, size_t bytes)
+{
+    unsigned frequency = slot_frequency(group, number);
+    struct least *least = &hold->least, met = {.group = group, .number = number, .bytes = hold->weight_a_byte ? bytes : 1};
+
+    met.worth = slot_is_newcomer(group, number) ? 1 + (frequency & NEWCOMER_USED) : 2 + frequency;
+    if (!least->group || met.worth * (uint64_t)least->bytes < least->worth * (uint64_t)met.bytes) *least = met;
+}
+
 /* Judges one slot. True: its key has gone. */
 static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned number, bool quick)
 {
@@ -124,6 +137,7 @@ static bool hold_slot(struct hold *hold, const struct stand *stand, unsigned num
         if (times == 0) return false;
         if (quick ? !judge_newcomer(hold, stand->groups, stand->count, group, number, times)
                   : !judge_settled(group, number, times)) {
+            hold_note_least(hold, group, number, bytes);
             return false;
         }
     }
@@ -267,6 +281,7 @@ static void end_quick_round(struct shard *shard, const struct table *table)
 
     shard->quick_slot = (uint8_t)((shard->quick_slot + was) % GROUP_SLOTS);
     shard->quick_slots = GROUP_SLOTS;
+    shard->quick_round_made = true;
     if (newcomers * 2 * GROUP_SLOTS > slots) {
         shard->quick_slots = (uint8_t)(slots / (2 * newcomers));
         if (shard->quick_slots == 0) shard->quick_slots = 1;
@@ -304,6 +319,21 @@ void hold_prefetch_entries(struct shard *shard)
     shard_unlock(shard);
 }
 
+/* When all that a hold has met are in use and a command waits, the one that was used least goes: or it would wait for
+ * whole rounds of the hands, or memory would run away meanwhile. Nothing has been moved since it was met. */
+static void hold_take_least(struct hold *hold)
+{
+    struct group *group = hold->least.group;
+    struct spot spot;
+
+    if (hold->victims > 0 || !group || hold->rules->holds == 0) return;
+    spot = (struct spot){.entry = slot_entry(group->slots[hold->least.number]),
+                         .slot = &group->slots[hold->least.number],
+                         .group = group};
+    hold_evict(hold, &spot, entry_used_bytes(spot.entry), slot_is_newcomer(group, hold->least.number));
+    table_close_gaps(hold->table, group);
+}
+
 void hold_by_use(struct hold *hold)
 {
     struct shard *shard = hold->shard;
@@ -326,6 +356,7 @@ void hold_by_use(struct hold *hold)
         hold_look_ahead(hold, &stand, quick);
         hold_group(hold, &stand, quick);
     }
+    hold_take_least(hold);
 }
 
 /* Slots of a group to look at when the dice have chosen it: one, so that each key is as likely as any other. With the

@@ -5,6 +5,13 @@
 #include "evict_internal.h"
 #include "spot_internal.h"
 
+/* Who was met and stays, and is worth least of those for its room. */
+struct least {
+    struct group *group; /* NULL: nobody */
+    unsigned number, worth;
+    size_t bytes; /* 1 where sizes do not count */
+};
+
 /* A way to treat newcomers. */
 struct manner {
     unsigned share;  /* of newcomers, in thousandths of the keys */
@@ -26,6 +33,9 @@ struct hold {
     unsigned most_victims, most_steps; /* after which it ends */
     unsigned evicted, newcomers;     /* keys, as the metrics count them */
     size_t evicted_bytes;
+    struct least least;
+    uint64_t until_ticks; /* after the first victim it ends then */
+    bool late;
     uint64_t *dice;
 };
 
@@ -43,7 +53,7 @@ static inline uint32_t hold_candidates(const struct hold *hold)
 static inline bool hold_goes_on(const struct hold *hold)
 {
     return hold->victims < hold->most_victims && hold->freed < hold->wanted && hold->steps < hold->most_steps &&
-           hold_candidates(hold) > 0;
+           !hold->late && hold_candidates(hold) > 0;
 }
 
 /* Where the table is gone along by positions of 32 bits: the group that has this one, in whichever array. */

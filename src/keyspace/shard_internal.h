@@ -28,6 +28,7 @@ struct shard {
     uint8_t hand_slot;                /* of each group, that the main hand looks at in this round */
     uint8_t quick_slot, quick_slots;  /* the first of those for the quick one, and how many: 0 as 7 */
     bool was_quick;                   /* the hand that went last: who is fetched ahead */
+    bool quick_round_made;            /* by the quick hand, ever */
     uint32_t hand, quick_hand;        /* positions, as place_position() */
     uint32_t came;                    /* keys since it was made; others read it */
     uint32_t ghost_count;

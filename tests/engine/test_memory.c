@@ -182,6 +182,48 @@ static void a_command_waits_for_few_victims_under_any_policy(void **state)
     }
 }
 
+/* Memory may be above its limit by this much: by what some commands take between two of the allowance, and when shards first
+ * remember who went, by what they remember it in. */
+#define AHEAD_MOST 20000
+#define AHEAD_AT_FIRST 45000
+
+static void commands_find_room_where_all_keys_are_in_use(void **state)
+{
+    struct work most = {0};
+    int64_t limit;
+    unsigned number;
+
+    begin(state);
+    limit = (int64_t)held_all() + ROOM;
+    limit_to(limit, EVICT_ALL_LRU);
+    number = fill(STRING);
+    for (unsigned i = 0; i < 4 * number; i++) put("GET key:%08u\r\n", i % number);
+    for (unsigned i = 0; i < 2000; i++) {
+        put_and_weigh(STRING, number + i, EVICT_VICTIMS, &most);
+        assert_in_range(held_all(), 0, limit + AHEAD_MOST);
+    }
+    end(state);
+}
+
+/* No hand has been round when memory meets its limit for the first time. */
+static void commands_find_room_when_memory_meets_its_limit(void **state)
+{
+    struct work most = {0};
+    unsigned number = 0;
+    int64_t limit;
+
+    begin(state);
+    limit = (int64_t)held_all() + ROOM;
+    limit_to(limit, EVICT_ALL_LRU);
+    while ((int64_t)held_all() < limit - AHEAD_AT_FIRST) put(STRING, number++);
+    for (unsigned i = 0; i < 2000; i++) {
+        put_and_weigh(STRING, number + i, EVICT_VICTIMS, &most);
+        assert_in_range(held_all(), 0, limit + AHEAD_AT_FIRST);
+    }
+    assert_true(most.keys > 1);
+    end(state);
+}
+
 static void a_command_does_not_wait_until_those_in_use_have_been_passed(void **state)
 {
     struct work most = {0};
@@ -215,6 +257,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_waits_for_few_victims_under_any_policy),
+        cmocka_unit_test(commands_find_room_where_all_keys_are_in_use),
+        cmocka_unit_test(commands_find_room_when_memory_meets_its_limit),
         cmocka_unit_test(a_command_does_not_wait_until_those_in_use_have_been_passed),
         cmocka_unit_test(values_that_stand_apart_count_as_several),
     };

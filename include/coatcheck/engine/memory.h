@@ -17,7 +17,7 @@
 
 /* A command waits for no more than fills so many holds of a shard (evict.h), of a few microseconds each, as long as memory is
  * above the limit by less than a 64th of it; with the usual maxmemory-eviction-tenacity of 10. */
-#define MEMORY_WAIT_HOLDS 3
+#define MEMORY_WAIT_HOLDS 1
 
 /* Reads the options and follows them from then on. */
 void memory_setup(struct keyspace *keyspace, unsigned workers);
