@@ -115,7 +115,7 @@ static bool take_sources(struct call *call, struct combining *combining)
     combining->len = combining->done = 0;
     for (unsigned i = 0; i < combining->count; i++) {
         struct source *source = &combining->sources[i];
-        const struct entry *entry = combining->tries == 0 ? call_read(call, i + 1) : key_peek(&call->keys[i + 1]);
+        const struct entry *entry = combining->tries == 0 ? call_read(call, i + 1) : key_look_again(&call->keys[i + 1]);
 
         if (!source->blob) mem_free((void *)source->bytes.at);
         *source = (struct source){0};
@@ -133,7 +133,7 @@ static bool take_sources(struct call *call, struct combining *combining)
 
 static bool is_unchanged(const struct key *key, const struct source *source)
 {
-    const struct entry *entry = key_peek(key);
+    const struct entry *entry = key_look_again(key);
     char digits[NUMBER_MAX_TEXT];
 
     if (!entry) return !source->blob && source->bytes.len == 0;
@@ -287,7 +287,7 @@ static bool waits(struct call *call)
 
     if (likely(!call_has_to_wait(call)) || call->key_count > SOURCES_MOST + 1) return false;
     for (unsigned i = 1; i < call->key_count; i++) {
-        const struct entry *entry = key_peek(&call->keys[i]);
+        const struct entry *entry = key_look_again(&call->keys[i]);
 
         if (entry && entry_type(entry) == VALUE_STRING) bytes += entry_string_len(entry);
     }

@@ -266,7 +266,7 @@ static bool waits(struct call *call)
 
     if (likely(!call_has_to_wait(call))) return false;
     for (unsigned i = 0; i < 2; i++) {
-        const struct entry *entry = key_peek(&call->keys[i]);
+        const struct entry *entry = key_look_again(&call->keys[i]);
 
         if (!entry || entry_type(entry) != VALUE_STRING) return false;
         texts[i] = entry_string(entry, scratch[i]);

@@ -150,7 +150,7 @@ bool sort_waits(struct call *call)
     const struct entry *entry;
 
     if (likely(!call_has_to_wait(call))) return false;
-    entry = key_peek(&call->keys[0]);
+    entry = key_look_again(&call->keys[0]);
     if (!entry || !is_much(entry)) return false;
     if (!call_wait_in_line(call)) call_ok(call, NO_MEMORY);
     return true;

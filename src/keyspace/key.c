@@ -18,12 +18,12 @@ void key_init(struct key *key, struct keyspace *keyspace, unsigned db, struct by
 /* --- finding --- */
 
 /* A reader has looked for it in vain. */
-enum look { LOOK_AND_USE, LOOK_QUIETLY, LOOK_ASIDE };
+enum look { LOOK_AND_USE, LOOK_QUIETLY, LOOK_ASIDE, LOOK_AGAIN };
 
 static struct entry *missed(const struct key *key, enum look how)
 {
-    METRIC_ADD(keyspace, keyspace_misses, 1);
-    if (unlikely(change_anyone_asks_more) && how != LOOK_ASIDE) change_publish_more(key->db, key->name, "keymiss");
+    if (how != LOOK_AGAIN) METRIC_ADD(keyspace, keyspace_misses, 1);
+    if (unlikely(change_anyone_asks_more) && how != LOOK_ASIDE && how != LOOK_AGAIN) change_publish_more(key->db, key->name, "keymiss");
     return NULL;
 }
 
@@ -40,7 +40,7 @@ static inline struct entry *key_look(const struct key *key, enum look how)
         return missed(key, how);
     }
     if (within_is_gone(key, &spot)) return missed(key, how);
-    METRIC_ADD(keyspace, keyspace_hits, 1);
+    if (how != LOOK_AGAIN) METRIC_ADD(keyspace, keyspace_hits, 1);
     if (how == LOOK_AND_USE) {
         spot_touch(&spot);
         spot_use(&spot);
@@ -61,6 +61,11 @@ struct entry *key_read_quietly(const struct key *key)
 struct entry *key_peek(const struct key *key)
 {
     return key_look(key, LOOK_ASIDE);
+}
+
+struct entry *key_look_again(const struct key *key)
+{
+    return key_look(key, LOOK_AGAIN);
 }
 
 struct entry *key_find(const struct key *key, struct spot *spot)

@@ -52,6 +52,50 @@ static inline bool has(const struct client *client, unsigned flag)
     return session_flags(&client->session) & flag;
 }
 
+/* A string of `len` bytes, drawn. */
+static inline void say_value(struct client *client, const char *key, size_t len, uint64_t dice)
+{
+    char piece[1000];
+
+    for (size_t i = 0; i < sizeof piece; i++) piece[i] = (char)random_below(&dice, 256);
+    text_addf(&client->input, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n", strlen(key), key, len);
+    for (size_t i = 0; i < len; i += sizeof piece) {
+        text_add(&client->input, bytes_of(piece, len - i < sizeof piece ? len - i : sizeof piece));
+    }
+    say(client, "\r\n");
+    serve(&client, 1, 65536);
+    text_clear(&client->answers);
+}
+
+static inline void ask(struct client *client, const char *words, const char *answer)
+{
+    say(client, words);
+    serve(&client, 1, 65536);
+    assert_answers(client, answer);
+}
+
+/* Between two slices. */
+static inline bool in_the_middle(const struct client *client)
+{
+    return session_flags(&client->session) & SESSION_SLICED;
+}
+
+static inline void begin(struct client *client, const char *words)
+{
+    say(client, words);
+    take_turn(&client, 1, 65536);
+    assert_true(in_the_middle(client));
+}
+
+/* To its end; returns how many slices that took. */
+static inline unsigned go_on(struct client *client)
+{
+    unsigned slices = 0;
+
+    for (; client->input.len > 0; slices++) take_turn(&client, 1, 65536);
+    return slices;
+}
+
 #define LETTERS 9000
 
 /* Two texts, the second with every third letter another. */

@@ -1,52 +1,9 @@
 /* BITOP in slices: what is changed meanwhile counts, and the result is never that of two times. */
-#include "clients.h"
+#include "slices.h"
 #include "coatcheck/engine/slices.h"
 #include "coatcheck/values/list.h"
 
 #define LONG (3 * 1024 * 1024)
-
-static void say_value(struct client *client, const char *key, size_t len, uint64_t dice)
-{
-    char piece[1000];
-
-    for (size_t i = 0; i < sizeof piece; i++) piece[i] = (char)random_below(&dice, 256);
-    text_addf(&client->input, "*3\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n", strlen(key), key, len);
-    for (size_t i = 0; i < len; i += sizeof piece) {
-        text_add(&client->input, bytes_of(piece, len - i < sizeof piece ? len - i : sizeof piece));
-    }
-    say(client, "\r\n");
-    serve(&client, 1, 65536);
-    text_clear(&client->answers);
-}
-
-static void ask(struct client *client, const char *words, const char *answer)
-{
-    say(client, words);
-    serve(&client, 1, 65536);
-    assert_answers(client, answer);
-}
-
-/* Between two slices. */
-static bool in_the_middle(const struct client *client)
-{
-    return session_flags(&client->session) & SESSION_SLICED;
-}
-
-static void begin(struct client *client, const char *words)
-{
-    say(client, words);
-    take_turn(&client, 1, 65536);
-    assert_true(in_the_middle(client));
-}
-
-/* To its end; returns how many slices that took. */
-static unsigned go_on(struct client *client)
-{
-    unsigned slices = 0;
-
-    for (; client->input.len > 0; slices++) take_turn(&client, 1, 65536);
-    return slices;
-}
 
 /* What the words leave at `d`, done at once. */
 static struct text at_once(struct client *client, const char *words)

@@ -21,6 +21,10 @@ struct bits_edit {
 };
 bool call_edit_bits(struct call *call, uint64_t place, struct bits_edit *edit);
 
+/* bitmap_count: bits of a whole string or of a part, counted or looked for. */
+void cmd_bitcount(struct call *call);
+void cmd_bitpos(struct call *call);
+
 /* bitmap_combine: whole strings combined bit by bit. */
 void cmd_bitop(struct call *call);
 

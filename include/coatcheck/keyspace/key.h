@@ -68,6 +68,9 @@ struct entry *key_read_quietly(const struct key *key);
 /* As key_read_quietly, and nobody hears that it was looked for in vain: OBJECT, MEMORY USAGE, DEBUG. */
 struct entry *key_peek(const struct key *key);
 
+/* As key_peek, and not even counted: by a command that will look for it, or has done so and comes back to it. */
+struct entry *key_look_again(const struct key *key);
+
 /* For commands that may change the key: an expired one is dropped first. Returns spot->entry. */
 struct entry *key_find(const struct key *key, struct spot *spot);
 
