@@ -1,286 +1,157 @@
-/* set_combine: SINTER, SUNION, SDIFF, their STORE forms and SINTERCARD. */
-#include <stdlib.h>
+/* set_combine: SINTER, SUNION, SDIFF, their STORE forms and SINTERCARD: the words around set_merge. */
+#include "set_combine_internal.h"
+
 #include "coatcheck/base/mem.h"
 #include "coatcheck/commands/counted_keys.h"
-#include "coatcheck/commands/set.h"
+#include "coatcheck/commands/making.h"
 #include "coatcheck/commands/table.h"
-
-/* Sources that need no memory of their own to be listed. */
-#define FEW 16
-
-/* How the result is used. */
-enum use { ANSWERED, STORED, COUNTED };
-
-struct combination {
-    const struct set **sources; /* NULL: empty */
-    unsigned source_count;
-    enum use use;
-
-    struct set *result;        /* STORED, or where it cannot be answered member by member */
-    struct reply_nested found; /* ANSWERED, while `result` is NULL */
-    uint64_t count, limit;     /* limit 0: none */
-
-    const struct set *few[FEW];
-};
 
 /* ---- sources ---- */
 
-/* The keys from `first` on, `count` of them. False: answered. */
-static bool open_sources(struct call *call, struct combination *combination, unsigned first,
-                         unsigned count)
+/* What is at key `k`, for a command that looks at it for the first time, or again. False: answered. */
+static bool open_source(struct call *call, unsigned k, unsigned tries, const struct set **source)
 {
-    combination->sources = combination->few;
-    combination->source_count = count;
-    if (count > FEW) combination->sources = mem_alloc(count * sizeof *combination->sources);
-    if (!call_ok(call, combination->sources ? OK : NO_MEMORY)) return false;
-    for (unsigned i = 0; i < count; i++) {
-        if (!call_read_set(call, first + i, &combination->sources[i])) return false;
+    const struct entry *entry;
+
+    if (likely(tries == 0)) return call_read_set(call, k, source);
+    entry = key_look_again(&call->keys[k]);
+    if (entry && entry_type(entry) != VALUE_SET) {
+        reply_error(call->reply, ERR_WRONGTYPE);
+        return false;
+    }
+    *source = entry ? entry_container(entry) : NULL;
+    return true;
+}
+
+/* The keys from `first` on. False: answered. */
+static bool open_sources(struct call *call, struct set_combination *combination, unsigned first)
+{
+    struct set_merge *merge = &combination->merge;
+
+    merge->sources = combination->few;
+    merge->source_count = call->key_count - first;
+    if (merge->source_count > SET_FEW) merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
+    if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) return false;
+    for (unsigned i = 0; i < merge->source_count; i++) {
+        if (!open_source(call, first + i, combination->tries, &merge->sources[i])) return false;
     }
     return true;
 }
 
-static void close_sources(struct combination *combination)
+void set_combination_fini(struct set_combination *combination)
 {
-    if (combination->sources != combination->few) mem_free(combination->sources);
-}
-
-static uint64_t source_size(const struct set *set)
-{
-    return set ? set_count(set) : 0;
-}
-
-static int smaller_first(const void *a, const void *b)
-{
-    uint64_t one = source_size(*(const struct set *const *)a),
-             other = source_size(*(const struct set *const *)b);
-
-    return (one > other) - (one < other);
-}
-
-static int larger_first(const void *a, const void *b)
-{
-    return smaller_first(b, a);
-}
-
-static void sort_sources(const struct set **sources, unsigned count,
-                         int (*compare)(const void *, const void *))
-{
-    qsort(sources, count, sizeof *sources, compare);
+    if (combination->merge.sources != combination->few) mem_free(combination->merge.sources);
+    set_free(&combination->merge.result);
 }
 
 /* ---- results ---- */
 
-static enum status take_member(struct combination *combination, struct bytes member)
+void set_combination_store(struct call *call, struct set_combination *combination)
 {
-    bool added;
+    static const char *const events[] = {
+        [SET_INTERSECTION] = "sinterstore", [SET_UNION] = "sunionstore", [SET_DIFFERENCE] = "sdiffstore"};
+    struct set_merge *merge = &combination->merge;
+    uint64_t count = set_count(merge->result);
 
-    combination->count++;
-    if (combination->result) return set_add(combination->result, member, &added);
-    if (combination->use == ANSWERED) reply_bulk(&combination->found.reply, member);
-    return OK;
+    if (call_put_set(call, &call->keys[0], &merge->result, events[merge->merging])) reply_int(call->reply, (int64_t)count);
 }
 
-static enum status make_result(struct combination *combination)
+static void store(struct call *call, struct set_combination *combination)
 {
-    combination->result = set_new();
-    return combination->result ? OK : NO_MEMORY;
+    struct set_merge *merge = &combination->merge;
+
+    merge->result = set_new();
+    if (!call_ok(call, merge->result ? OK : NO_MEMORY) || !call_ok(call, set_merge_run(merge))) return;
+    set_combination_store(call, combination);
 }
 
-static enum status unite(struct combination *combination, const struct set *source)
+static void answer(struct call *call, struct set_combination *combination)
 {
-    struct set_batch batch;
-    struct set_walk walk;
-    bool added;
+    struct set_merge *merge = &combination->merge;
+    struct reply_nested found;
 
-    set_walk_begin(&walk, source);
-    while (set_batch_fill(&batch, &walk)) {
-        for (unsigned i = 0; i < batch.count; i++)
-            set_prefetch(combination->result, batch.members[i]);
-        for (unsigned i = 0; i < batch.count; i++) {
-            if (set_add(combination->result, batch.members[i], &added) != OK) return NO_MEMORY;
-        }
+    /* Where a result is made, nothing is written there. */
+    reply_nest(call->reply, &found);
+    merge->told = &found.reply;
+    if (!call_ok(call, set_merge_run(merge))) {
+        outbox_clear(&found.queue);
+    } else if (merge->result) {
+        reply_members_of(call->reply, merge->result);
+    } else {
+        reply_unnest(call->reply, &found, reply_set, merge->count);
     }
-    return OK;
-}
-
-/* ---- intersection ---- */
-
-/* Of the members of the first of `sources` those that all others have, or that none of them has. */
-static enum status sift(struct combination *combination, const struct set **sources, unsigned count,
-                        bool in_all)
-{
-    struct set_batch batch;
-    struct set_walk walk;
-
-    set_walk_begin(&walk, sources[0]);
-    while (set_batch_fill(&batch, &walk)) {
-        for (unsigned i = 0; count > 1 && sources[1] && i < batch.count; i++) {
-            set_prefetch(sources[1], batch.members[i]);
-        }
-        for (unsigned i = 0; i < batch.count; i++) {
-            unsigned s = 1;
-
-            while (s < count && (sources[s] && set_has(sources[s], batch.members[i])) == in_all)
-                s++;
-            if (s < count) continue;
-            if (take_member(combination, batch.members[i]) != OK) return NO_MEMORY;
-            if (unlikely(combination->count == combination->limit)) return OK;
-        }
-    }
-    return OK;
-}
-
-static enum status intersect(struct combination *combination)
-{
-    sort_sources(combination->sources, combination->source_count, smaller_first);
-    if (source_size(combination->sources[0]) == 0) return OK;
-    return sift(combination, combination->sources, combination->source_count, true);
-}
-
-/* ---- union, difference ---- */
-
-static enum status unite_all(struct combination *combination)
-{
-    if (!combination->result && make_result(combination) != OK) return NO_MEMORY;
-    for (unsigned i = 0; i < combination->source_count; i++) {
-        if (!combination->sources[i]) continue;
-        if (unite(combination, combination->sources[i]) != OK) return NO_MEMORY;
-    }
-    return OK;
-}
-
-/* Takes the members of the others out of a copy of the first. */
-static enum status subtract(struct combination *combination)
-{
-    if (!combination->result && make_result(combination) != OK) return NO_MEMORY;
-    if (unite(combination, combination->sources[0]) != OK) return NO_MEMORY;
-    for (unsigned s = 1; s < combination->source_count; s++) {
-        struct set_batch batch;
-        struct set_walk walk;
-
-        if (!combination->sources[s]) continue;
-        set_walk_begin(&walk, combination->sources[s]);
-        while (set_count(combination->result) > 0 && set_batch_fill(&batch, &walk)) {
-            for (unsigned i = 0; i < batch.count; i++)
-                set_prefetch(combination->result, batch.members[i]);
-            for (unsigned i = 0; i < batch.count; i++)
-                set_remove(combination->result, batch.members[i]);
-        }
-    }
-    return OK;
-}
-
-/* By whichever is less to do: to look for each member of the first set in the others, of which one
- * will do (so half of them on the average), or to go through all. */
-static enum status differ(struct combination *combination)
-{
-    const struct set **sources = combination->sources;
-    uint64_t first = source_size(sources[0]), look = 0, all = 0;
-
-    if (first == 0) return OK;
-    for (unsigned i = 0; i < combination->source_count; i++) {
-        if (i > 0 && sources[i] == sources[0]) return OK;
-        look += first;
-        all += source_size(sources[i]);
-    }
-    if (look / 2 > all) return subtract(combination);
-    sort_sources(sources + 1, combination->source_count - 1, larger_first);
-    return sift(combination, sources, combination->source_count, false);
 }
 
 /* ---- the commands ---- */
 
-enum combining { INTERSECTION, UNION, DIFFERENCE };
-
-static enum status run(struct combination *combination, enum combining combining)
+void set_combination_run(struct call *call, enum set_merging merging, enum set_combine_use use, uint64_t limit,
+                         unsigned tries)
 {
-    switch (combining) {
-    case INTERSECTION:
-        return intersect(combination);
-    case UNION:
-        return unite_all(combination);
-    default:
-        return differ(combination);
-    }
-}
+    struct set_combination combination;
 
-static void store(struct call *call, struct combination *combination, enum combining combining)
-{
-    static const char *const events[] = {"sinterstore", "sunionstore", "sdiffstore"};
-    uint64_t count;
-
-    if (!call_ok(call, make_result(combination)) || !call_ok(call, run(combination, combining))) {
-        set_free(&combination->result);
-        return;
-    }
-    count = set_count(combination->result);
-    if (call_put_set(call, &call->keys[0], &combination->result, events[combining])) {
-        reply_int(call->reply, (int64_t)count);
-    }
-}
-
-static void answer(struct call *call, struct combination *combination, enum combining combining)
-{
-    enum status status;
-
-    /* Where a result is made, nothing is written there. */
-    reply_nest(call->reply, &combination->found);
-    status = run(combination, combining);
-    if (!call_ok(call, status)) {
-        set_free(&combination->result);
-        return;
-    }
-    if (combination->result) {
-        reply_members_of(call->reply, combination->result);
-        set_free(&combination->result);
-    } else {
-        reply_unnest(call->reply, &combination->found, reply_set, combination->count);
-    }
-}
-
-static void combine(struct call *call, enum combining combining, enum use use)
-{
-    struct combination combination = {.use = use};
-    unsigned first = use == STORED;
-
-    if (open_sources(call, &combination, first, call->key_count - first)) {
-        if (use == STORED) {
-            store(call, &combination, combining);
-        } else {
-            answer(call, &combination, combining);
+    combination.merge = (struct set_merge){.merging = merging, .limit = limit};
+    combination.use = use;
+    combination.tries = tries;
+    if (open_sources(call, &combination, use == SET_STORED)) {
+        if (unlikely(set_combination_is_much(call, &combination))) {
+            set_combination_begin_slices(call, &combination);
+            return;
+        }
+        if (use == SET_STORED) {
+            store(call, &combination);
+        } else if (use == SET_ANSWERED) {
+            answer(call, &combination);
+        } else if (call_ok(call, set_merge_run(&combination.merge))) {
+            reply_int(call->reply, (int64_t)combination.merge.count);
         }
     }
-    close_sources(&combination);
+    set_combination_fini(&combination);
+}
+
+static void begin(struct call *call, enum set_merging merging, enum set_combine_use use, uint64_t limit)
+{
+    if (!set_combination_waits(call, merging, use)) set_combination_run(call, merging, use, limit, 0);
+}
+
+static void combine(struct call *call, enum set_merging merging, enum set_combine_use use)
+{
+    struct task *task = call_resumed(call);
+
+    if (unlikely(task != NULL)) {
+        making_go_on(call, task);
+    } else {
+        begin(call, merging, use, 0);
+    }
 }
 
 static void cmd_sinter(struct call *call)
 {
-    combine(call, INTERSECTION, ANSWERED);
+    combine(call, SET_INTERSECTION, SET_ANSWERED);
 }
 
 static void cmd_sunion(struct call *call)
 {
-    combine(call, UNION, ANSWERED);
+    combine(call, SET_UNION, SET_ANSWERED);
 }
 
 static void cmd_sdiff(struct call *call)
 {
-    combine(call, DIFFERENCE, ANSWERED);
+    combine(call, SET_DIFFERENCE, SET_ANSWERED);
 }
 
 static void cmd_sinterstore(struct call *call)
 {
-    combine(call, INTERSECTION, STORED);
+    combine(call, SET_INTERSECTION, SET_STORED);
 }
 
 static void cmd_sunionstore(struct call *call)
 {
-    combine(call, UNION, STORED);
+    combine(call, SET_UNION, SET_STORED);
 }
 
 static void cmd_sdiffstore(struct call *call)
 {
-    combine(call, DIFFERENCE, STORED);
+    combine(call, SET_DIFFERENCE, SET_STORED);
 }
 
 /* ---- SINTERCARD ---- */
@@ -307,16 +178,14 @@ static bool read_limits(struct call *call, int64_t *keys, int64_t *limit)
 
 static void cmd_sintercard(struct call *call)
 {
-    struct combination combination = {.use = COUNTED};
+    struct task *task = call_resumed(call);
     int64_t keys, limit = 0;
 
-    if (!read_limits(call, &keys, &limit)) return;
-    combination.limit = (uint64_t)limit;
-    if (open_sources(call, &combination, 0, (unsigned)keys)) {
-        intersect(&combination);
-        reply_int(call->reply, (int64_t)combination.count);
+    if (unlikely(task != NULL)) {
+        making_go_on(call, task);
+    } else if (read_limits(call, &keys, &limit)) {
+        begin(call, SET_INTERSECTION, SET_COUNTED, (uint64_t)limit);
     }
-    close_sources(&combination);
 }
 
 static const struct command_key_spec inter_specs[] = {

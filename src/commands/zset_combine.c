@@ -1,25 +1,12 @@
 /* zset_combine: ZUNION, ZINTER, ZDIFF, their STORE forms and ZINTERCARD: the words around
  * zset_merge. */
+#include "zset_combine_internal.h"
+
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/counted_keys.h"
+#include "coatcheck/commands/making.h"
 #include "coatcheck/commands/table.h"
-#include "coatcheck/commands/zset.h"
-#include "coatcheck/commands/zset_merge.h"
-
-/* Sources that need no memory of their own to be listed. */
-#define FEW 16
-
-/* How the result is used. */
-enum use { ANSWERED, STORED, COUNTED };
-
-struct combination {
-    struct zset_merge merge;
-    enum use use;
-    bool with_scores;
-    int64_t limit;
-    struct zset_source few[FEW];
-};
 
 /* ---- words ---- */
 
@@ -67,13 +54,22 @@ static bool read_aggregate(struct call *call, unsigned at, struct zset_merge *me
     return true;
 }
 
+static bool read_limit(struct call *call, unsigned at, struct zset_merge *merge)
+{
+    int64_t limit;
+
+    if (!call_read_int_between(call, at, 0, INT64_MAX, &limit, "LIMIT can't be negative")) return false;
+    merge->limit = (uint64_t)limit;
+    return true;
+}
+
 /* The option at word `i`; its last word is *last afterwards. False: answered. */
-static bool read_option(struct call *call, unsigned i, struct combination *combination,
+static bool read_option(struct call *call, unsigned i, struct zset_combination *combination,
                         unsigned *last)
 {
     struct zset_merge *merge = &combination->merge;
     unsigned after = call_argc(call) - i - 1;
-    bool counts = combination->use == COUNTED,
+    bool counts = combination->use == COMBINE_COUNTED,
          weighs = merge->merging != ZSET_DIFFERENCE && !counts;
 
     *last = i;
@@ -87,10 +83,9 @@ static bool read_option(struct call *call, unsigned i, struct combination *combi
     }
     if (counts && after >= 1 && call_arg_is(call, i, "LIMIT")) {
         *last = i + 1;
-        return call_read_int_between(call, i + 1, 0, INT64_MAX, &combination->limit,
-                                     "LIMIT can't be negative");
+        return read_limit(call, i + 1, merge);
     }
-    if (combination->use == ANSWERED && call_arg_is(call, i, "WITHSCORES")) {
+    if (combination->use == COMBINE_ANSWERED && call_arg_is(call, i, "WITHSCORES")) {
         combination->with_scores = true;
         return true;
     }
@@ -98,7 +93,7 @@ static bool read_option(struct call *call, unsigned i, struct combination *combi
     return false;
 }
 
-static bool read_options(struct call *call, unsigned from, struct combination *combination)
+static bool read_options(struct call *call, unsigned from, struct zset_combination *combination)
 {
     unsigned last;
 
@@ -118,9 +113,10 @@ static enum status open_set(const struct set *set, struct zset_source *source)
 }
 
 /* What is at key `k`. False: answered. */
-static bool open_source(struct call *call, unsigned k, struct zset_source *source)
+static bool open_source(struct call *call, unsigned k, struct zset_combination *combination)
 {
-    struct entry *entry = call_read(call, k);
+    struct zset_source *source = &combination->merge.sources[k - (combination->use == COMBINE_STORED)];
+    struct entry *entry = combination->tries == 0 ? call_read(call, k) : key_look_again(&call->keys[k]);
 
     *source = (struct zset_source){.weight = 1};
     if (!entry) return true;
@@ -133,15 +129,16 @@ static bool open_source(struct call *call, unsigned k, struct zset_source *sourc
     return false;
 }
 
-/* The sources come after their number, which is word `at`; options after them. False: answered. */
-static bool begin(struct call *call, unsigned at, struct combination *combination)
+/* The sources come after their number, options after them. False: answered. */
+static bool begin(struct call *call, struct zset_combination *combination)
 {
     struct zset_merge *merge = &combination->merge;
-    unsigned first_key = combination->use == STORED;
+    unsigned first_key = combination->use == COMBINE_STORED, at = first_key + 1;
 
     merge->sources = combination->few;
+    merge->only_counts = combination->use == COMBINE_COUNTED;
     if (!read_source_count(call, at, &merge->source_count)) return false;
-    if (merge->source_count > FEW)
+    if (merge->source_count > COMBINE_FEW)
         merge->sources = mem_alloc(merge->source_count * sizeof *merge->sources);
     if (!call_ok(call, merge->sources ? OK : NO_MEMORY)) {
         merge->source_count = 0;
@@ -149,17 +146,18 @@ static bool begin(struct call *call, unsigned at, struct combination *combinatio
     }
     memset(merge->sources, 0, merge->source_count * sizeof *merge->sources);
     for (unsigned i = 0; i < merge->source_count; i++) {
-        if (!open_source(call, first_key + i, &merge->sources[i])) return false;
+        if (!open_source(call, first_key + i, combination)) return false;
     }
     return read_options(call, at + 1 + merge->source_count, combination);
 }
 
-static void end(struct combination *combination)
+void zset_combination_fini(struct zset_combination *combination)
 {
     struct zset_merge *merge = &combination->merge;
 
     for (unsigned i = 0; i < merge->source_count; i++) set_free(&merge->sources[i].texts);
     if (merge->sources != combination->few) mem_free(merge->sources);
+    zset_merge_fini(merge);
 }
 
 /* ---- results ---- */
@@ -167,14 +165,9 @@ static void end(struct combination *combination)
 /* NULL: no memory. */
 static struct zset *make_zset(const struct zset_merged *merged)
 {
-    size_t longest = 0;
+    struct zset *zset = zset_new_for(merged->count, merged->longest);
     enum zset_change change;
-    struct zset *zset;
 
-    for (size_t i = 0; i < merged->count; i++) {
-        if (merged->of[i].member.len > longest) longest = merged->of[i].member.len;
-    }
-    zset = zset_new_for(merged->count, longest);
     for (size_t i = 0; zset && i < merged->count; i++) {
         if (zset_put(zset, merged->of[i].member, merged->of[i].score, &change) != OK)
             zset_free(&zset);
@@ -182,16 +175,15 @@ static struct zset *make_zset(const struct zset_merged *merged)
     return zset;
 }
 
-static void store(struct call *call, enum zset_merging merging, const struct zset_merged *merged)
+void zset_combination_store(struct call *call, const struct zset_combination *combination, struct zset **zset)
 {
     static const char *const events[] = {[ZSET_UNION] = "zunionstore",
                                          [ZSET_INTERSECTION] = "zinterstore",
                                          [ZSET_DIFFERENCE] = "zdiffstore"};
-    struct zset *zset = make_zset(merged);
+    const struct zset_merge *merge = &combination->merge;
 
-    if (!call_ok(call, zset ? OK : NO_MEMORY)) return;
-    if (call_put_zset(call, &call->keys[0], &zset, events[merging]))
-        reply_int(call->reply, (int64_t)merged->count);
+    if (call_put_zset(call, &call->keys[0], zset, events[merge->merging]))
+        reply_int(call->reply, (int64_t)merge->merged.count);
 }
 
 static void answer(struct call *call, const struct zset_merged *merged, bool with_scores)
@@ -202,62 +194,80 @@ static void answer(struct call *call, const struct zset_merged *merged, bool wit
     }
 }
 
-static void combine(struct call *call, enum zset_merging merging, enum use use)
+static void run_at_once(struct call *call, struct zset_combination *combination)
 {
-    struct combination combination = {.merge = {.merging = merging}, .use = use};
-    struct zset_merged merged;
+    struct zset_merge *merge = &combination->merge;
+    struct zset *zset;
 
-    if (!begin(call, use == STORED ? 2 : 1, &combination)) {
-        end(&combination);
-        return;
+    if (!call_ok(call, zset_merge_run(merge))) return;
+    if (combination->use == COMBINE_COUNTED) {
+        reply_int(call->reply, (int64_t)merge->counted);
+    } else if (combination->use == COMBINE_ANSWERED) {
+        answer(call, &merge->merged, combination->with_scores);
+    } else {
+        zset = make_zset(&merge->merged);
+        if (call_ok(call, zset ? OK : NO_MEMORY)) zset_combination_store(call, combination, &zset);
     }
-    if (use == COUNTED) {
-        reply_int(call->reply,
-                  (int64_t)zset_merge_count(&combination.merge, (uint64_t)combination.limit));
-    } else if (call_ok(call, zset_merge_run(&combination.merge, &merged))) {
-        if (use == STORED) {
-            store(call, merging, &merged);
-        } else {
-            answer(call, &merged, combination.with_scores);
+}
+
+void zset_combination_run(struct call *call, enum zset_merging merging, enum zset_combine_use use, unsigned tries)
+{
+    struct zset_combination combination = {.merge = {.merging = merging}, .use = use, .tries = tries};
+
+    if (begin(call, &combination)) {
+        if (unlikely(zset_combination_is_much(call, &combination))) {
+            zset_combination_begin_slices(call, &combination);
+            return;
         }
-        zset_merged_fini(&merged);
+        run_at_once(call, &combination);
     }
-    end(&combination);
+    zset_combination_fini(&combination);
+}
+
+static void combine(struct call *call, enum zset_merging merging, enum zset_combine_use use)
+{
+    struct task *task = call_resumed(call);
+
+    if (unlikely(task != NULL)) {
+        making_go_on(call, task);
+    } else if (!zset_combination_waits(call, merging, use)) {
+        zset_combination_run(call, merging, use, 0);
+    }
 }
 
 static void cmd_zunion(struct call *call)
 {
-    combine(call, ZSET_UNION, ANSWERED);
+    combine(call, ZSET_UNION, COMBINE_ANSWERED);
 }
 
 static void cmd_zinter(struct call *call)
 {
-    combine(call, ZSET_INTERSECTION, ANSWERED);
+    combine(call, ZSET_INTERSECTION, COMBINE_ANSWERED);
 }
 
 static void cmd_zdiff(struct call *call)
 {
-    combine(call, ZSET_DIFFERENCE, ANSWERED);
+    combine(call, ZSET_DIFFERENCE, COMBINE_ANSWERED);
 }
 
 static void cmd_zunionstore(struct call *call)
 {
-    combine(call, ZSET_UNION, STORED);
+    combine(call, ZSET_UNION, COMBINE_STORED);
 }
 
 static void cmd_zinterstore(struct call *call)
 {
-    combine(call, ZSET_INTERSECTION, STORED);
+    combine(call, ZSET_INTERSECTION, COMBINE_STORED);
 }
 
 static void cmd_zdiffstore(struct call *call)
 {
-    combine(call, ZSET_DIFFERENCE, STORED);
+    combine(call, ZSET_DIFFERENCE, COMBINE_STORED);
 }
 
 static void cmd_zintercard(struct call *call)
 {
-    combine(call, ZSET_INTERSECTION, COUNTED);
+    combine(call, ZSET_INTERSECTION, COMBINE_COUNTED);
 }
 
 static const struct command_key_spec store_specs[] = {

@@ -1,5 +1,4 @@
-/* zset_merge: members are gathered in an array, which is sorted at the end: mostly it consists of
- * few runs that are in order already, as the sources are. */
+/* zset_merge: a walk through the sources, one after the other or the first alone, from member to member. */
 #include "coatcheck/commands/zset_merge.h"
 
 #include <math.h>
@@ -10,18 +9,7 @@
 /* ---- sources ---- */
 
 /* These and who opens a source are all that know what a source is. */
-struct source_walk {
-    struct bytes member;
-    double score;
-
-    bool is_set;
-    union {
-        struct zset_walk zset;
-        struct set_walk set;
-    };
-};
-
-static uint64_t source_count(const struct zset_source *source)
+uint64_t zset_source_count(const struct zset_source *source)
 {
     if (source->set) return set_count(source->set);
     return source->zset ? zset_count(source->zset) : 0;
@@ -41,7 +29,7 @@ static bool is_same_source(const struct zset_source *a, const struct zset_source
     return a->zset == b->zset && a->set == b->set;
 }
 
-static void source_walk(const struct zset_source *source, struct source_walk *walk)
+static void source_walk(const struct zset_source *source, struct zset_source_walk *walk)
 {
     walk->is_set = source->set != NULL;
     if (walk->is_set) {
@@ -51,7 +39,7 @@ static void source_walk(const struct zset_source *source, struct source_walk *wa
     }
 }
 
-static bool source_walk_next(struct source_walk *walk)
+static bool source_walk_next(struct zset_source_walk *walk)
 {
     if (walk->is_set) {
         if (!set_walk_next(&walk->set)) return false;
@@ -67,7 +55,7 @@ static bool source_walk_next(struct source_walk *walk)
 
 static bool is_smaller(const struct zset_source *a, const struct zset_source *b)
 {
-    uint64_t a_count = source_count(a), b_count = source_count(b);
+    uint64_t a_count = zset_source_count(a), b_count = zset_source_count(b);
 
     return a_count != b_count ? a_count < b_count : a->place < b->place;
 }
@@ -115,129 +103,46 @@ static double aggregate(enum zset_aggregate how, double a, double b)
     }
 }
 
-/* ---- the array ---- */
-
-static bool merged_reserve(struct zset_merged *merged, size_t room)
-{
-    struct zset_scored *of;
-
-    if (room <= merged->room) return true;
-    of = room <= SIZE_MAX / sizeof *of ? mem_resize(merged->of, room * sizeof *of) : NULL;
-    if (!of) return false;
-    merged->of = of;
-    merged->room = room;
-    return true;
-}
-
-static bool merged_add(struct zset_merged *merged, struct bytes member, double score)
-{
-    if (unlikely(merged->count == merged->room) &&
-        !merged_reserve(merged, merged->room < 32 ? 64 : merged->room * 2)) {
-        return false;
-    }
-    merged->of[merged->count++] = (struct zset_scored){member, score};
-    return true;
-}
-
-void zset_merged_fini(struct zset_merged *merged)
-{
-    mem_free(merged->of);
-    *merged = (struct zset_merged){0};
-}
-
-static inline bool comes_before(const struct zset_scored *a, const struct zset_scored *b)
-{
-    if (a->score != b->score) return a->score < b->score;
-    return bytes_compare(a->member, b->member) < 0;
-}
-
-/* The end of the run in order that begins at `at`. */
-static size_t run_end(const struct zset_scored *of, size_t at, size_t count)
-{
-    for (at++; at < count; at++) {
-        if (comes_before(&of[at], &of[at - 1])) return at;
-    }
-    return count;
-}
-
-/* Merges each two neighbouring runs of `from` into `into`. Returns how many runs there are now. */
-static size_t merge_runs(const struct zset_scored *from, struct zset_scored *into, size_t count)
-{
-    size_t runs = 0;
-
-    for (size_t begin = 0; begin < count; runs++) {
-        size_t middle = run_end(from, begin, count);
-        size_t end = middle < count ? run_end(from, middle, count) : count;
-        size_t a = begin, b = middle;
-
-        while (a < middle && b < end)
-            *into++ = comes_before(&from[b], &from[a]) ? from[b++] : from[a++];
-        while (a < middle) *into++ = from[a++];
-        while (b < end) *into++ = from[b++];
-        begin = end;
-    }
-    return runs;
-}
-
-static enum status merged_sort(struct zset_merged *merged)
-{
-    struct zset_scored *other;
-    size_t runs;
-
-    if (merged->count < 2 || run_end(merged->of, 0, merged->count) == merged->count) return OK;
-    other = mem_alloc(merged->count * sizeof *other);
-    if (!other) return NO_MEMORY;
-    do {
-        struct zset_scored *from = merged->of;
-
-        runs = merge_runs(from, other, merged->count);
-        merged->of = other;
-        other = from;
-    } while (runs > 1);
-    mem_free(other);
-    merged->room = merged->count;
-    return OK;
-}
-
-/* ---- union ---- */
-
-/* Where members stand in the array: 32 bits of hash and the place + 1, by open addressing; 0 is
- * empty. */
-struct places {
-    uint64_t *of;
-    uint64_t room;
-};
+/* ---- places ---- */
 
 #define PLACES_MAX (UINT32_MAX / 2)
 
-static uint64_t first_place(const struct places *places, uint32_t hash)
+static uint64_t first_place(const struct zset_places *places, uint32_t hash)
 {
     return hash * places->room >> 32;
 }
 
-static bool places_grow(struct places *places, uint64_t room)
+/* Those that are there are on their way from now on. */
+static bool places_grow(struct zset_places *places, uint64_t room)
 {
-    struct places larger = {.room = room};
+    uint64_t *of = room <= PLACES_MAX ? mem_alloc_zeroed(room * sizeof *of) : NULL;
 
-    if (room > PLACES_MAX) return false;
-    larger.of = mem_alloc_zeroed(room * sizeof *larger.of);
-    if (!larger.of) return false;
-    for (uint64_t i = 0; i < places->room; i++) {
-        uint64_t at;
+    if (!of) return false;
+    *places = (struct zset_places){.of = of, .room = room, .older = places->of, .older_room = places->room};
+    return true;
+}
 
-        if (places->of[i] == 0) continue;
-        at = first_place(&larger, (uint32_t)(places->of[i] >> 32));
-        while (larger.of[at] != 0) at = at + 1 < room ? at + 1 : 0;
-        larger.of[at] = places->of[i];
+/* True: all are here. */
+static bool places_move(struct zset_places *places, size_t *left)
+{
+    for (; *left > 0 && places->moved < places->older_room; (*left)--) {
+        uint64_t place = places->older[places->moved++], at;
+
+        if (place == 0) continue;
+        at = first_place(places, (uint32_t)(place >> 32));
+        while (places->of[at] != 0) at = at + 1 < places->room ? at + 1 : 0;
+        places->of[at] = place;
     }
-    mem_free(places->of);
-    *places = larger;
+    if (places->moved < places->older_room) return false;
+    mem_free(places->older);
+    places->older = NULL;
+    places->older_room = 0;
     return true;
 }
 
 /* The slot of the member, or the empty one where it would go. */
-static uint64_t *places_find(const struct places *places, const struct zset_merged *merged,
-                             uint32_t hash, struct bytes member)
+static uint64_t *places_find(const struct zset_places *places, const struct zset_merged *merged, uint32_t hash,
+                             struct bytes member)
 {
     uint64_t at = first_place(places, hash);
 
@@ -250,60 +155,94 @@ static uint64_t *places_find(const struct places *places, const struct zset_merg
     return &places->of[at];
 }
 
-static bool unite_member(const struct zset_merge *merge, struct places *places,
-                         struct zset_merged *merged, struct bytes member, double score)
+/* ---- room for one more ---- */
+
+static enum status room_in_merged(struct zset_merge *merge, size_t *left, bool *there)
 {
-    uint32_t hash = (uint32_t)(hash_bytes(member) >> 32);
-    uint64_t *place;
+    struct zset_merged *merged = &merge->merged;
 
-    if (unlikely(merged->count >= places->room / 4 * 3) && !places_grow(places, places->room * 2))
-        return false;
-    place = places_find(places, merged, hash, member);
-    if (*place != 0) {
-        struct zset_scored *scored = &merged->of[(uint32_t)*place - 1];
+    *there = merged->count < merged->room;
+    if (likely(*there)) return OK;
+    return zset_merged_widen(merged, left, there) ? OK : NO_MEMORY;
+}
 
-        scored->score = aggregate(merge->aggregate, scored->score, score);
-        return true;
+static enum status room_in_places(struct zset_merge *merge, size_t *left, bool *there)
+{
+    struct zset_places *places = &merge->places;
+
+    *there = true;
+    if (likely(merge->merged.count < places->room / 4 * 3 && !places->older)) return OK;
+    if (!places->older && !places_grow(places, places->room * 2)) return NO_MEMORY;
+    *there = places_move(places, left);
+    return OK;
+}
+
+/* ---- union ---- */
+
+static enum status begin_union(struct zset_merge *merge)
+{
+    uint64_t largest = zset_source_count(&merge->sources[merge->source_count - 1]);
+
+    merge->is_gathered = largest == 0;
+    if (largest == 0) return OK;
+    /* One more, so that it is not widened before it is seen that there is no more. */
+    if (!zset_merged_reserve(&merge->merged, largest + 1)) return NO_MEMORY;
+    if (merge->source_count > 1 && !places_grow(&merge->places, largest + largest / 2 + 8)) return NO_MEMORY;
+    return OK;
+}
+
+/* Of all sources. False: there are no more. */
+static bool next_of_all(struct zset_merge *merge)
+{
+    while (!merge->is_walking || !source_walk_next(&merge->walk)) {
+        if (merge->is_walking) merge->at++;
+        while (merge->at < merge->source_count && zset_source_count(&merge->sources[merge->at]) == 0) merge->at++;
+        merge->is_walking = merge->at < merge->source_count;
+        if (!merge->is_walking) return false;
+        source_walk(&merge->sources[merge->at], &merge->walk);
     }
-    if (!merged_add(merged, member, score)) return false;
-    *place = (uint64_t)hash << 32 | (uint32_t)merged->count;
     return true;
 }
 
-static bool unite(const struct zset_merge *merge, struct places *places, struct zset_merged *merged)
+static void unite_member(struct zset_merge *merge, struct bytes member, double score)
+{
+    uint32_t hash = (uint32_t)(hash_bytes(member) >> 32);
+    uint64_t *place = places_find(&merge->places, &merge->merged, hash, member);
+
+    if (*place != 0) {
+        struct zset_scored *scored = &merge->merged.of[(uint32_t)*place - 1];
+
+        scored->score = aggregate(merge->aggregate, scored->score, score);
+        return;
+    }
+    zset_merged_add(&merge->merged, member, score);
+    *place = (uint64_t)hash << 32 | (uint32_t)merge->merged.count;
+}
+
+static enum status unite(struct zset_merge *merge, size_t *left)
 {
     bool alone = merge->source_count == 1;
 
-    for (unsigned i = 0; i < merge->source_count; i++) {
-        const struct zset_source *source = &merge->sources[i];
-        struct source_walk walk;
+    while (*left > 0) {
+        double score;
+        bool there;
 
-        if (source_count(source) == 0) continue;
-        source_walk(source, &walk);
-        while (source_walk_next(&walk)) {
-            double score = weighed(walk.score, source->weight);
-
-            if (alone ? !merged_add(merged, walk.member, score)
-                      : !unite_member(merge, places, merged, walk.member, score)) {
-                return false;
-            }
+        if (room_in_merged(merge, left, &there) != OK) return NO_MEMORY;
+        if (there && !alone && room_in_places(merge, left, &there) != OK) return NO_MEMORY;
+        if (unlikely(!there)) continue;
+        if (!next_of_all(merge)) {
+            merge->is_gathered = true;
+            return OK;
         }
+        score = weighed(merge->walk.score, merge->sources[merge->at].weight);
+        if (alone) {
+            zset_merged_add(&merge->merged, merge->walk.member, score);
+        } else {
+            unite_member(merge, merge->walk.member, score);
+        }
+        if (*left > 0) (*left)--;
     }
-    return true;
-}
-
-static enum status merge_union(const struct zset_merge *merge, struct zset_merged *merged)
-{
-    uint64_t largest = source_count(&merge->sources[merge->source_count - 1]);
-    struct places places = {0};
-    bool good;
-
-    if (largest == 0) return OK;
-    good = merged_reserve(merged, largest) &&
-           (merge->source_count == 1 || places_grow(&places, largest + largest / 2 + 8)) &&
-           unite(merge, &places, merged);
-    mem_free(places.of);
-    return good ? OK : NO_MEMORY;
+    return OK;
 }
 
 /* ---- intersection ---- */
@@ -325,37 +264,6 @@ static bool is_everywhere(const struct zset_merge *merge, struct bytes member, d
     return true;
 }
 
-static enum status merge_intersection(const struct zset_merge *merge, struct zset_merged *merged)
-{
-    struct source_walk walk;
-
-    if (source_count(&merge->sources[0]) == 0) return OK;
-    source_walk(&merge->sources[0], &walk);
-    while (source_walk_next(&walk)) {
-        double score = walk.score;
-
-        if (is_everywhere(merge, walk.member, &score) && !merged_add(merged, walk.member, score))
-            return NO_MEMORY;
-    }
-    return OK;
-}
-
-uint64_t zset_merge_count(struct zset_merge *merge, uint64_t limit)
-{
-    struct source_walk walk;
-    uint64_t count = 0;
-
-    sort_sources(merge->sources, merge->source_count);
-    if (source_count(&merge->sources[0]) == 0) return 0;
-    source_walk(&merge->sources[0], &walk);
-    while (source_walk_next(&walk)) {
-        double score = walk.score;
-
-        if (is_everywhere(merge, walk.member, &score) && ++count == limit) break;
-    }
-    return count;
-}
-
 /* ---- difference ---- */
 
 static bool is_elsewhere(const struct zset_merge *merge, struct bytes member)
@@ -368,37 +276,88 @@ static bool is_elsewhere(const struct zset_merge *merge, struct bytes member)
     return false;
 }
 
-/* In the order of the first source, whose scores they keep. */
-static enum status merge_difference(const struct zset_merge *merge, struct zset_merged *merged)
+static bool has_its_like(const struct zset_merge *merge)
 {
-    const struct zset_source *first = &merge->sources[0];
-    struct source_walk walk;
-
-    if (source_count(first) == 0) return OK;
     for (unsigned i = 1; i < merge->source_count; i++) {
-        if (is_same_source(&merge->sources[i], first)) return OK;
+        if (is_same_source(&merge->sources[i], &merge->sources[0])) return true;
     }
-    source_walk(first, &walk);
-    while (source_walk_next(&walk)) {
-        if (!is_elsewhere(merge, walk.member) && !merged_add(merged, walk.member, walk.score))
-            return NO_MEMORY;
+    return false;
+}
+
+/* ---- what is in the first source ---- */
+
+static bool belongs(const struct zset_merge *merge, struct bytes member, double *score)
+{
+    if (merge->merging == ZSET_INTERSECTION) return is_everywhere(merge, member, score);
+    return !is_elsewhere(merge, member);
+}
+
+/* Of a difference in the order of the first source, whose scores they keep. */
+static enum status sift(struct zset_merge *merge, size_t *left)
+{
+    while (*left > 0) {
+        bool there = true;
+        double score;
+
+        if (!merge->only_counts && room_in_merged(merge, left, &there) != OK) return NO_MEMORY;
+        if (unlikely(!there)) continue;
+        if (!source_walk_next(&merge->walk)) {
+            merge->is_gathered = true;
+            return OK;
+        }
+        *left -= *left < merge->source_count ? *left : merge->source_count;
+        score = merge->walk.score;
+        if (!belongs(merge, merge->walk.member, &score)) continue;
+        if (!merge->only_counts) {
+            zset_merged_add(&merge->merged, merge->walk.member, score);
+        } else if (++merge->counted == merge->limit) {
+            merge->is_gathered = true;
+            return OK;
+        }
     }
     return OK;
 }
 
-enum status zset_merge_run(struct zset_merge *merge, struct zset_merged *merged)
-{
-    enum status status;
+/* ---- all of it ---- */
 
-    *merged = (struct zset_merged){0};
-    if (merge->merging == ZSET_DIFFERENCE) {
-        status = merge_difference(merge, merged);
-    } else {
-        sort_sources(merge->sources, merge->source_count);
-        status = merge->merging == ZSET_UNION ? merge_union(merge, merged)
-                                              : merge_intersection(merge, merged);
-    }
-    if (status == OK) status = merged_sort(merged);
-    if (status != OK) zset_merged_fini(merged);
+enum status zset_merge_begin(struct zset_merge *merge)
+{
+    if (merge->merging != ZSET_DIFFERENCE) sort_sources(merge->sources, merge->source_count);
+    if (merge->merging == ZSET_UNION) return begin_union(merge);
+    merge->is_gathered = zset_source_count(&merge->sources[0]) == 0 ||
+                         (merge->merging == ZSET_DIFFERENCE && has_its_like(merge));
+    if (!merge->is_gathered) source_walk(&merge->sources[0], &merge->walk);
+    return OK;
+}
+
+enum status zset_merge_some(struct zset_merge *merge, size_t some, bool *done)
+{
+    enum status status = OK;
+
+    *done = false;
+    if (!merge->is_gathered) status = merge->merging == ZSET_UNION ? unite(merge, &some) : sift(merge, &some);
+    if (status != OK || !merge->is_gathered) return status;
+    return zset_merged_sort(&merge->merged, &some, done) ? OK : NO_MEMORY;
+}
+
+enum status zset_merge_run(struct zset_merge *merge)
+{
+    enum status status = zset_merge_begin(merge);
+    bool done = false;
+
+    while (status == OK && !done) status = zset_merge_some(merge, SIZE_MAX, &done);
     return status;
+}
+
+size_t zset_merge_bytes(const struct zset_merge *merge)
+{
+    return zset_merged_bytes(&merge->merged) + (merge->places.room + merge->places.older_room) * sizeof *merge->places.of;
+}
+
+void zset_merge_fini(struct zset_merge *merge)
+{
+    zset_merged_fini(&merge->merged);
+    mem_free(merge->places.of);
+    mem_free(merge->places.older);
+    merge->places = (struct zset_places){0};
 }

@@ -35,7 +35,7 @@ void memberset_put_block(struct memberset *set, size_t first, unsigned depth,
 
 enum status memberset_init(struct memberset *set, struct memberblock **block)
 {
-    *set = (struct memberset){.deepest = 1, .count = memberblock_count(*block)};
+    *set = (struct memberset){.deepest = 1, .count = memberblock_count(*block), .version = version_new()};
     if (!memberset_open_directory(set, 0)) return NO_MEMORY;
     must((uintptr_t)*block >> 48 == 0);
     set->used_bytes += memberblock_used_bytes(*block);
@@ -164,6 +164,7 @@ static inline bool is_full(const struct memberblock *block, struct bytes member)
     return !memberset_block_takes(block, member);
 }
 
+/* Blocks that split before there is no memory for the member have moved others: that is a change too. */
 enum status memberset_add(struct memberset *set, uint64_t hash, struct bytes member)
 {
     size_t at = entry_for(set, position_of(hash));
@@ -172,6 +173,7 @@ enum status memberset_add(struct memberset *set, uint64_t hash, struct bytes mem
     enum status status;
 
     while (unlikely(is_full(block, member)) && depth_at(set, at) < DEPTH_MAX) {
+        set->version = version_new();
         if (!split(set, position_of(hash))) return NO_MEMORY;
         at = entry_for(set, position_of(hash));
         block = block_at(set, at);
@@ -189,6 +191,7 @@ enum status memberset_add(struct memberset *set, uint64_t hash, struct bytes mem
     }
     if (unlikely(member.len >= MEMBERBLOCK_FAR)) set->used_bytes += memberblock_far_bytes(member);
     set->count++;
+    set->version = version_new();
     return OK;
 }
 
@@ -239,6 +242,7 @@ void memberset_remove(struct memberset *set, struct memberspot *spot)
     if (unlikely(member.len >= MEMBERBLOCK_FAR)) set->used_bytes -= memberblock_far_bytes(member);
     memberblock_remove(&block, &spot->walk);
     set->count--;
+    set->version = version_new();
     if (likely(block == was)) {
         set->counts[first]--;
     } else {

@@ -6,6 +6,7 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/prefetch.h"
+#include "coatcheck/base/version.h"
 #include "coatcheck/structs/memberset.h"
 
 #define COUNT_MAX MEMBERSET_BLOCK_COUNT

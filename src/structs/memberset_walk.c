@@ -144,7 +144,7 @@ enum status memberset_copy(struct memberset *copy, const struct memberset *set)
 {
     size_t at = 0, entries = (size_t)1 << set->bits, steps = SIZE_MAX;
 
-    *copy = (struct memberset){.deepest = set->deepest};
+    *copy = (struct memberset){.deepest = set->deepest, .version = version_new()};
     if (!memberset_open_directory(copy, set->bits)) return NO_MEMORY;
     while (at < entries) {
         struct memberblock *block = memberblock_copy(block_at(set, at));

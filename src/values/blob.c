@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/version.h"
 
 /* From here on giving the pages back takes the kernel so long (some 0.1 us a page) that whoever
  * drops the last reference should not wait for it. */
@@ -25,21 +26,6 @@ struct dead {
 static _Atomic(struct dead *) dead_list;
 static _Atomic(struct dead *) in_hand; /* of whoever holds `digging` */
 static atomic_flag digging = ATOMIC_FLAG_INIT;
-
-/* Threads take so many versions at a time. */
-#define VERSIONS ((uint64_t)1 << 20)
-
-static _Atomic uint64_t versions_taken;
-static _Thread_local uint64_t next_version, versions_end;
-
-static uint64_t version_new(void)
-{
-    if (unlikely(next_version == versions_end)) {
-        next_version = atomic_fetch_add_explicit(&versions_taken, VERSIONS, memory_order_relaxed);
-        versions_end = next_version + VERSIONS;
-    }
-    return next_version++;
-}
 
 static size_t block_size(size_t room)
 {

@@ -54,6 +54,11 @@ uint64_t set_count(const struct set *set)
     return set_block_of(set) ? memberblock_count(set_block_of(set)) : 0;
 }
 
+uint64_t set_version(const struct set *set)
+{
+    return set_is_large(set) ? set_large_of(set)->version : 0;
+}
+
 bool set_is_intset(const struct set *set)
 {
     return set_has_numbers(set);

@@ -33,6 +33,11 @@ uint64_t zset_count(const struct zset *zset)
     return zset_block_of(zset) ? scoreblock_count(zset_block_of(zset)) : 0;
 }
 
+uint64_t zset_version(const struct zset *zset)
+{
+    return zset_is_large(zset) ? zset_large_of(zset)->version : 0;
+}
+
 bool zset_rank(const struct zset *zset, struct bytes member, uint64_t *rank, double *score)
 {
     const struct scoreblock *block = zset_block_of(zset);

@@ -3,6 +3,7 @@
 
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/version.h"
 
 /* Members whose places in the index are fetched together. */
 #define BATCH 64
@@ -61,7 +62,7 @@ struct zset_large *zset_large_new(void)
     struct zset_large *large = mem_alloc(sizeof *large);
 
     if (!large) return NULL;
-    *large = (struct zset_large){0};
+    *large = (struct zset_large){.version = version_new()};
     if (memberindex_init(&large->index) != OK) {
         mem_free_sized(large, sizeof *large);
         return NULL;
@@ -89,6 +90,7 @@ struct zset_large *zset_large_copy(const struct zset_large *large)
 
     if (!copy) return NULL;
     copy->is_packed = large->is_packed;
+    copy->version = version_new();
     if (memberindex_copy(&copy->index, &large->index) != OK) {
         mem_free_sized(copy, sizeof *copy);
         return NULL;
@@ -194,6 +196,7 @@ static enum status add(struct zset_large *large, struct bytes member, uint32_t h
     struct rankplace place;
     struct scoreitem item;
 
+    large->version = version_new();
     if (memberindex_reserve(&large->index, hash) != OK) return NO_MEMORY;
     if (scoreitem_init(&item, score, member, tag_of(hash)) != OK) return NO_MEMORY;
     ranktree_find(&large->tree, score, member, &place);
@@ -235,6 +238,7 @@ static enum status move(struct zset_large *large, struct bytes member, uint32_t 
 {
     struct rankplace place;
 
+    large->version = version_new();
     for (;;) {
         enum status status =
             ranktree_move(&large->tree, found->leaf, found->at, member, score, &place);
@@ -268,6 +272,7 @@ bool zset_large_remove(struct zset_large *large, struct bytes member)
     struct found found;
 
     if (!find(large, member, hash, &found)) return false;
+    large->version = version_new();
     memberindex_remove(&large->index, hash, found.leaf);
     ranktree_cut(&large->tree, found.leaf, found.at, found.at + 1, SCOREBLOCK_FREE);
     ranktree_settle(&large->tree, found.leaf);
@@ -292,6 +297,7 @@ void zset_large_remove_range(struct zset_large *large, uint64_t first, uint64_t 
                              void (*see)(void *context, struct bytes member, double score),
                              void *context)
 {
+    large->version = version_new();
     while (first < end) {
         struct rankplace place;
         const struct scoreblock *leaf;

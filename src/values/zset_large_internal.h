@@ -9,6 +9,7 @@
 struct zset_large {
     struct memberindex index;
     struct ranktree tree;
+    uint64_t version; /* base/version.h: another one after each change */
     bool is_packed; /* by the options it still is: OBJECT ENCODING says so */
 };
 

@@ -27,6 +27,7 @@ struct memberset {
     uint16_t *counts; /* of a block, where its first entry in the directory is */
     uint64_t count;
     size_t used_bytes; /* what the allocator holds for all this */
+    uint64_t version;  /* base/version.h: another one after each change */
     uint32_t deepest;  /* blocks that only one entry leads to */
     unsigned bits;     /* of the hash that choose an entry */
 };

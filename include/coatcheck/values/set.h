@@ -30,6 +30,10 @@ bool set_free_some(struct set **set, size_t steps);
 
 uint64_t set_count(const struct set *set);
 
+/* Of a large one: while it is the same, all that was handed out of this set is still good (base/version.h). 0: it is a
+ * small one, and nobody keeps account. */
+uint64_t set_version(const struct set *set);
+
 bool set_has(const struct set *set, struct bytes member);
 
 /* A hint to the processor, for who will ask for several members: all their hints first, then the

@@ -30,6 +30,10 @@ bool zset_free_some(struct zset **zset, size_t steps);
 
 uint64_t zset_count(const struct zset *zset);
 
+/* Of a large one: while it is the same, all that was handed out of this set is still good (base/version.h). 0: it is a
+ * small one, and nobody keeps account. */
+uint64_t zset_version(const struct zset *zset);
+
 /* False: there is no such member. */
 bool zset_score(const struct zset *zset, struct bytes member, double *score);
 bool zset_rank(const struct zset *zset, struct bytes member, uint64_t *rank, double *score);
