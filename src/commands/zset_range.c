@@ -1,8 +1,10 @@
 /* zset_range: neighbours in a sorted set, by rank, by score or by their bytes: answered, stored at
  * another key, removed. */
+#include "zset_range_internal.h"
+
 #include "coatcheck/commands/effect.h"
+#include "coatcheck/commands/making.h"
 #include "coatcheck/commands/table.h"
-#include "coatcheck/commands/zset.h"
 #include "coatcheck/commands/zset_bound.h"
 
 /* ---- what is asked for ---- */
@@ -158,18 +160,26 @@ static void cmd_zrevrangebylex(struct call *call)
 
 /* ---- stored ---- */
 
-/* In the order in which they would be answered, and only of ranks is their number known beforehand:
- * so it is in redis-server, and what is a small set meanwhile keeps no -0. NULL: no memory. */
-static struct zset *copy_range(const struct zset *zset, const struct range_options *options,
-                               uint64_t first, uint64_t end)
+struct zset *zset_part_new(const struct zset_part *part)
 {
-    struct zset *copy = zset_new_for(options->kind == ZSET_RANGE_OF_RANKS ? end - first : 0, 0);
+    return zset_new_for(part->of_ranks ? part->end - part->first : 0, 0);
+}
+
+void zset_part_walk(const struct zset_part *part, struct zset_walk *walk)
+{
+    zset_walk_from(walk, part->zset, part->backwards ? part->end - 1 : part->first, part->backwards);
+}
+
+/* NULL: no memory. */
+static struct zset *copy_part(const struct zset_part *part)
+{
+    struct zset *copy = zset_part_new(part);
     enum zset_change change;
     struct zset_walk walk;
 
-    if (!copy || first == end) return copy;
-    zset_walk_from(&walk, zset, options->backwards ? end - 1 : first, options->backwards);
-    for (uint64_t left = end - first; left > 0 && zset_walk_next(&walk); left--) {
+    if (!copy || part->first == part->end) return copy;
+    zset_part_walk(part, &walk);
+    for (uint64_t left = part->end - part->first; left > 0 && zset_walk_next(&walk); left--) {
         if (zset_put(copy, walk.member, walk.score, &change) == OK) continue;
         zset_free(&copy);
         return NULL;
@@ -177,22 +187,80 @@ static struct zset *copy_range(const struct zset *zset, const struct range_optio
     return copy;
 }
 
-static void cmd_zrangestore(struct call *call)
+void zset_part_store(struct call *call, const struct zset_part *part, struct zset **copy)
+{
+    if (call_put_zset(call, &call->keys[0], copy, "zrangestore")) reply_int(call->reply, (int64_t)(part->end - part->first));
+}
+
+static void find_part(const struct range_options *options, const struct zset_range *range, struct zset_part *part)
+{
+    zset_range_find(part->zset, range, options->backwards, &part->first, &part->end);
+    limit_ranks(options, &part->first, &part->end);
+}
+
+/* What is at key 1, without a trace; NULL: no sorted set. */
+static const struct zset *look_at_source(const struct call *call)
+{
+    const struct entry *entry = key_look_again(&call->keys[1]);
+
+    return entry && entry_type(entry) == VALUE_ZSET ? entry_container(entry) : NULL;
+}
+
+/* Is it so much that it has to wait until others are done? Then it is postponed, or answered. */
+static bool waits(struct call *call, const struct range_options *options, const struct zset_range *range,
+                  struct zset_part *part)
+{
+    if (likely(part->tries > 0 || !call_has_to_wait(call))) return false;
+    part->zset = look_at_source(call);
+    find_part(options, range, part);
+    if (!zset_part_is_much(call, part)) return false;
+    if (!call_wait_in_line(call)) call_ok(call, NO_MEMORY);
+    return true;
+}
+
+/* False: answered. */
+static bool read_source(struct call *call, struct zset_part *part)
+{
+    const struct entry *entry;
+
+    if (likely(part->tries == 0)) return call_read_zset(call, 1, &part->zset);
+    entry = key_look_again(&call->keys[1]);
+    part->zset = look_at_source(call);
+    if (!entry || part->zset) return true;
+    reply_error(call->reply, ERR_WRONGTYPE);
+    return false;
+}
+
+void zset_range_store(struct call *call, unsigned tries)
 {
     struct range_options options = {.freedom = CHOOSES_KIND | CHOOSES_DIRECTION | STORES,
                                     .limit = -1};
+    struct zset_part part = {.tries = tries};
     struct zset_range range;
-    const struct zset *zset;
     struct zset *copy;
-    uint64_t first, end;
 
-    if (!read_range(call, 3, &options, &range) || !call_read_zset(call, 1, &zset)) return;
-    zset_range_find(zset, &range, options.backwards, &first, &end);
-    limit_ranks(&options, &first, &end);
-    copy = copy_range(zset, &options, first, end);
-    if (!call_ok(call, copy ? OK : NO_MEMORY)) return;
-    if (call_put_zset(call, &call->keys[0], &copy, "zrangestore"))
-        reply_int(call->reply, (int64_t)(end - first));
+    if (!read_range(call, 3, &options, &range)) return;
+    part.backwards = options.backwards;
+    part.of_ranks = options.kind == ZSET_RANGE_OF_RANKS;
+    if (waits(call, &options, &range, &part) || !read_source(call, &part)) return;
+    find_part(&options, &range, &part);
+    if (unlikely(zset_part_is_much(call, &part))) {
+        zset_part_begin_slices(call, &part);
+        return;
+    }
+    copy = copy_part(&part);
+    if (call_ok(call, copy ? OK : NO_MEMORY)) zset_part_store(call, &part, &copy);
+}
+
+static void cmd_zrangestore(struct call *call)
+{
+    struct task *task = call_resumed(call);
+
+    if (unlikely(task != NULL)) {
+        making_go_on(call, task);
+    } else {
+        zset_range_store(call, 0);
+    }
 }
 
 /* ---- removed ---- */

@@ -85,7 +85,8 @@ static void assert_is(struct client *client, struct text *bytes, const char *loo
 static const char *const boards[] = {
     "ZUNIONSTORE d 4 z1 z2 few s1 WEIGHTS 1 -2 3 .5\r\n", "ZUNIONSTORE d 1 z1 WEIGHTS -1\r\n", "ZINTERSTORE d 2 z1 z2 AGGREGATE MAX\r\n",
     "ZINTERSTORE d 3 s1 z2 z1\r\n", "ZDIFFSTORE d 4 z1 few some numbers\r\n", "ZUNIONSTORE d 3 s1 s2 none AGGREGATE MIN\r\n",
-    "ZDIFFSTORE d 2 z1 s1\r\n", "ZUNIONSTORE d 3 z1 numbers z1\r\n", "ZDIFFSTORE d 2 z1 z1\r\n"};
+    "ZDIFFSTORE d 2 z1 s1\r\n", "ZUNIONSTORE d 3 z1 numbers z1\r\n", "ZDIFFSTORE d 2 z1 z1\r\n",
+    "ZRANGESTORE d z1 0 -1\r\n", "ZRANGESTORE d z1 50 4000 REV\r\n", "ZRANGESTORE d z1 +inf (100 BYSCORE REV LIMIT 20 4000\r\n"};
 static const char *const sets[] = {"SUNIONSTORE d s1 s2 some numbers\r\n", "SINTERSTORE d s1 s2\r\n", "SDIFFSTORE d s1 s2 some\r\n",
                                    "SDIFFSTORE d s1 some numbers none\r\n", "SINTERSTORE d s1 s1\r\n", "SUNIONSTORE d s1\r\n"};
 
@@ -180,6 +181,7 @@ static void a_source_that_changes_counts_as_it_is_at_the_end(void **state)
     for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         change_in_the_middle("ZUNIONSTORE d 5 z1 z2 few s1 none\r\n", LOOK_AT_BOARD, changes[i]);
         change_in_the_middle("SUNIONSTORE d s1 s2 some none numbers\r\n", LOOK_AT_SET, changes[i]);
+        change_in_the_middle("ZRANGESTORE d z1 (2 +inf BYSCORE\r\n", LOOK_AT_BOARD, changes[i]);
         if (i % 3 == 0) change_in_the_middle("ZINTERSTORE d 2 z1 z2\r\n", LOOK_AT_BOARD, changes[i]);
         if (i % 3 == 1) change_in_the_middle("ZDIFFSTORE d 3 z1 s2 few\r\n", LOOK_AT_BOARD, changes[i]);
         if (i % 3 == 2) change_in_the_middle("SDIFFSTORE d s1 s2 some\r\n", LOOK_AT_SET, changes[i]);
@@ -188,12 +190,12 @@ static void a_source_that_changes_counts_as_it_is_at_the_end(void **state)
 
 static void a_source_that_becomes_a_list_is_of_the_wrong_type(void **state)
 {
-    static const char *const all[] = {"ZUNIONSTORE d 2 z1 few\r\n", "SUNION s1 some none\r\n", "ZINTERCARD 2 z1 z2\r\n"};
-    static const char *const becomes[] = {"few", "none", "z2"};
+    static const char *const all[] = {"ZUNIONSTORE d 2 z1 few\r\n", "SUNION s1 some none\r\n", "ZINTERCARD 2 z1 z2\r\n", "ZRANGESTORE d z1 0 -1\r\n"};
+    static const char *const becomes[] = {"few", "none", "z2", "z1"};
     struct client *client = client_new(), *other = client_new();
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
         fill(client);
         ask(client, "SET d old\r\n", "+OK\r\n");
         begin(client, all[i]);
@@ -232,11 +234,11 @@ static void what_happens_to_the_target_does_not_matter(void **state)
 /* Somebody changes a source again and again. */
 static void it_comes_to_an_end_beside_who_never_stops(void **state)
 {
-    static const char *const all[] = {"ZUNIONSTORE d 2 z1 few\r\n", "SUNIONSTORE d s1 some\r\n", "ZUNION 2 z1 s1\r\n", "SDIFF s1 s2\r\n"};
+    static const char *const all[] = {"ZUNIONSTORE d 2 z1 few\r\n", "SUNIONSTORE d s1 some\r\n", "ZUNION 2 z1 s1\r\n", "SDIFF s1 s2\r\n", "ZRANGESTORE d z1 0 -1\r\n"};
     struct client *client = client_new(), *other = client_new();
 
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
         unsigned turns = 0;
 
         fill(client);
@@ -268,7 +270,9 @@ static void it_is_one_look_at_each_key(void **state)
     assert_true(go_on(client) > 1);
     begin(client, "SUNIONSTORE d s1 s2 none\r\n");
     assert_true(go_on(client) > 1);
-    assert_int_equal(METRIC_SUM(keyspace, keyspace_hits), hits + 5);
+    begin(client, "ZRANGESTORE d z1 0 -1\r\n");
+    assert_true(go_on(client) > 1);
+    assert_int_equal(METRIC_SUM(keyspace, keyspace_hits), hits + 6);
     assert_int_equal(METRIC_SUM(keyspace, keyspace_misses), misses + 2);
     client_free(client);
 }
@@ -280,7 +284,7 @@ static void few_members_are_combined_at_once(void **state)
     (void)state;
     fill(client);
     say(client, "ZINTER 2 z1 few\r\nZUNION 2 few some\r\nZDIFF 2 few z1\r\nSINTER s1 some\r\nSUNION some numbers\r\nSDIFF some s1\r\nZINTERSTORE d 3 z1 some z2\r\n"
-                "SINTERCARD 2 some s1\r\n");
+                "SINTERCARD 2 some s1\r\nZRANGESTORE d z1 0 900\r\n");
     assert_int_equal(serve_in_slices(client), 0);
     client_free(client);
 }
@@ -355,11 +359,12 @@ static void who_is_held_up_in_the_middle_begins_anew(void **state)
 
 static void without_memory_the_target_stays(void **state)
 {
-    static const char *const all[] = {"ZUNIONSTORE d 4 z1 few s1 numbers\r\n", "SUNIONSTORE d s1 some numbers\r\n", "SDIFFSTORE d s1 some numbers\r\n"};
+    static const char *const all[] = {"ZUNIONSTORE d 4 z1 few s1 numbers\r\n", "SUNIONSTORE d s1 some numbers\r\n", "SDIFFSTORE d s1 some numbers\r\n",
+                                      "ZRANGESTORE d z1 0 -1\r\n"};
     struct client *client = client_new();
 
     (void)state;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
         unsigned refused = 0;
 
         fill(client);
