@@ -107,16 +107,18 @@ static int find_sort_keys(const struct args *args, unsigned *places)
     return count;
 }
 
+static bool has_star_after(const struct args *args, const char *option)
+{
+    for (unsigned i = SORT_OPTIONS; i + 1 < args->n; i++) {
+        if (bytes_is(args->of[i], option) && !sort_pattern_is_constant(args->of[i + 1])) return true;
+    }
+    return false;
+}
+
 /* A star in a pattern stands for keys that only the elements can name. */
 static bool names_keys_by_pattern(const struct args *args)
 {
-    for (unsigned i = 2; i + 1 < args->n; i++) {
-        if ((bytes_is(args->of[i], "BY") || bytes_is(args->of[i], "GET")) &&
-            !sort_pattern_is_constant(args->of[i + 1])) {
-            return true;
-        }
-    }
-    return false;
+    return has_star_after(args, "BY") || has_star_after(args, "GET");
 }
 
 /* ---- what is sorted ---- */
@@ -126,7 +128,7 @@ static bool find_source(struct call *call, struct sort *sort)
 {
     enum value_type type;
 
-    sort->entry = call_read(call, 0);
+    sort->entry = sort->tries == 0 ? call_read(call, 0) : key_look_again(&call->keys[0]);
     if (!sort->entry) return true;
     type = entry_type(sort->entry);
     if (type != VALUE_LIST && type != VALUE_SET && type != VALUE_ZSET) {
@@ -185,11 +187,11 @@ static bool read_weight(const struct sort_found *found, struct sort_element *ele
     return number_read_weight(found->text, &element->weight);
 }
 
-/* What it goes by as a text. A string may stay where it stands: nothing changes it meanwhile. A hash drops fields past
- * their deadlines when it is looked at again. */
+/* What it goes by as a text. A string may stay where it stands, where all is done at once: nothing changes it meanwhile. A
+ * hash drops fields past their deadlines when it is looked at again. */
 static bool keep_other(struct sort *sort, const struct sort_found *found, struct sort_element *element)
 {
-    bool stays = found->entry && found->text.at != found->digits;
+    bool stays = !sort->elements.copies && found->entry && found->text.at != found->digits;
 
     element->by = bytes_of(NULL, 0);
     if (!found->there) return true;
@@ -205,8 +207,7 @@ bool sort_weigh_own(struct sort *sort, size_t i)
     return read_weight(&found, element);
 }
 
-/* False: answered. */
-static bool weigh(struct call *call, struct sort *sort)
+bool sort_weigh(struct call *call, struct sort *sort)
 {
     struct sort_found found = {.there = true};
     bool good = true;
@@ -233,7 +234,7 @@ static bool weigh(struct call *call, struct sort *sort)
 
 /* Equal ones of a list stay as they stand in it; those of the others, which may lie in another order in a copy of
  * them, go by their text. */
-static enum sort_order order_of(const struct sort *sort)
+enum sort_order sort_order_of(const struct sort *sort)
 {
     if (!sort->by_letters) return SORT_BY_NUMBER;
     if (!sort->sorts_by_other) return SORT_BY_TEXT;
@@ -284,17 +285,20 @@ static enum status push_gets(struct call *call, struct sort *sort, struct bytes 
     return OK;
 }
 
+enum status sort_push(struct call *call, struct sort *sort, uint64_t i, struct list *list)
+{
+    struct bytes element = sort->elements.of[i].text;
+
+    return sort->gets ? push_gets(call, sort, element, list) : list_push(list, LIST_RIGHT, element);
+}
+
 /* The result as a list; NULL: no memory. */
 static struct list *list_of(struct call *call, struct sort *sort)
 {
     struct list *list = list_new();
     enum status status = list ? OK : NO_MEMORY;
 
-    for (uint64_t i = sort->first; i < sort->end && status == OK; i++) {
-        struct bytes element = sort->elements.of[i].text;
-
-        status = sort->gets ? push_gets(call, sort, element, list) : list_push(list, LIST_RIGHT, element);
-    }
+    for (uint64_t i = sort->first; i < sort->end && status == OK; i++) status = sort_push(call, sort, i, list);
     if (status != OK && list) list_free(&list);
     return list;
 }
@@ -309,28 +313,33 @@ static void delete_result(struct call *call)
     effect_deleted(key);
 }
 
-static void store(struct call *call, struct sort *sort)
+void sort_store(struct call *call, struct list **list)
 {
-    struct list *list = list_of(call, sort);
     const struct key *key = &call->keys[1];
-    void *container = list;
+    uint64_t count = list_count(*list);
+    void *container = *list;
     struct spot spot;
-    uint64_t count;
 
-    if (!call_ok(call, list ? OK : NO_MEMORY)) return;
-    count = list_count(list);
     if (count == 0) {
-        list_free(&list);
+        list_free(list);
         delete_result(call);
     } else {
         key_find(key, &spot);
         if (!call_ok(call, key_put_container(key, &spot, VALUE_LIST, &container, NEVER))) {
-            list_free(&list);
+            list_free(list);
             return;
         }
+        *list = NULL;
         call_changed(call, key, "sortstore");
     }
     reply_int(call->reply, (int64_t)count);
+}
+
+static void store(struct call *call, struct sort *sort)
+{
+    struct list *list = list_of(call, sort);
+
+    if (call_ok(call, list ? OK : NO_MEMORY)) sort_store(call, &list);
 }
 
 void sort_fini(struct sort *sort)
@@ -339,10 +348,12 @@ void sort_fini(struct sort *sort)
     text_fini(&sort->name);
 }
 
-/* What it needs when it goes on are the elements alone. */
+/* What it needs of other keys, when it goes on, is known of the elements. Of those by which it was stored it would have to be
+ * known at the end whether they are what they were. */
 static bool needs_no_keys(struct call *call, const struct sort *sort)
 {
-    return !sort->in_order && !sort->is_stored && !names_keys_by_pattern(&call->args);
+    if (sort->in_order || has_star_after(&call->args, "GET")) return false;
+    return !sort->is_stored || !has_star_after(&call->args, "BY");
 }
 
 static void run_at_once(struct call *call, struct sort *sort)
@@ -350,7 +361,8 @@ static void run_at_once(struct call *call, struct sort *sort)
     bool good = call_ok(call, gather(sort));
 
     if (good && !sort->in_order && sort->entry) {
-        good = weigh(call, sort) && call_ok(call, sort_elements_order(&sort->elements, order_of(sort), sort->falling));
+        good = sort_weigh(call, sort) &&
+               call_ok(call, sort_elements_order(&sort->elements, sort_order_of(sort), sort->falling));
     }
     if (good && sort->is_stored) {
         store(call, sort);
@@ -360,22 +372,29 @@ static void run_at_once(struct call *call, struct sort *sort)
     sort_fini(sort);
 }
 
-static void run_sort(struct call *call, bool may_store)
+void sort_run(struct call *call, bool may_store, unsigned tries)
 {
-    struct task *task = call_resumed(call);
     struct sort sort;
     bool in_slices;
 
-    if (task) {
-        sort_go_on(call, task);
-        return;
-    }
     if (!read_words(call, may_store, &sort)) return;
+    sort.tries = tries;
     in_slices = needs_no_keys(call, &sort);
-    if ((in_slices && sort_waits(call)) || !find_source(call, &sort)) return;
+    if ((in_slices && tries == 0 && sort_waits(call)) || !find_source(call, &sort)) return;
     find_window(&sort);
     if (in_slices && sort.entry && sort_begin_slices(call, &sort)) return;
     run_at_once(call, &sort);
+}
+
+static void run_sort(struct call *call, bool may_store)
+{
+    struct task *task = call_resumed(call);
+
+    if (unlikely(task != NULL)) {
+        sort_go_on(call, task);
+    } else {
+        sort_run(call, may_store, 0);
+    }
 }
 
 static void cmd_sort(struct call *call)

@@ -5,6 +5,7 @@
 #include "coatcheck/base/text.h"
 #include "coatcheck/engine/call.h"
 #include "coatcheck/values/hash.h"
+#include "coatcheck/values/list.h"
 
 /* ---- patterns: "weight_*", "user:*->name", "#" ---- */
 
@@ -104,6 +105,7 @@ struct sort {
     int64_t offset, limit;
     unsigned gets;  /* how many words GET */
     bool is_stored; /* at the last key */
+    unsigned tries; /* to do it in slices, before this one */
 
     const struct entry *entry; /* of the source; NULL: there is none */
     uint64_t first, end;       /* of the elements in their order: these are answered */
@@ -111,8 +113,17 @@ struct sort {
     struct text name;
 };
 
+/* From its words on. A key that was looked at in an earlier try is not counted again. */
+void sort_run(struct call *call, bool may_store, unsigned tries);
+
 /* Element `i` as a number. False: it is none. */
 bool sort_weigh_own(struct sort *sort, size_t i);
+
+/* What all elements go by, of other keys or their own. False: answered. */
+bool sort_weigh(struct call *call, struct sort *sort);
+
+/* While the source is there. */
+enum sort_order sort_order_of(const struct sort *sort);
 
 /* The first word behind the key. */
 #define SORT_OPTIONS 2
@@ -120,12 +131,18 @@ bool sort_weigh_own(struct sort *sort, size_t i);
 /* What is got for the element by the next GET from word *word on, which is behind it afterwards. */
 void sort_answer_got(struct call *call, struct reply *reply, struct sort *sort, struct bytes element, unsigned *word);
 
+/* Element `i`, or what is got for it, at the end of the list that is stored. */
+enum status sort_push(struct call *call, struct sort *sort, uint64_t i, struct list *list);
+
+/* Puts the list in its place, and answers. Takes *list. */
+void sort_store(struct call *call, struct list **list);
+
 void sort_fini(struct sort *sort);
 
 /* Are its elements so many that it has to wait until others are done? Then it is postponed, or answered. */
 bool sort_waits(struct call *call);
 
-/* In slices, of an element's own text and without STORE: true, it has begun, and *sort is taken; or is answered. */
+/* In slices, without GETs of other keys: true, it has begun, and *sort is taken; or is answered. */
 bool sort_begin_slices(struct call *call, struct sort *sort);
 /* One more. */
 void sort_go_on(struct call *call, struct task *task);

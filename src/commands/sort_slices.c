@@ -1,9 +1,11 @@
-/* sort_slices: SORT of many elements by themselves. They are copied while their key's shard is entered; what takes longer,
- * to read their numbers, to put them in order and to write the answer, is done in slices, and holds nothing. */
+/* sort_slices: SORT of many elements. They are copied while their key's shard is entered, and BY a pattern is looked up while
+ * all are; what takes longer, to read their numbers, to put them in order and to write the answer, is done in slices, and
+ * holds nothing. What is stored is put in its place at the end, if the source is what it was; else all begins anew. */
 #include "sort_internal.h"
 
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/commands/sources.h"
 #include "coatcheck/engine/gathering.h"
 
 /* Fewer are sorted where they are: that is no longer than a slice. */
@@ -18,9 +20,13 @@ struct sorting {
     struct sort sort;
     struct sort_work work;
     bool is_weighed, is_sorted;
-    bool is_bad; /* an element is no number */
+    bool is_bad;  /* an element is no number */
+    bool is_made; /* the list that is to be stored */
+    enum status status;
     size_t weighed;
     uint64_t written;  /* the next one */
+    struct list *list; /* that is stored, of `source` */
+    struct sources source;
     unsigned got, word; /* of its GETs: so many are done, and where the next one stands */
     struct reply_nested answer;
     struct gathering gathering;
@@ -32,6 +38,8 @@ static void sorting_free(struct task *task)
 
     sort_work_fini(&sorting->work, &sorting->sort.elements);
     sort_fini(&sorting->sort);
+    sources_fini(&sorting->source);
+    if (sorting->list) list_free(&sorting->list);
     gathering_fini(&sorting->gathering);
     outbox_clear(&sorting->answer.queue);
     mem_free(sorting);
@@ -42,6 +50,11 @@ static size_t held_bytes(const struct sorting *sorting)
     const struct sort_elements *elements = &sorting->sort.elements;
 
     return sizeof *sorting + 2 * elements->count * sizeof *elements->of + elements->scraps.bytes + sorting->answer.queue.bytes;
+}
+
+static size_t list_bytes(const struct sorting *sorting)
+{
+    return sorting->list ? value_kind_of(VALUE_LIST)->used_bytes(sorting->list) : 0;
 }
 
 static size_t some_of(const struct sort_elements *elements)
@@ -72,6 +85,17 @@ static void write_some(struct call *call, struct sorting *sorting, size_t some)
     }
 }
 
+static void push_some(struct call *call, struct sorting *sorting, size_t some)
+{
+    struct sort *sort = &sorting->sort;
+
+    if (!sorting->list) sorting->list = list_new();
+    if (!sorting->list) sorting->status = NO_MEMORY;
+    for (; some > 0 && sorting->written < sort->end && sorting->status == OK; some--) {
+        sorting->status = sort_push(call, sort, sorting->written++, sorting->list);
+    }
+}
+
 /* Some of the work. True: that was the last of it. */
 static bool sorting_some(struct call *call, struct sorting *sorting)
 {
@@ -89,14 +113,19 @@ static bool sorting_some(struct call *call, struct sorting *sorting)
         sorting->is_sorted = sort_work_some(&sorting->work, &sort->elements, some);
         return false;
     }
-    write_some(call, sorting, some);
-    return sorting->written == sort->end;
+    if (sort->is_stored) {
+        push_some(call, sorting, some);
+    } else {
+        write_some(call, sorting, some);
+    }
+    return sorting->written == sort->end || sorting->status != OK;
 }
 
 static void give_answer(struct call *call, struct sorting *sorting)
 {
     struct sort *sort = &sorting->sort;
 
+    if (!call_ok(call, sorting->status)) return;
     if (sorting->is_bad) {
         reply_errorf(call->reply, "ERR One or more scores can't be converted into double");
     } else {
@@ -106,10 +135,30 @@ static void give_answer(struct call *call, struct sorting *sorting)
 
 static void leave(struct call *call, struct sorting *sorting, bool rests)
 {
-    size_t bytes = held_bytes(sorting);
+    size_t aside = list_bytes(sorting), bytes = held_bytes(sorting) + aside;
     struct task *task = &sorting->task;
 
+    task->aside = aside;
     if (!(rests ? call_rest : call_interrupt)(call, &task, bytes)) call_ok(call, NO_MEMORY);
+}
+
+/* The shards of its keys are entered. */
+static void put_in_place(struct call *call, struct sorting *sorting)
+{
+    unsigned tries = sorting->sort.tries + 1;
+    bool is_good = sources_are_unchanged(&sorting->source, call, true);
+
+    if (is_good) sort_store(call, &sorting->list);
+    sorting_free(&sorting->task);
+    if (!is_good) sort_run(call, true, tries);
+}
+
+/* What is stored is put in its place by a slice of its own. */
+static bool has_to_be_put(struct sorting *sorting)
+{
+    sorting->is_made = sorting->sort.is_stored && !sorting->is_bad && sorting->status == OK;
+    sorting->task.wants_keys = sorting->is_made;
+    return sorting->is_made;
 }
 
 void sort_go_on(struct call *call, struct task *task)
@@ -119,13 +168,17 @@ void sort_go_on(struct call *call, struct task *task)
     enum gathering_answer may;
     bool is_over = false;
 
+    if (sorting->is_made) {
+        put_in_place(call, sorting);
+        return;
+    }
     do {
         may = gathering_ask(&sorting->gathering, call, sorting->answer.queue.bytes);
         if (unlikely(may != GATHERING_GOES_ON)) break;
         is_over = sorting_some(call, sorting);
     } while (!is_over && clock_steady_us() < until_us);
 
-    if (!is_over && may != GATHERING_REFUSED) {
+    if (is_over ? has_to_be_put(sorting) : may != GATHERING_REFUSED) {
         leave(call, sorting, may == GATHERING_WAITS);
         return;
     }
@@ -156,28 +209,35 @@ bool sort_waits(struct call *call)
     return true;
 }
 
+/* While the source is there. */
+static bool copy_elements(struct call *call, struct sorting *sorting, uint64_t count)
+{
+    struct sort *sort = &sorting->sort;
+    enum sort_order order = sort_order_of(sort);
+
+    sort->elements.copies = true;
+    if (!call_ok(call, sort_elements_fill(&sort->elements, sort->entry, 0, count, false))) return false;
+    if (sort->sorts_by_other && !sort_weigh(call, sort)) return false;
+    sorting->is_weighed = sort->by_letters || sort->sorts_by_other;
+    if (sort->is_stored && !call_ok(call, sources_note(&sorting->source, call, 0, 1))) return false;
+    sort->entry = NULL;
+    return call_ok(call, sort_work_begin(&sorting->work, &sort->elements, order, sort->falling));
+}
+
 bool sort_begin_slices(struct call *call, struct sort *sort)
 {
     uint64_t count = value_kind_of(entry_type(sort->entry))->length(entry_container(sort->entry));
-    enum sort_order order = sort->by_letters ? SORT_BY_TEXT : SORT_BY_NUMBER;
     struct sorting *sorting;
 
-    if (count <= AT_ONCE || !call_may_interrupt(call)) return false;
+    if (count <= AT_ONCE || sort->tries == SOURCES_TRIES || !call_may_interrupt(call)) return false;
     sorting = mem_alloc_zeroed(sizeof *sorting);
     if (!call_ok(call, sorting ? OK : NO_MEMORY)) return true;
     sorting->task.free = sorting_free;
-    reply_nest(call->reply, &sorting->answer);
-    sort->elements.copies = true;
-    if (!call_ok(call, sort_elements_fill(&sort->elements, sort->entry, 0, count, false))) {
-        mem_free(sorting);
-        return true;
-    }
-    sort->entry = NULL;
     sorting->sort = *sort;
     sorting->written = sort->first;
     sorting->word = SORT_OPTIONS;
-    sorting->is_weighed = sort->by_letters;
-    if (call_ok(call, sort_work_begin(&sorting->work, &sorting->sort.elements, order, sort->falling))) {
+    reply_nest(call->reply, &sorting->answer);
+    if (copy_elements(call, sorting, count)) {
         leave(call, sorting, false);
     } else {
         sorting_free(&sorting->task);

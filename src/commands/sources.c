@@ -1,18 +1,20 @@
 #include "coatcheck/commands/sources.h"
 
 #include "coatcheck/base/mem.h"
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
 static bool is_source(const struct entry *entry)
 {
-    return entry && (entry_type(entry) == VALUE_SET || entry_type(entry) == VALUE_ZSET);
+    return entry && (entry_type(entry) == VALUE_SET || entry_type(entry) == VALUE_ZSET || entry_type(entry) == VALUE_LIST);
 }
 
 /* 0: it is a small one. */
 static uint64_t version_of(enum value_type type, const void *container)
 {
-    return type == VALUE_SET ? set_version(container) : zset_version(container);
+    if (type == VALUE_SET) return set_version(container);
+    return type == VALUE_ZSET ? zset_version(container) : list_version(container);
 }
 
 static enum status note(struct source *source, const struct entry *entry)
@@ -69,10 +71,25 @@ static bool is_same_zset(const struct zset *a, const struct zset *b)
     return true;
 }
 
+static bool is_same_list(const struct list *a, const struct list *b)
+{
+    char scratch[NUMBER_MAX_TEXT], other_scratch[NUMBER_MAX_TEXT];
+    struct list_walk one, other;
+
+    if (list_count(a) != list_count(b)) return false;
+    list_walk_from(&one, a, 0, false);
+    list_walk_from(&other, b, 0, false);
+    while (list_walk_next(&one) && list_walk_next(&other)) {
+        if (!bytes_equal(list_walk_text(&one, scratch), list_walk_text(&other, other_scratch))) return false;
+    }
+    return true;
+}
+
 static bool is_like_copy(const struct source *source, const void *container)
 {
     if (source->type == VALUE_SET) return is_same_set(source->copy, container);
-    return is_same_zset(source->copy, container);
+    if (source->type == VALUE_ZSET) return is_same_zset(source->copy, container);
+    return is_same_list(source->copy, container);
 }
 
 static bool is_unchanged(const struct source *source, const struct entry *entry)

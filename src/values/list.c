@@ -46,6 +46,11 @@ uint64_t list_count(const struct list *list)
     return list->root ? packed_count(list_block_of(list)) : 0;
 }
 
+uint64_t list_version(const struct list *list)
+{
+    return list_is_large(list) ? list_large_of(list)->version : 0;
+}
+
 /* --- from small to large and back --- */
 
 /* With nothing in it, for those who put a first node there. */

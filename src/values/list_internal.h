@@ -22,6 +22,7 @@ struct list_large {
     struct counttree middle;
     uint64_t count;
     size_t used_bytes; /* of the nodes; the tree counts its own */
+    uint64_t version;  /* base/version.h: another one after each change */
 };
 
 static inline bool list_is_large(const struct list *list)

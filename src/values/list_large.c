@@ -1,5 +1,6 @@
 /* list_large: a first and a last node, and a tree of those between them. */
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/version.h"
 #include "list_internal.h"
 
 /* A block in the middle that has become smaller than this part of what it may be goes together with
@@ -17,7 +18,7 @@ struct list_large *large_new(struct packed *head)
 
     if (!large) return NULL;
     *large = (struct list_large){
-        .head = (uintptr_t)head, .count = packed_count(head), .used_bytes = packed_room(head)};
+        .head = (uintptr_t)head, .count = packed_count(head), .used_bytes = packed_room(head), .version = version_new()};
     return large;
 }
 
@@ -162,6 +163,7 @@ void large_give(struct list_large *large, enum list_end end, uintptr_t node)
         if (large->tail) middle_give(large, LIST_RIGHT, large->tail);
         large->tail = node;
     }
+    large->version = version_new();
     large->count += node_count(node);
     large->used_bytes += node_used_bytes(node);
 }
@@ -259,6 +261,7 @@ enum status large_push(struct list_large *large, enum list_end end, const struct
     unsigned needs = 0;
     uintptr_t node;
 
+    large->version = version_new();
     place.node = place.part == LIST_HEAD ? large->head : large->tail;
     if (likely(node_takes(place.node, element, limit))) {
         return put_within(large, &place, end == LIST_LEFT ? 0 : node_count(place.node), element);
@@ -350,6 +353,7 @@ enum status large_insert(struct list_large *large, uint64_t at, const struct ele
 
     if (at == 0) return large_push(large, LIST_LEFT, element, limit);
     if (at == large->count) return large_push(large, LIST_RIGHT, element, limit);
+    large->version = version_new();
     large_find(large, at, &place);
     within = (unsigned)(at - place.before);
     if (node_takes(place.node, element, limit)) return put_within(large, &place, within, element);
@@ -380,6 +384,7 @@ enum status large_set(struct list_large *large, uint64_t at, const struct elemen
     enum status status;
     uintptr_t node;
 
+    large->version = version_new();
     large_find(large, at, &place);
     if (node_is_alone(place.node) && element->alone) {
         if (!(node = node_of(element))) return NO_MEMORY;
@@ -422,6 +427,7 @@ static void drop_node(struct list_large *large, struct list_place *place)
 {
     uintptr_t node = place->node;
 
+    large->version = version_new();
     if (place->part != LIST_MIDDLE) {
         node = large_take(large, place->part == LIST_HEAD ? LIST_LEFT : LIST_RIGHT);
         fit_ends(large);
@@ -473,6 +479,7 @@ static void cut_within(struct list_large *large, struct list_place *place, unsig
 
 void large_remove_range(struct list_large *large, uint64_t first, uint64_t end)
 {
+    large->version = version_new();
     while (first < end) {
         struct list_place place;
         uint64_t from, to;
@@ -536,6 +543,7 @@ static uint64_t remove_from_node(struct list_large *large, struct list_place *pl
     removed = remove_within(&block, needle, most, backwards);
     if (removed == 0) return 0;
     large->count -= removed;
+    large->version = version_new();
     if (packed_count(block) > 0) {
         place_block(large, place, block, room);
     } else {

@@ -1,4 +1,4 @@
-/* sources: sets and sorted sets of which a command makes something else in slices. Between two of them others may change
+/* sources: sets, sorted sets and lists of which a command makes something else in slices. Between two of them others may change
  * them: so it is noted what they are, and looked before each slice whether they are that still. Large ones have versions;
  * small ones are copied. The shards of their keys are entered. */
 #ifndef COATCHECK_COMMANDS_SOURCES_H
@@ -34,7 +34,7 @@ struct sources {
     unsigned count, first_key;
 };
 
-/* What keys first_key … first_key + count - 1 hold, nothing, sets or sorted sets. NO_MEMORY: nothing is held. */
+/* What keys first_key … first_key + count - 1 hold: nothing, sets, sorted sets or lists. NO_MEMORY: nothing is held. */
 enum status sources_note(struct sources *sources, struct call *call, unsigned first_key, unsigned count);
 
 /* What `container`, which is source `i`, is to be read from, as long as sources_are_unchanged(). */

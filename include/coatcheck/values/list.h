@@ -30,6 +30,9 @@ bool list_free_some(struct list **list, size_t steps);
 
 uint64_t list_count(const struct list *list);
 
+/* Of a large one: while it is the same, so is the list (base/version.h). 0: it is a small one, and nobody keeps account. */
+uint64_t list_version(const struct list *list);
+
 enum list_end { LIST_LEFT, LIST_RIGHT };
 
 /* In all changes: NO_MEMORY: nothing has changed. */
