@@ -1,4 +1,5 @@
-/* Who keeps slices of a large set or sorted set trusts its version: it is another one after whatever has changed. */
+/* Who keeps slices of a large set or sorted set, or the elements of a list, trusts its version: it is another one after whatever
+ * has changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 #include "coatcheck/base/random.h"
 #include "coatcheck/values/kind.h"
+#include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
 
@@ -116,9 +118,71 @@ static void a_set_that_changes_has_another_version(void **state)
     set_free(&set);
 }
 
+static struct bytes draw_text(char room[32])
+{
+    return bytes_of(room, (size_t)snprintf(room, 32, "%u", (unsigned)random_below(&dice, 90)));
+}
+
+/* True: something has changed, or may have. */
+static bool change_list(struct list *list)
+{
+    uint64_t count = list_count(list), at = count > 0 ? random_below(&dice, count) : 0, to = random_below(&dice, 3) + 1;
+    enum list_end end = random_below(&dice, 2) ? LIST_LEFT : LIST_RIGHT;
+    struct list_needle needle;
+    char room[32];
+
+    switch (count < 20 ? 9 : random_below(&dice, count > 2000 ? 7 : 12)) {
+    case 0:
+        list_remove_range(list, at, at + to);
+        return true;
+    case 1:
+        list_remove_range(list, 0, to);
+        return true;
+    case 2:
+        list_remove_range(list, count - 1, count);
+        return true;
+    case 3:
+        list_needle_init(&needle, draw_text(room));
+        return list_remove_equal(list, &needle, to, end == LIST_LEFT) > 0;
+    case 4:
+        assert_int_equal(list_set(list, at, draw_text(room)), OK);
+        return true;
+    case 5:
+        assert_int_equal(list_insert(list, at, draw_text(room)), OK);
+        return true;
+    default:
+        assert_int_equal(list_push(list, end, draw_text(room)), OK);
+        return true;
+    }
+}
+
+static void a_list_that_changes_has_another_version(void **state)
+{
+    struct list *list = list_new(), *copy;
+    uint64_t latest = 0;
+    unsigned large = 0;
+
+    (void)state;
+    atomic_store(&list_options.list_max_listpack_size, 16);
+    for (unsigned i = 0; i < STEPS; i++) {
+        bool changed = change_list(list);
+        uint64_t version = list_version(list);
+
+        if (version != 0 && latest != 0) assert_true(changed ? version > latest : version == latest);
+        large += version != 0;
+        latest = version;
+    }
+    assert_true(large > STEPS / 2);
+    copy = value_kind_of(VALUE_LIST)->copy(list);
+    assert_true(list_version(copy) > latest && list_version(list) == latest);
+    list_free(&copy);
+    list_free(&list);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    list_setup();
     set_kind_setup();
     zset_setup();
     return 0;
@@ -129,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sorted_set_that_changes_has_another_version),
         cmocka_unit_test(a_set_that_changes_has_another_version),
+        cmocka_unit_test(a_list_that_changes_has_another_version),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
