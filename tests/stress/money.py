@@ -9,6 +9,8 @@ audit    MULTI, every account by GET, MGET or after KEYS, EXEC: the sum is what 
 loner    watches keys that nobody else touches: its EXEC never aborts.
 quitter  has queued and watches, and goes away or changes its mind.
 switcher swaps empty databases and empties one, which enters all shards.
+mover    moves coins from purse to purse, which are sets, sorted sets and a list that is turned round.
+cashier  counts them by unions and differences, intersections and SORT, answered or stored, which are made in slices.
 At the end the sum is right, transfers of both kinds have gone through, some were overtaken, and nothing is watched.
 """
 
@@ -23,6 +25,7 @@ from common import connect, expect, wire
 EACH = 1000
 HOT = 6                         # accounts that are drawn more often than others
 VAULT = 3                       # the other database
+COINS = 4000                    # so many that counting them takes some slices
 
 
 class Bank:
@@ -154,6 +157,47 @@ def switcher(bank, connection, dice):
     time.sleep(0.01)
 
 
+def coin(n):
+    return b"coin:%d" % n
+
+
+def fill_purses(boss):
+    for at in range(0, COINS, 500):
+        coins = range(at, at + 500)
+        boss.ask("SADD", "purse:%d" % (at // 500 % 2), *[coin(n) for n in coins])
+        boss.ask("ZADD", "till:%d" % (at // 500 % 2), *[word for n in coins for word in (b"%d" % (n % 7), coin(n))])
+        boss.ask("RPUSH", "roll", *[b"%d" % n for n in coins])
+
+
+def mover(bank, connection, dice):
+    moved, side = coin(dice.randrange(COINS)), dice.randrange(2)
+    source, target = b"%d" % side, b"%d" % (1 - side)
+    talk(connection, [b"SMOVE", b"purse:" + source, b"purse:" + target, moved])
+    replies = talk(connection, [b"RPOPLPUSH", b"roll", b"roll"], [b"ZSCORE", b"till:" + source, moved])
+    if replies[1][1] is not None:
+        talk(connection, [b"WATCH", b"till:" + source], [b"ZSCORE", b"till:" + source, moved])
+        transact(connection, [b"ZREM", b"till:" + source, moved], [b"ZADD", b"till:" + target, b"%d" % dice.randrange(9), moved])
+    bank.count("moves")
+    time.sleep(dice.choice((0, 0.001, 0.01, 0.1)))
+
+
+def cashier(bank, connection, dice):
+    own = b"counted:%d" % id(connection)
+    words, due = dice.choice((
+        ([b"SUNION", b"purse:0", b"purse:1"], COINS), ([b"SUNIONSTORE", own, b"purse:1", b"purse:0"], COINS),
+        ([b"SINTERCARD", b"2", b"purse:0", b"purse:1"], 0), ([b"SINTERSTORE", own, b"purse:0", b"purse:1"], 0),
+        ([b"ZUNION", b"2", b"till:0", b"till:1"], COINS), ([b"ZUNIONSTORE", own, b"2", b"till:0", b"till:1"], COINS),
+        ([b"ZINTER", b"2", b"till:1", b"till:0"], 0), ([b"ZINTERSTORE", own, b"2", b"purse:0", b"purse:1"], 0),
+        ([b"SORT", b"roll", b"STORE", own], COINS), ([b"SORT", b"roll", b"BY", b"account:*"], COINS)))
+    kind, value = talk(connection, words)[0]
+    found = value if kind == "int" else len(value)
+    expect(found == due, "%r found %r and not %d", words, found, due)
+    if words[0] == b"SORT" and kind == "int":
+        kind, value = talk(connection, [b"LRANGE", own, b"0", b"-1"])[0]
+        expect([int(text) for _, text in value] == list(range(COINS)), "SORT has stored another roll")
+    bank.count("counted")
+
+
 def client(bank, kind, dice):
     try:
         connection = connect(bank.server, 60.0)
@@ -177,7 +221,8 @@ def play(server, options):
     bank = Bank(server, options.accounts, dice)
     for n in range(bank.accounts):
         boss.ask("SET", account(n), b"%d" % EACH)
-    kinds = [plain] * 4 + [watch] * 4 + [audit] * 2 + [loner] * 2 + [quitter, switcher]
+    fill_purses(boss)
+    kinds = [plain] * 4 + [watch] * 4 + [audit] * 2 + [loner] * 2 + [quitter, switcher, mover, cashier, cashier]
     threads = [threading.Thread(target=client, args=(bank, kind, common.dice(dice.random()))) for kind in kinds]
     for thread in threads:
         thread.start()
@@ -188,7 +233,7 @@ def play(server, options):
     if bank.failure:
         raise bank.failure
     audit(bank, boss, dice)
-    for kind in ("plain", "watch", "overtaken", "audits", "loner", "quitter", "switcher"):
+    for kind in ("plain", "watch", "overtaken", "audits", "loner", "quitter", "switcher", "moves", "counted"):
         expect(bank.done.get(kind, 0) > 0, "of %s there was none", kind)
     limit = time.monotonic() + 10
     while watched(boss) > 0:
