@@ -10,6 +10,7 @@
 #ifdef COATCHECK_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #endif
+#include "coatcheck/base/cgroup.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/slab.h"
@@ -156,56 +157,10 @@ char *mem_need_text(const char *text)
     return memcpy(mem_need(size), text, size);
 }
 
-/* A number alone in a file; SIZE_MAX when there is none ("max", no such file). */
-static size_t file_number(const char *path)
-{
-    char text[32] = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    unsigned long long number;
-    ssize_t len;
-
-    if (fd < 0) return SIZE_MAX;
-    len = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (len <= 0 || sscanf(text, "%llu", &number) != 1) return SIZE_MAX;
-    return (size_t)number;
-}
-
-/* The limit of the group that this process is in, and of those above it. */
-static size_t group_limit(void)
-{
-    char line[512], path[640], *group;
-    size_t least = SIZE_MAX;
-    int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-    ssize_t len;
-
-    if (fd < 0) return SIZE_MAX;
-    len = read(fd, line, sizeof line - 1);
-    close(fd);
-    if (len <= 0) return SIZE_MAX;
-    line[len] = 0;
-    /* Version 2 says "0::/path"; version 1 has a folder for memory, of which a process sees its own group. */
-    group = strstr(line, "0::");
-    if (!group) return file_number("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    group += 3;
-    group[strcspn(group, "\n")] = 0;
-    for (;;) {
-        char *slash = strrchr(group, '/');
-        size_t limit;
-
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", slash && slash[1] ? group : "");
-        limit = file_number(path);
-        if (limit < least) least = limit;
-        if (!slash || !slash[1]) return least;
-        *slash = 0;
-        if (slash == group) strcpy(group, "/");
-    }
-}
-
 size_t mem_machine(void)
 {
     size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    size_t group = group_limit();
+    size_t group = cgroup_memory_limit("/proc/self/cgroup", "/sys/fs/cgroup");
 
     return group < machine ? group : machine;
 }
