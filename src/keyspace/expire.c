@@ -1,5 +1,6 @@
 /* expire: the sweep that drops keys past their deadlines, told by hints where to look.
  * What is not due is not touched: a pass over idle shards reads one number each. */
+#include "coatcheck/base/held.h"
 #include "hint_internal.h"
 #include "spot_internal.h"
 #include "within_internal.h"
@@ -8,6 +9,9 @@
 #define HOLD_US 20
 #define GROUPS_A_LOOK 8 /* between looks at the clock */
 #define STEPS_A_LOOK 64 /* and elements of containers */
+
+/* Whether they are due, for who needs room: a cache line of them. */
+#define SHARDS_A_LOOK 8
 
 struct sweep {
     struct shard *shard;
@@ -276,4 +280,24 @@ bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64
         METRIC_ADD(keyspace, sweep_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
     if (!done) METRIC_ADD(keyspace, sweep_behind, 1);
     return done;
+}
+
+size_t sweep_for_room(struct keyspace *keyspace, size_t wanted, uint64_t until_ticks)
+{
+    static _Thread_local unsigned next;
+    int64_t now_tick = tick_of(clock_now_ms()), held = held_own(), freed = 0;
+
+    if (is_switched_off(keyspace)) return 0;
+    for (unsigned i = 0; i < SHARDS_A_LOOK; i++) {
+        unsigned index = next++ & (keyspace->shard_count - 1);
+        bool done = atomic_load_explicit(&keyspace->due[index], memory_order_relaxed) >= now_tick;
+
+        while (unlikely(!done)) {
+            done = sweep_shard(keyspace, &keyspace->shards[index], until_ticks);
+            freed = held - held_own();
+            if (freed >= (int64_t)wanted || clock_ticks() >= until_ticks) break;
+        }
+        if (unlikely(freed >= (int64_t)wanted)) break;
+    }
+    return freed > 0 ? (size_t)freed : 0;
 }

@@ -116,6 +116,10 @@ bool compact_shard(struct keyspace *keyspace, struct shard *shard, struct compac
 /* A slice of the sweep of this lane's shards; true when nothing is due any more. */
 bool sweep_some(struct keyspace *keyspace, unsigned lane, unsigned lanes, uint64_t until_ticks);
 
+/* What is past its deadline goes before anybody else is evicted: looks at a few shards, others at each call, whoever
+ * sweeps them, and sweeps those that are due until so many bytes are free. Bytes freed. */
+size_t sweep_for_room(struct keyspace *keyspace, size_t wanted, uint64_t until_ticks);
+
 /* An entry past its deadline: out of the table, with the news of it. */
 void expire_entry(struct shard *shard, unsigned db, struct table *table, uint64_t hash,
                   struct spot *spot);

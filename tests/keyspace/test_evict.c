@@ -294,6 +294,35 @@ static void keys_past_their_deadline_count_as_expired(void **state)
     keyspace_free(&keyspace);
 }
 
+/* The sweep has not come yet: no lane is housekept here. */
+static void keys_past_their_deadline_go_before_all_others(void **state)
+{
+    static const enum evict_policy policies[] = {EVICT_ALL_LRU, EVICT_ALL_RANDOM, EVICT_VOLATILE_LFU,
+                                                 EVICT_VOLATILE_RANDOM, EVICT_VOLATILE_TTL};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof policies / sizeof *policies; i++) {
+        struct keyspace *keyspace = new_keyspace(4, 1);
+        int64_t evicted = METRIC_SUM(evict, evicted_keys);
+        struct evict_rules rules = {.policy = policies[i], .samples = 5};
+
+        clock_set_ms(clock_now_ms());
+        put_many(keyspace, 0, 2000, clock_now_ms() + 1000000);
+        put_many(keyspace, 2000, 4000, clock_now_ms() + 10);
+        clock_set_ms(clock_now_ms() + 100);
+        while (keyspace_count(keyspace, 0) > 2100) {
+            assert_int_equal(evict_some(keyspace, &rules, 100, ENTIRELY), EVICT_ENOUGH);
+        }
+        assert_int_equal(METRIC_SUM(evict, evicted_keys), evicted);
+        assert_int_equal(count_there(keyspace, 0, 2000), 2000);
+        evict_down_to(keyspace, policies[i], 1000);
+        assert_int_equal(count_there(keyspace, 2000, 4000), 0);
+        keyspace_check(keyspace);
+        keyspace_free(&keyspace);
+        clock_release();
+    }
+}
+
 static void a_key_in_use_whose_time_was_over_comes_back_as_no_newcomer(void **state)
 {
     struct keyspace *keyspace = new_keyspace(1, 1);
@@ -483,6 +512,7 @@ int main(void)
         cmocka_unit_test(random_takes_from_all_databases_at_once),
         cmocka_unit_test(random_takes_anybody),
         cmocka_unit_test(keys_past_their_deadline_count_as_expired),
+        cmocka_unit_test(keys_past_their_deadline_go_before_all_others),
         cmocka_unit_test(a_key_in_use_whose_time_was_over_comes_back_as_no_newcomer),
         cmocka_unit_test(what_is_known_of_a_key_moves_with_it_when_the_table_grows),
         cmocka_unit_test(all_databases_are_evicted_from),
