@@ -368,6 +368,58 @@ static void what_is_held_comes_back_to_its_start_when_all_is_deleted(void **stat
     assert_near("the empty server's allocator", ROUNDS, allocators_figure(), allocators);
 }
 
+/* --- what is told of each key --- */
+
+#define ASKED_MOST 4096
+
+struct asked {
+    unsigned count;
+    struct {
+        char question[64];
+        size_t bytes;
+    } of[ASKED_MOST];
+};
+
+static void note_entry(void *context, const struct entry *entry)
+{
+    struct asked *asked = context;
+    struct bytes name = entry_key(entry);
+
+    if (asked->count == ASKED_MOST) return;
+    snprintf(asked->of[asked->count].question, sizeof asked->of[0].question, "MEMORY USAGE %.*s", (int)name.len, name.at);
+    asked->of[asked->count++].bytes = entry_used_bytes(entry);
+}
+
+/* The figure of each key that the sum above is made of is the one that its owner is told. */
+static void memory_usage_tells_the_part_of_each_key(void **state)
+{
+    static struct asked asked;
+    unsigned told = 0;
+
+    (void)state;
+    /* Nothing goes by itself between the two. */
+    clock_set_ms(clock_now_ms());
+    for (unsigned i = 0; i < COMMANDS; i++) do_something();
+    for (unsigned db = 0; db < DATABASES; db++) {
+        uint64_t cursor = 0;
+        char words[16];
+
+        snprintf(words, sizeof words, "SELECT %u", db);
+        say(words);
+        asked.count = 0;
+        do {
+            cursor = keyspace_scan(keyspace, db, cursor, 1000, note_entry, &asked);
+        } while (cursor != 0);
+        for (unsigned i = 0; i < asked.count; i++, told++) {
+            char wanted[32];
+
+            snprintf(wanted, sizeof wanted, ":%zu\r\n", asked.of[i].bytes);
+            assert_string_equal(say(asked.of[i].question), wanted);
+        }
+    }
+    assert_true(told > 100);
+}
+
 /* The one exception: large strings, and elements of lists that are too large for their blocks, are shared with copies. */
 static void large_values_are_told_by_all_that_share_them(void **state)
 {
@@ -404,6 +456,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sum_of_all_parts_is_what_the_allocator_holds),
         cmocka_unit_test(what_is_held_comes_back_to_its_start_when_all_is_deleted),
+        cmocka_unit_test(memory_usage_tells_the_part_of_each_key),
         cmocka_unit_test(large_values_are_told_by_all_that_share_them),
     };
     int wrong;
