@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include "coatcheck/base/mem.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/base/text.h"
 #include "coatcheck/commands/table.h"
@@ -253,9 +254,27 @@ static void values_that_stand_apart_count_as_several(void **state)
     end(state);
 }
 
+static void percents_are_of_what_the_machine_or_its_group_has(void **state)
+{
+    int64_t hundredth = (int64_t)(mem_machine() / 100);
+
+    begin(state);
+    limit_to(-50, EVICT_NONE);
+    assert_int_equal(memory_limit(), 50 * hundredth);
+    limit_to(-100, EVICT_NONE);
+    assert_int_equal(memory_limit(), 100 * hundredth);
+    limit_to(100 << 20, EVICT_NONE);
+    assert_int_equal(memory_limit(), 100 << 20);
+    atomic_store(&engine_options.maxmemory_clients, -5);
+    assert_int_equal(memory_clients_limit(), (100 << 20) / 100 * 5);
+    atomic_store(&engine_options.maxmemory_clients, 0);
+    end(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percents_are_of_what_the_machine_or_its_group_has),
         cmocka_unit_test(a_command_waits_for_few_victims_under_any_policy),
         cmocka_unit_test(commands_find_room_where_all_keys_are_in_use),
         cmocka_unit_test(commands_find_room_when_memory_meets_its_limit),

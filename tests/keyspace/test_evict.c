@@ -378,6 +378,7 @@ static void as_much_is_freed_as_was_wanted(void **state)
 {
     struct keyspace *keyspace = new_keyspace(4, 1);
     struct evict_rules rules = {.policy = EVICT_ALL_LRU};
+    int64_t evicted = METRIC_SUM(evict, evicted_keys), bytes = METRIC_SUM(evict, evicted_bytes);
     size_t before, after;
 
     (void)state;
@@ -387,6 +388,10 @@ static void as_much_is_freed_as_was_wanted(void **state)
     after = held_all();
     /* Old arrays may go on the way, when tables have moved: of each shard one. */
     assert_in_range(before - after, 1000000, 1000000 + 4 * 300000);
+    /* Each is a name of 12 bytes with a value of 25. */
+    evicted = METRIC_SUM(evict, evicted_keys) - evicted;
+    assert_in_range(evicted, 1000000 / 64, 1000000 / 37);
+    assert_in_range(METRIC_SUM(evict, evicted_bytes) - bytes, evicted * 37, evicted * 64);
     keyspace_free(&keyspace);
 }
 
