@@ -11,6 +11,8 @@ quitter  has queued and watches, and goes away or changes its mind.
 switcher swaps empty databases and empties one, which enters all shards.
 mover    moves coins from purse to purse, which are sets, sorted sets and a list that is turned round.
 cashier  counts them by unions and differences, intersections and SORT, answered or stored, which are made in slices.
+skew     before all that, two clients in pairs: each watches and reads what the other one writes, and writes what it does
+         not read. Of two that have seen the same state one only goes through.
 At the end the sum is right, transfers of both kinds have gone through, some were overtaken, and nothing is watched.
 """
 
@@ -209,6 +211,50 @@ def client(bank, kind, dice):
         bank.over.set()
 
 
+def seesaw(server, mine, other, rounds, start, went, failures):
+    """Writes 1, 2 … to `mine`, each time after watching and reading `other`: what was read by those that went through."""
+    try:
+        connection = connect(server, 60.0)
+        requests = b"".join(wire.encode(words) for n in range(1, rounds + 1) for words in (
+            [b"WATCH", other], [b"GET", other], [b"MULTI"], [b"SET", mine, b"%d" % n], [b"EXEC"]))
+        start.wait()
+        connection.send(requests)
+        start.wait()                            # or what is read here would keep the other one from sending
+        for n in range(1, rounds + 1):
+            replies = [connection.reply() for _ in range(5)]
+            if replies[4][1] is not None:
+                went.append((n, int(replies[1][1] or 0)))
+        connection.close()
+    except Exception as failure:                # told by whoever waits for it
+        failures.append(failure)
+        start.abort()
+
+
+def skew(server, rounds, pairs=4):
+    """Neither may go through with what the other has overtaken, though no command of theirs names what they watch."""
+    done = 0
+    for pair in range(pairs):
+        keys, start, failures = [b"skew:%d:%d" % (pair, side) for side in (0, 1)], threading.Barrier(2), []
+        went = [[], []]
+        threads = [threading.Thread(target=seesaw, args=(server, keys[side], keys[1 - side], rounds, start, went[side],
+                                                         failures)) for side in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        for one, two in (went, went[::-1]):
+            later = iter(two + [(rounds + 1, rounds + 1)])
+            number, seen = next(later)
+            for wrote, read in one:
+                while number <= read:           # the first of the other side that went through after this one
+                    number, seen = next(later)
+                expect(seen >= wrote, "%d had read %d, and %d had read %d, yet both went through", wrote, read, number, seen)
+        done += len(went[0]) + len(went[1])
+    return done
+
+
 def watched(boss):
     _, text = boss.ask("INFO", "everything")
     found = re.search(rb"\r\nwatched_keys:(\d+)", text)
@@ -218,6 +264,8 @@ def watched(boss):
 def play(server, options):
     dice = common.dice(options.seed)
     boss = connect(server, 60.0)
+    skewed = skew(server, 2000)
+    boss.ask("FLUSHALL")
     bank = Bank(server, options.accounts, dice)
     for n in range(bank.accounts):
         boss.ask("SET", account(n), b"%d" % EACH)
@@ -239,6 +287,7 @@ def play(server, options):
     while watched(boss) > 0:
         expect(time.monotonic() < limit, "%d keys are still watched", watched(boss))
         time.sleep(0.05)
+    bank.count("skew", skewed)
     return "not a coin lost in " + ", ".join("%s %d" % item for item in sorted(bank.done.items()))
 
 

@@ -2,13 +2,14 @@
 """The events of keys, one by one, beside redis-server's: the same random commands are said to both servers, and after
 each the events that it made have to be the same, in the same order, in both of their channels.
 
-  tests/stress/notices.py [--server COMMAND] [--seconds 10] [--seed N] [--family NAME ...] [--classes KEAnm]
+  tests/stress/notices.py [--server COMMAND] [--seconds 10] [--seed N] [--family NAME ...] [--classes KE$]
 
-The commands are those of tests/compare. A difference is printed with all that was said before it about the same keys.
+The commands are those of tests/compare. Now and then other classes of events are chosen, half of the time all of them. A difference is printed with all that was said before it about the same keys.
 """
 
 import argparse
 import importlib
+import random
 import sys
 import time
 
@@ -24,6 +25,7 @@ from compare.engine.draw import Draw  # noqa: E402
 FAMILIES = ["strings", "keys", "hashes", "lists", "sets", "zsets", "hyperloglog", "bitmaps", "geo", "dumps"]
 BATCH = 100
 PATTERN = b"__key*"
+ALL = "KEAnm"
 
 # What redis-server answers otherwise is not its events' doing: commands that it does not have, or that draw.
 WITHOUT = {"ZAROUND", "DELIFEQ"}
@@ -32,15 +34,15 @@ WITHOUT = {"ZAROUND", "DELIFEQ"}
 class Side:
     """One server: who talks, who listens."""
 
-    def __init__(self, server, classes):
+    def __init__(self, server):
         self.server = server
-        self.talker, self.listener = connect(server), connect(server)
-        boss = connect(server)
-        kind, said = boss.ask("CONFIG", "SET", "notify-keyspace-events", classes)
-        common.expect(kind == "status", "CONFIG SET: %r", said)
-        boss.close()
+        self.talker, self.listener, self.boss = connect(server), connect(server), connect(server)
         self.listener.ask("PSUBSCRIBE", PATTERN)
         self.listener.ask("SUBSCRIBE", "sync")
+
+    def choose(self, classes):
+        kind, said = self.boss.ask("CONFIG", "SET", "notify-keyspace-events", classes)
+        common.expect(kind == "status", "CONFIG SET: %r", said)
 
     def say(self, batch):
         """The replies to the batch, and the events that each of its commands made."""
@@ -118,18 +120,27 @@ def is_expired(event):
     return is_of(event, b"expired")
 
 
+def classes_by(dice):
+    if dice.random() < 0.5:
+        return ALL
+    return dice.choice(("K", "E", "KE")) + "".join(letter for letter in "g$lshzxetdnm" if dice.random() < 0.5)
+
+
 def compare(sides, options):
+    choice = random.Random(options.seed)
     dice = Draw(options.seed, 1, [1, 2])
     known = known_to(sides)
     rows, sequences = speech.rows_for(families(options.family or FAMILIES), known, dice, WITHOUT)
     rows = [r for r in rows if known(r.name.decode().split()[0])]
-    talk, log, count, made, seen = speech.Speech(dice, rows, sequences), [], 0, 0, set()
+    talk, log, count, next_, made, seen = speech.Speech(dice, rows, sequences), [], 0, 0, 0, set()
     end = time.monotonic() + options.seconds
     while time.monotonic() < end:
-        if count % (BATCH * 50) == 0:
+        if count >= next_:
+            next_ += BATCH * 20
             log = [[b"FLUSHALL"], [b"SELECT", b"1"]]
-            dice.db = 1
+            dice.db, classes = 1, options.classes or classes_by(choice)
             for side in sides:
+                side.choose(classes)
                 side.say(log)
         batch = []
         while len(batch) < BATCH:
@@ -141,7 +152,7 @@ def compare(sides, options):
             seen.update(payload if channel.startswith(b"__keyspace") else b"" for channel, payload in right[1][i])
             if same(words, left, right, i):
                 continue
-            print("said:", show(words))
+            print("of the classes %s, said: %s" % (classes, show(words)))
             print("   redis-server  %r  events %r" % (left[0][i], left[1][i]))
             print("   coatcheckd    %r  events %r" % (right[0][i], right[1][i]))
             print("before it:")
@@ -161,10 +172,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--family", action="append", metavar="NAME")
-    parser.add_argument("--classes", default="KEAnm")
+    parser.add_argument("--classes", help="these only; else they are drawn")
     options = parser.parse_args()
     with servers.Server(servers.REDIS) as left, servers.Server(options.server) as right:
-        fine = compare([Side(left, options.classes), Side(right, options.classes)], options)
+        fine = compare([Side(left), Side(right)], options)
     if not fine:
         print("seed %d" % options.seed)
     return 0 if fine else 1
