@@ -209,10 +209,12 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
     if (rules->holds > 0) left = (struct effort){rules->holds * EVICT_VICTIMS, rules->holds * EVICT_STEPS};
     if (!reclaim_some(keyspace, until_ticks)) return EVICT_BUSY;
     while (freed < wanted) {
+        size_t swept = sweep_for_room(keyspace, wanted - freed, until_ticks);
         struct shard *shard;
 
-        freed += sweep_for_room(keyspace, wanted - freed, until_ticks);
+        freed += swept;
         if (freed >= wanted) break;
+        if (unlikely(swept > 0) && clock_ticks() >= until_ticks) return EVICT_BUSY;
         shard = rules->policy == EVICT_VOLATILE_TTL ? choose_soonest(keyspace, rules->samples, dice)
                                                     : choose_ahead(keyspace, volatile_only, dice);
         if (!shard) return EVICT_EMPTY;

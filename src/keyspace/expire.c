@@ -295,9 +295,8 @@ size_t sweep_for_room(struct keyspace *keyspace, size_t wanted, uint64_t until_t
         while (unlikely(!done)) {
             done = sweep_shard(keyspace, &keyspace->shards[index], until_ticks);
             freed = held - held_own();
-            if (freed >= (int64_t)wanted || clock_ticks() >= until_ticks) break;
+            if (freed >= (int64_t)wanted || clock_ticks() >= until_ticks) return freed > 0 ? (size_t)freed : 0;
         }
-        if (unlikely(freed >= (int64_t)wanted)) break;
     }
     return freed > 0 ? (size_t)freed : 0;
 }
