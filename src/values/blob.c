@@ -10,7 +10,7 @@
 /* From here on giving the pages back takes the kernel so long (some 0.1 us a page) that whoever
  * drops the last reference should not wait for it. */
 #define BURY_FROM ((size_t)8 << 20)
-#define BURY_PIECE ((size_t)2 << 20)
+#define BURY_PIECE ((size_t)512 << 10)
 
 /* From here on zero bytes are had from the kernel rather than written: half a gigabyte of them takes a tenth of a
  * second, and the key's shard is entered meanwhile. */
