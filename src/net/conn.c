@@ -332,14 +332,16 @@ static ssize_t send_pieces(struct conn *conn, const struct outbox *outbox, struc
  * connection is dead. */
 static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *output)
 {
+    uint64_t until_ticks = 0;
     size_t gone = 0;
 
     if (unlikely(conn->flags & CONN_TLS)) return tls_send(conn, outbox, output);
+    if (unlikely(outbox->bytes > BULK_PIECE_SENT)) until_ticks = bulk_begin(&conn_worker(conn)->bulk);
     while (outbox->bytes + output->len > 0 && gone < CONN_SHARE) {
         size_t asked = output->len;
         size_t queued = outbox->bytes;
         ssize_t sent = queued == 0 ? send(conn_fd(conn), output->at, output->len, MSG_NOSIGNAL)
-                                   : send_pieces(conn, outbox, *output, CONN_SHARE - gone, &asked);
+                                   : send_pieces(conn, outbox, *output, BULK_PIECE_SENT, &asked);
 
         METRIC_ADD(net, total_writes_processed, 1);
         if (sent < 0) {
@@ -355,7 +357,7 @@ static bool send_some(struct conn *conn, struct outbox *outbox, struct bytes *ou
             output->len -= (size_t)sent - queued;
         }
         if (queued > 0) outbox_sent(outbox, (size_t)sent < queued ? (size_t)sent : queued);
-        if ((size_t)sent < asked) break;
+        if ((size_t)sent < asked || (until_ticks && !bulk_goes_on(until_ticks))) break;
     }
     return true;
 }

@@ -64,7 +64,6 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
 {
     ssize_t n;
 
-    if (room > CONN_SHARE) room = CONN_SHARE;
     if (unlikely(conn->flags & CONN_TLS)) {
         n = tls_read(conn, into, room);
     } else {
@@ -76,33 +75,76 @@ static bool conn_read(struct conn *conn, char *into, size_t room, struct bytes *
     return count_read(conn, n);
 }
 
-/* Reads on into the door's own memory, and what comes after it into `window`. True: it is full. */
+/* The end, or what is wrong, came right behind bytes that are to be answered first: it will be told again. */
+static void put_off_the_end(struct conn *conn)
+{
+    if (!(conn->flags & (CONN_PEER_GONE | CONN_DEAD))) return;
+    conn->flags &= ~(CONN_PEER_GONE | CONN_ENDING | CONN_DEAD);
+    if (conn->flags & CONN_TLS) conn->flags |= CONN_HELD;
+}
+
+/* Piece by piece behind the saved bytes, as far as they have room and the time allows. False: nothing came. */
+static bool read_behind_saved(struct conn *conn, struct saved_input *saved)
+{
+    size_t room = saved->room - saved->len, most = room < CONN_SHARE ? room : CONN_SHARE, got = 0;
+    uint64_t until_ticks = most > BULK_PIECE_READ ? bulk_begin(&conn_worker(conn)->bulk) : 0;
+    struct bytes piece;
+
+    do {
+        size_t asked = most - got < BULK_PIECE_READ ? most - got : BULK_PIECE_READ;
+
+        if (!conn_read(conn, saved->at + saved->len, asked, &piece)) {
+            if (got > 0) put_off_the_end(conn);
+            break;
+        }
+        saved->len += piece.len;
+        got += piece.len;
+        if (piece.len < asked) break;
+    } while (got < most && bulk_goes_on(until_ticks));
+    return got > 0;
+}
+
+/* One recv into the door's own memory, a piece of it at the most; when it gets full, what comes after it goes into
+ * `window`. Returns what recv() does; `asked`: how many bytes there was room for. */
+static ssize_t read_direct(struct conn *conn, char *window, size_t room, size_t *asked)
+{
+    struct saved_input *saved = conn->work->saved;
+    bool is_last = saved->direct_left <= BULK_PIECE_READ;
+    struct iovec pieces[2] = {{saved->direct, is_last ? saved->direct_left : BULK_PIECE_READ}, {window, room}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = is_last ? 2 : 1};
+    ssize_t n;
+
+    *asked = pieces[0].iov_len;
+    if (unlikely(conn->flags & CONN_TLS)) return tls_read(conn, saved->direct, pieces[0].iov_len);
+    do {
+        n = recvmsg(conn_fd(conn), &message, 0);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Reads on into the door's own memory, as far as the time allows, and what comes after it into `window`. True: it is
+ * full. */
 static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes *input)
 {
     struct saved_input *saved = conn->work->saved;
-    struct iovec pieces[2] = {{saved->direct, saved->direct_left}, {window, room}};
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
-    size_t came;
+    uint64_t until_ticks = saved->direct_left > BULK_PIECE_READ ? bulk_begin(&conn_worker(conn)->bulk) : 0;
+    size_t came, asked, got = 0;
     ssize_t n;
 
-    if (saved->direct_left > CONN_SHARE) {
-        pieces[0].iov_len = CONN_SHARE;
-        message.msg_iovlen = 1;
-    }
+    do {
+        n = read_direct(conn, window, room, &asked);
+        if (!count_read(conn, n)) {
+            if (got == 0) return false;
+            break;
+        }
+        came = (size_t)n < saved->direct_left ? (size_t)n : saved->direct_left;
+        held_expect(-(int64_t)came);
+        saved->direct += came;
+        saved->direct_left -= came;
+        saved->direct_got += came;
+        got += came;
+    } while (saved->direct_left > 0 && came == asked && got < CONN_SHARE && bulk_goes_on(until_ticks));
 
-    if (unlikely(conn->flags & CONN_TLS)) {
-        n = tls_read(conn, saved->direct, pieces[0].iov_len);
-    } else {
-        do {
-            n = recvmsg(conn_fd(conn), &message, 0);
-        } while (n < 0 && errno == EINTR);
-    }
-    if (!count_read(conn, n)) return false;
-    came = (size_t)n < saved->direct_left ? (size_t)n : saved->direct_left;
-    held_expect(-(int64_t)came);
-    saved->direct += came;
-    saved->direct_left -= came;
-    saved->direct_got += came;
     conn_show(&conn->shown_input, saved->direct_got);
     /* The last piece counts too, or it were up to the network whether an argument is too large. */
     if (over_query_limit(conn, saved->direct_got)) conn->flags |= CONN_DEAD;
@@ -119,7 +161,6 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
     struct saved_input *saved = conn_saved(conn);
     bool resumed = conn->flags & CONN_RESUMED;
     bool readable = conn->flags & (CONN_READABLE | CONN_HELD);
-    struct bytes got;
 
     *filled = false;
     conn->flags &= ~CONN_READABLE;
@@ -140,8 +181,7 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
             return false;
         }
         saved = conn->work->saved;
-        if (!conn_read(conn, saved->at + saved->len, saved->room - saved->len, &got)) return false;
-        saved->len += got.len;
+        if (!read_behind_saved(conn, saved)) return false;
         if (over_query_limit(conn, saved->len)) {
             conn->flags |= CONN_DEAD;
             return false;

@@ -6,8 +6,8 @@
 #include <event2/event_struct.h>
 #include "coatcheck/net/conn.h"
 
-/* So much is read or sent for one connection in one turn at the most: a reader as fast as we are would keep the
- * kernel at one call for tens of milliseconds, and everybody else waiting. */
+/* So much is read or sent for one connection in one turn at the most, and less when it takes long (bulk_internal.h): a
+ * reader as fast as we are would keep the kernel at one call for tens of milliseconds, and everybody else waiting. */
 #define CONN_SHARE ((size_t)512 * 1024)
 
 /* As wire/ wants it: input may be looked at in steps of 16 bytes. */

@@ -264,6 +264,8 @@ static size_t seal(struct conn *conn, struct outbox *outbox, struct bytes *outpu
 
 bool tls_send(struct conn *conn, struct outbox *outbox, struct bytes *output)
 {
+    uint64_t until_ticks = outbox->bytes > BULK_PIECE_SENT ? bulk_begin(&conn_worker(conn)->bulk) : 0;
+
     for (size_t gone = 0; gone < CONN_SHARE;) {
         size_t sealed;
 
@@ -277,6 +279,7 @@ bool tls_send(struct conn *conn, struct outbox *outbox, struct bytes *output)
         METRIC_ADD(net, total_net_output_bytes, sealed);
         conn->flags |= CONN_MOVED;
         gone += sealed;
+        if (until_ticks && !bulk_goes_on(until_ticks)) break;
     }
     return true;
 }

@@ -129,6 +129,7 @@ static void *worker_run(void *context)
             arm_chores(worker, wait_us);
         }
         worker->shaken_us = 0;
+        bulk_turn(&worker->bulk);
         event_base_loop(worker->base, flags);
         clock_update();
         atomic_store_explicit(&worker->beats, worker_beats(worker) + 1, memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include "coatcheck/base/lock.h"
 #include "coatcheck/net/worker.h"
+#include "bulk_internal.h"
 #include "conn_internal.h"
 #include "farewell_internal.h"
 
@@ -41,6 +42,7 @@ struct worker {
     struct conn_list more;  /* were served and have more to ask: after those that the loop tells of */
     char *input_area, *reply_area;
     struct delivery deliveries[TURN_CONNS];
+    struct bulk bulk;
     struct outbox fresh[TURN_CONNS]; /* for deliveries of connections without work; empty between turns */
 
     /* How much more the clients may leave unread, as far as this worker knows in this round. */
