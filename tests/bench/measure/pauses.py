@@ -5,7 +5,8 @@ unanswered, and a late answer counts from then. Whatever causes the event runs i
 so that it does not keep the probe itself waiting: what comes over the wire comes slower for that.
 
 What the probe sees has in it what else the machine does. What the server alone makes of it is told by its turns (turns.c): the
-processor time from one look at its sockets to the next, in which nobody hears anything from that thread.
+processor time from one look at its sockets to the next, in which nobody hears anything from that thread. What a machine, and
+its host, keep from a thread without saying so is in them still: so a thread that only looks at its clock stands beside them.
 """
 
 import argparse
@@ -177,20 +178,23 @@ def with_keys(settings):
 
 def silences(running_of, settings):
     """Of filling an empty server at full speed: [server, longest time in which none of ten clients had a reply in ms,
-    longest turn in ms, kop/s]."""
+    longest turn in ms, longest step in ms of a thread that only looked at its clock for as long afterwards, kop/s]."""
     rows = []
     with running_of(1, watched=True) as running:
         for server in running:
             say("pauses: %s is filled, nobody else asks" % server.name)
             filled = server.fill(2 * settings.keys, settings.value_size)
             longest_ms = server.turns.seen()["max"] / 1000 if server.turns else None
-            rows.append([server.name, *map(figure, (filled["silence_us"] / 1000, longest_ms, filled["ops_per_second"] / 1000))])
+            stalled_ms = tools.stalls(filled["seconds"])["longest_us"] / 1000
+            rows.append([server.name, *map(figure, (filled["silence_us"] / 1000, longest_ms, stalled_ms,
+                                                    filled["ops_per_second"] / 1000))])
     return rows
 
 
 def run(running_of, settings, report):
     settings = with_keys(settings)
-    events = [event for event in EVENTS if not settings.quick or event.name in QUICK]
+    events = [event for event in EVENTS if (event.name.startswith(tuple(settings.events)) if settings.events
+                                            else not settings.quick or event.name in QUICK)]
     found = {event.name: {} for event in events}
     rounds = max(1, (settings.rounds + 1) // 4)
     for turn in range(rounds):
@@ -215,9 +219,14 @@ def run(running_of, settings, report):
     report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
     report.text("A late answer counts from when its question was due. Turns in microseconds of the serving threads' processor time. "
                 "Medians of %s." % turns(rounds))
-    if settings.quick:
+    seconds = max((event.seconds for event in events), default=1.0) / (2 if settings.quick else 1)
+    stalled = tools.stalls(seconds)
+    report.text("A thread on the same core that only looked at its clock for %d s was kept from it for %s µs at the longest, and %d "
+                "times for more than a millisecond." % (seconds, figure(stalled["longest_us"]), stalled["over_1ms"]))
+    if settings.quick or (settings.events and "growth" not in settings.events):
         return
     report.heading("Growth from nothing to %s keys at full speed" % format(2 * settings.keys, ","))
-    report.table(["server", "longest time without any reply, ms", "longest turn, ms", "kop/s"],
+    report.table(["server", "longest time without any reply, ms", "longest turn, ms", "the machine's own, ms", "kop/s"],
                  silences(running_of, settings))
-    report.text("Ten clients, 100 commands at a time each; how long none of them heard anything.")
+    report.text("Ten clients, 100 commands at a time each; how long none of them heard anything. The machine's own: the longest "
+                "time in which a thread that only looks at its clock was kept from it, in as many seconds afterwards.")

@@ -9,7 +9,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[3]
 SOURCES = HOME / "tests" / "bench"
 BUILD = HOME / "build" / "bench"
-PARTS = {"load": ["load.c", "loop.c", "reply.c", "workload.c", "histogram.c"], "floor": ["floor.c"],
+PARTS = {"load": ["load.c", "loop.c", "reply.c", "workload.c", "histogram.c"], "floor": ["floor.c"], "stalls": ["stalls.c"],
          "turns.so": ["turns.c", "histogram.c"]}
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -85,6 +85,13 @@ class Load:
 def load(server, command, cores=None, **settings):
     """Runs the load to its end and returns what it saw; raises LoadError if the server erred."""
     return Load(server, command, cores, **settings).result()
+
+
+def stalls(seconds):
+    """What the machine itself does to a thread on the server's core in so many seconds: {"longest_us", "over_1ms"}."""
+    done = subprocess.run([build("stalls"), "%g" % seconds], capture_output=True, text=True, check=True,
+                          preexec_fn=on_cores(SERVER_CORES))
+    return json.loads(done.stdout)
 
 
 def first_line(*words):

@@ -1,0 +1,43 @@
+/* stalls: what the machine alone does to a thread, as the turns of a server see it (turns.c): the longest time, by the
+ * thread's own clock, in which a thread that does nothing but look at that clock did not get to look. Interruptions are in
+ * it, and whatever a virtual machine's host does that it does not tell as stolen. No turn can be held below it.
+ *
+ * stalls SECONDS: prints {"longest_us": N, "over_1ms": N}. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The steady clock is looked at once in so many times: it would be half of what is measured. */
+enum { LOOKS = 256 };
+
+static uint64_t now_ns(clockid_t which)
+{
+    struct timespec now;
+
+    clock_gettime(which, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t longest = 0, over = 0, last, until;
+
+    if (argc != 2 || atof(argv[1]) <= 0) {
+        fprintf(stderr, "stalls SECONDS\n");
+        return 2;
+    }
+    until = now_ns(CLOCK_MONOTONIC) + (uint64_t)(atof(argv[1]) * 1e9);
+    last = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            uint64_t now = now_ns(CLOCK_THREAD_CPUTIME_ID), step = now - last;
+
+            last = now;
+            if (step > longest) longest = step;
+            if (step > 1000000) over++;
+        }
+    } while (now_ns(CLOCK_MONOTONIC) < until);
+    printf("{\"longest_us\": %.1f, \"over_1ms\": %llu}\n", (double)longest / 1000, (unsigned long long)over);
+    return 0;
+}
