@@ -23,36 +23,65 @@ static const struct manner *manner_of(struct shard *shard)
     return &manners[side];
 }
 
+/* Where keys are asked for in turn, round and round, those that went come back, and all of them after the same time. So that
+ * one comes back says nothing for it, and each that settled for it stands where one could that is used in each round. Then
+ * the ghost knows more than a third of those that come, and elsewhere mostly a fifth at the most. */
+#define DOUBTS_FROM_PERCENT 35
+#define DOUBTS_EXCEPT 4 /* one of so many settles nevertheless: some have to */
+#define DOUBTS_UPTO 4   /* times their share of newcomers; with more, settled keys are wanted */
+
+static uint32_t duel_new(uint64_t sum, uint32_t *before)
+{
+    uint32_t new = (uint32_t)sum - *before;
+
+    *before = (uint32_t)sum;
+    return new;
+}
+
 void evict_judge(struct keyspace *keyspace)
 {
-    uint64_t came[2] = {0, 0};
+    uint64_t came[2] = {0, 0}, returned = 0;
     unsigned shards[2] = {0, 0};
+    int64_t misses;
 
     for (unsigned i = 0; i < keyspace->shard_count; i++) {
         if (i % DUEL_EVERY > 1) continue;
         came[i % DUEL_EVERY] += count_read(&keyspace->shards[i].came);
+        returned += count_read(&keyspace->shards[i].returned);
         shards[i % DUEL_EVERY]++;
     }
     if (shards[0] != shards[1]) return;
-    for (unsigned side = 0; side < 2; side++) {
-        uint32_t new = (uint32_t)came[side] - keyspace->came_before[side];
-
-        keyspace->came_before[side] = (uint32_t)came[side];
-        keyspace->duel[side] += new;
-    }
-    if (keyspace->duel[0] + keyspace->duel[1] < DUEL_MISSES) return;
+    for (unsigned side = 0; side < 2; side++) keyspace->duel[side] += duel_new(came[side], &keyspace->came_before[side]);
+    keyspace->returned += (int32_t)duel_new(returned, &keyspace->returned_before);
+    misses = (int64_t)keyspace->duel[0] + keyspace->duel[1];
+    if (misses < DUEL_MISSES) return;
     atomic_store_explicit(&keyspace->manner, keyspace->duel[1] < keyspace->duel[0], memory_order_relaxed);
+    atomic_store_explicit(&keyspace->doubts, (int64_t)keyspace->returned * 100 > misses * DOUBTS_FROM_PERCENT, memory_order_relaxed);
     for (unsigned side = 0; side < 2; side++) keyspace->duel[side] -= keyspace->duel[side] / 4;
+    keyspace->returned -= keyspace->returned / 4;
 }
 
-void slot_begin(struct shard *shard, const struct walk *walk, struct group *group, uint64_t *slot, uint64_t hash)
+/* The ghost knows the key: is that enough for it to settle? */
+static bool shard_trusts(struct shard *shard, const struct table *table, const struct manner *manner)
+{
+    if (!atomic_load_explicit(&shard_home(shard)->doubts, memory_order_relaxed)) return true;
+    if ((uint64_t)table_newcomers(table) * 1000 > (uint64_t)table->live * manner->share * DOUBTS_UPTO) return true;
+    return random_below(random_of_thread(), DOUBTS_EXCEPT) == 0;
+}
+
+void slot_begin(struct shard *shard, const struct table *table, const struct walk *walk, struct group *group, uint64_t *slot,
+                uint64_t hash)
 {
     unsigned number = (unsigned)(slot - group->slots);
 
     count_add(&shard->came, 1);
     if (unlikely(shard->ghost != NULL) && ghost_knows(shard, hash)) {
-        slot_set_frequency(group, number, manner_of(shard)->enters);
-        return;
+        const struct manner *manner = manner_of(shard);
+
+        if (shard_trusts(shard, table, manner)) {
+            slot_set_frequency(group, number, manner->enters);
+            return;
+        }
     }
     slot_set_frequency(group, number, 0);
     slot_set_newcomer(walk, group, number);

@@ -87,7 +87,8 @@ static inline void slot_put_bits(struct table *table, struct group *group, const
 }
 
 /* A key has come to this slot: as a newcomer, or as one whom the ghost knows. */
-void slot_begin(struct shard *shard, const struct walk *walk, struct group *group, uint64_t *slot, uint64_t hash);
+void slot_begin(struct shard *shard, const struct table *table, const struct walk *walk, struct group *group, uint64_t *slot,
+                uint64_t hash);
 
 static inline uint32_t table_newcomers(const struct table *table)
 {

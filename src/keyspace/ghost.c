@@ -12,6 +12,7 @@ bool ghost_knows(struct shard *shard, uint64_t hash)
     ghost = ghost_of(shard, hash);
     if (*ghost != place_mark(hash)) return false;
     *ghost = 0;
+    count_add(&shard->returned, 1);
     METRIC_ADD(evict, evict_returns, 1);
     return true;
 }
@@ -27,6 +28,7 @@ void ghost_mourn(struct shard *shard, const struct spot *spot, uint64_t hash)
 
     if (slot_is_newcomer(spot->group, number) && !(slot_frequency(spot->group, number) & NEWCOMER_USED)) return;
     ghost_note(shard, hash);
+    count_add(&shard->returned, -1);
 }
 
 static uint32_t shard_live(struct shard *shard)

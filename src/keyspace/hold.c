@@ -288,9 +288,15 @@ static void end_quick_round(struct shard *shard, const struct table *table)
     }
 }
 
-static bool newcomers_are_many(const struct table *table, unsigned candidates, unsigned share)
+/* Until the shard has its turn again, about as many come as this hold takes: that there are as many newcomers as their
+ * share over all the time, their number goes below it by half of that. A shard of few keys would else have several times
+ * its share of them, and they stand where keys could that are known to be asked for. */
+static bool newcomers_are_many(const struct hold *hold)
 {
-    return (uint64_t)table_newcomers(table) * 1000 > (uint64_t)candidates * share;
+    uint64_t newcomers = table_newcomers(hold->table);
+
+    if (newcomers == 0) return false;
+    return (newcomers + hold->most_victims / 2) * 1000 > (uint64_t)hold_candidates(hold) * hold->manner->share;
 }
 
 /* Which hand goes next is not known yet, and tables on the move are rare: a hint. Reads what others
@@ -339,7 +345,7 @@ void hold_by_use(struct hold *hold)
     struct shard *shard = hold->shard;
 
     while (hold_goes_on(hold)) {
-        bool quick = newcomers_are_many(hold->table, hold_candidates(hold), hold->manner->share);
+        bool quick = newcomers_are_many(hold);
         uint32_t *hand = quick ? &shard->quick_hand : &shard->hand;
         struct stand stand = stand_at(hold->table, *hand);
 

@@ -68,8 +68,11 @@ struct keyspace {
     /* evict.c */
     _Atomic bool remembers;  /* shards have ghosts */
     _Atomic unsigned manner; /* which of the two won the duel */
+    _Atomic bool doubts;     /* most of who comes was here a while ago: that says little of who is worth to be kept */
     uint32_t came_before[2]; /* of whoever calls evict_judge() */
     uint32_t duel[2];
+    uint32_t returned_before;
+    int32_t returned;
 
     _Atomic uint64_t rekeyed;
 

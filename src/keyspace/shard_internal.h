@@ -31,6 +31,7 @@ struct shard {
     bool quick_round_made;            /* by the quick hand, ever */
     uint32_t hand, quick_hand;        /* positions, as place_position() */
     uint32_t came;                    /* keys since it was made; others read it */
+    uint32_t returned;                /* of those, whom the ghost knew, less those it was told of as their time was over */
     uint32_t ghost_count;
     uint16_t *ghost;                  /* what was evicted a while ago: evict_internal.h; or NULL */
 } __attribute__((aligned(128)));

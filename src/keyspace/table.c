@@ -276,7 +276,7 @@ enum status table_insert(struct shard *shard, unsigned db, struct table *table, 
         slot = put_in_chain(shard, db, table, &walk, hash, entry, &group);
     }
     *slot = slot_make(entry, walk.tag);
-    slot_begin(shard, &walk, group, slot, hash);
+    slot_begin(shard, table, &walk, group, slot, hash);
     spot->slot = slot;
     spot->group = group;
     spot->entry = entry;

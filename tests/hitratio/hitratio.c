@@ -1,7 +1,7 @@
 /* hitratio: what each way to choose what goes would miss, trace by trace, simulated.
  *
  *     hitratio [--bytes] [--overhead N] [--capacity N] [--requests N] [--trace NAME] [--policy NAME] [--candidates]
- *              [--scale N] [--warm N]
+ *              [--scale N] [--warm N] [--shards N]
  *
  * Prints misses per hundred requests; with --bytes the capacity is bytes (values and --overhead for each key) and a
  * last column tells the bytes missed per hundred asked for. All caches begin empty; with --warm N the
@@ -141,6 +141,7 @@ static struct choice read_words(int argc, char **argv)
             if (strcmp(word, "--trace") == 0) choice.trace = value;
             if (strcmp(word, "--policy") == 0) choice.policy = value;
             if (strcmp(word, "--scale") == 0) trace_scale = (unsigned)strtoul(value, NULL, 10);
+            if (strcmp(word, "--shards") == 0) slot_shards = (unsigned)strtoul(value, NULL, 10);
             if (strcmp(word, "--warm") == 0) choice.warm = strtoull(value, NULL, 10);
             i++;
         }

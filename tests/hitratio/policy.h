@@ -40,6 +40,7 @@ extern const struct policy *const policies[];
 extern const struct policy policy_lru, policy_lfu, policy_sieve, policy_s3fifo, policy_tinylfu, policy_belady,
     policy_redis_lru, policy_redis_lfu, policy_random;
 extern const struct policy slot_policies[]; /* ends with a row without a name */
+extern unsigned slot_shards;                /* that those have; a power of two, 4096 at the most */
 
 /* --- lists of keys, for those that keep an order: a key is in one list at most --- */
 

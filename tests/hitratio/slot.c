@@ -10,7 +10,10 @@
 #include "policy.h"
 
 #define FREQUENCY_MOST 3
-#define SHARDS 256
+#define SHARDS_MOST 4096
+#define VICTIMS_SHARE 64 /* a hold takes one in so many of a shard's keys */
+#define FEW 4
+#define MANY 16
 #define DUEL_EVERY 32   /* of so many shards, one leads for each side of a duel */
 #define DUEL_FADES 4096 /* misses of leaders after which the score is halved */
 
@@ -29,6 +32,8 @@ struct slot_rules {
     bool mourns;              /* the ghost is told of settled keys whose time is over */
     bool doubts;              /* a use counts with a chance of one in two from frequency 1 on, one in four from 2 */
     bool harsh;               /* a key whose size outweighs its frequency goes at once */
+    bool above;               /* newcomers are as many as their share when a hold ends, not on average */
+    bool trusts;              /* whom the ghost knows settles, also where it knows most of who comes */
 };
 
 struct part {
@@ -39,14 +44,18 @@ struct slot_cache {
     const struct slot_rules *rules;
     uint32_t *slots, *slot_of; /* NO_KEY: empty */
     uint32_t a_part;           /* slots in a shard */
-    struct part parts[SHARDS];
+    unsigned shards, shard_shift;
+    struct part parts[SHARDS_MOST];
     uint8_t *frequency;
     bool *is_new, *was_seen;
     uint32_t live;
     uint16_t *ghost;
     uint32_t ghosts;
     uint32_t missed[2];
+    int64_t back; /* of those that missed who were known, less those that the ghost was told of as their time was over */
     unsigned winner;
+    bool thins;              /* the ghost knows nearly everybody: few settle for that */
+    unsigned turn, turn_ends; /* whose hold it is, and how many it takes more */
     uint64_t seed;
 };
 
@@ -57,9 +66,11 @@ static uint64_t hash_of(uint32_t key)
     return dice_next(&seed);
 }
 
-static unsigned part_of(uint32_t key)
+unsigned slot_shards = 256;
+
+static unsigned part_of(const struct slot_cache *slot, uint32_t key)
 {
-    return (unsigned)(hash_of(key) >> 56);
+    return (unsigned)(hash_of(key) >> slot->shard_shift);
 }
 
 static const struct manner *manner_of(const struct slot_cache *slot, unsigned part)
@@ -79,10 +90,12 @@ static void *slot_open(struct cache *cache)
 
     slot->rules = cache->policy->rules;
     for (uint32_t key = 0; key < keys; key++) cost += cache->costs[key];
+    slot->shards = slot_shards;
+    slot->shard_shift = 64 - (unsigned)__builtin_ctz(slot_shards);
     fits = (double)cache->capacity * keys / (double)cost;
     /* Favouring the small, it may hold more of them than of the mean. */
-    slot->a_part = (uint32_t)(fits * (slot->rules->weight ? 8 : 2)) / SHARDS + 64;
-    count = slot->a_part * SHARDS;
+    slot->a_part = (uint32_t)(fits * (slot->rules->weight ? 8 : 2)) / slot->shards + 64;
+    count = slot->a_part * slot->shards;
     slot->slots = malloc(count * sizeof *slot->slots);
     for (uint32_t i = 0; i < count; i++) slot->slots[i] = NO_KEY;
     slot->slot_of = malloc(keys * sizeof *slot->slot_of);
@@ -140,23 +153,38 @@ static bool ghost_knows(struct slot_cache *slot, uint32_t key)
     return true;
 }
 
-static void duel_note(struct slot_cache *slot, unsigned part)
+static void duel_note(struct slot_cache *slot, unsigned part, int back)
 {
+    int64_t missed;
+
     if (part % DUEL_EVERY > 1) return;
-    slot->missed[part % DUEL_EVERY]++;
-    if (slot->missed[0] + slot->missed[1] < DUEL_FADES) return;
+    slot->back += back;
+    if (back < 0) return;
+    missed = ++slot->missed[part % DUEL_EVERY] + slot->missed[!(part % DUEL_EVERY)];
+    if (missed < DUEL_FADES) return;
     slot->winner = slot->missed[1] < slot->missed[0];
+    slot->thins = !slot->rules->trusts && slot->back * 100 > missed * 35;
+    slot->back -= slot->back / 4;
     slot->missed[0] -= slot->missed[0] / 4;
     slot->missed[1] -= slot->missed[1] / 4;
+}
+
+/* Shall it settle, as the ghost knows it? */
+static bool settles(struct slot_cache *slot, const struct part *part, const struct manner *manner)
+{
+    if (!slot->thins || (uint64_t)part->newcomers * 1000 > (uint64_t)part->live * manner->share * 4) return true;
+    return dice_next(&slot->seed) % 4 == 0;
 }
 
 static void slot_came(struct cache *cache, uint32_t key)
 {
     struct slot_cache *slot = cache->state;
-    unsigned number = part_of(key);
+    unsigned number = part_of(slot, key);
     struct part *part = &slot->parts[number];
     uint32_t first = number * slot->a_part;
-    uint32_t at = (uint32_t)((hash_of(key) << 8 >> 32) * slot->a_part >> 32);
+    uint32_t at = (uint32_t)((hash_of(key) << (64 - slot->shard_shift) >> 32) * slot->a_part >> 32);
+
+    bool known;
 
     while (slot->slots[first + at] != NO_KEY) {
         if (++at == slot->a_part) at = 0;
@@ -166,8 +194,9 @@ static void slot_came(struct cache *cache, uint32_t key)
     slot->live++;
     part->live++;
     slot->was_seen[key] = false;
-    duel_note(slot, number);
-    if (ghost_knows(slot, key)) {
+    known = ghost_knows(slot, key);
+    duel_note(slot, number, known);
+    if (known && settles(slot, part, manner_of(slot, number))) {
         slot->frequency[key] = (uint8_t)manner_of(slot, number)->enters;
         return;
     }
@@ -179,7 +208,7 @@ static void slot_came(struct cache *cache, uint32_t key)
 static void slot_remove(struct cache *cache, uint32_t key)
 {
     struct slot_cache *slot = cache->state;
-    struct part *part = &slot->parts[part_of(key)];
+    struct part *part = &slot->parts[part_of(slot, key)];
 
     if (slot->is_new[key]) part->newcomers--;
     slot->is_new[key] = false;
@@ -193,7 +222,10 @@ static void slot_went(struct cache *cache, uint32_t key)
 {
     struct slot_cache *slot = cache->state;
 
-    if (slot->rules->mourns && (!slot->is_new[key] || slot->frequency[key] > 0)) ghost_note(slot, key);
+    if (slot->rules->mourns && (!slot->is_new[key] || slot->frequency[key] > 0)) {
+        ghost_note(slot, key);
+        duel_note(slot, part_of(slot, key), -1);
+    }
     slot_remove(cache, key);
 }
 
@@ -213,7 +245,7 @@ static unsigned judged(struct cache *cache, struct slot_cache *slot, uint32_t ke
 /* NO_KEY: it stays. */
 static uint32_t judge_new(struct cache *cache, struct slot_cache *slot, uint32_t key)
 {
-    unsigned times = judged(cache, slot, key), part = part_of(key);
+    unsigned times = judged(cache, slot, key), part = part_of(slot, key);
 
     if (times == 0) return NO_KEY;
     if (slot->frequency[key] > 0 && !(slot->rules->harsh && times > 2)) {
@@ -243,10 +275,20 @@ static uint32_t judge_main(struct cache *cache, struct slot_cache *slot, uint32_
     return NO_KEY;
 }
 
+/* Keys that one hold takes. */
+static unsigned hold_of(const struct part *part)
+{
+    unsigned keys = part->live / VICTIMS_SHARE;
+
+    return keys < FEW ? FEW : keys < MANY ? keys : MANY;
+}
+
 static uint32_t slot_look(struct cache *cache, struct slot_cache *slot, unsigned number)
 {
     struct part *part = &slot->parts[number];
-    bool quick = (uint64_t)part->newcomers * 1000 > (uint64_t)part->live * manner_of(slot, number)->share;
+    unsigned half = slot->rules->above ? 0 : hold_of(part) / 2;
+    bool quick = part->newcomers > 0 &&
+                 (uint64_t)(part->newcomers + half) * 1000 > (uint64_t)part->live * manner_of(slot, number)->share;
     uint32_t *hand = quick ? &part->quick_hand : &part->hand, key = slot->slots[number * slot->a_part + *hand];
 
     if (++*hand == slot->a_part) *hand = 0;
@@ -254,18 +296,32 @@ static uint32_t slot_look(struct cache *cache, struct slot_cache *slot, unsigned
     return quick ? judge_new(cache, slot, key) : judge_main(cache, slot, key);
 }
 
-/* Of two shards the one with more keys, so that all stay alike, even those that miss more. */
+/* Of two shards the one with more keys, so that all stay alike, even those that miss more; some at a time. */
+static unsigned slot_turn(struct slot_cache *slot)
+{
+    uint64_t dice;
+    unsigned one, other;
+
+    if (slot->turn_ends > 0 && slot->parts[slot->turn].live > 0) return slot->turn;
+    dice = dice_next(&slot->seed);
+    one = dice % slot->shards;
+    other = (dice >> 32) % slot->shards;
+    if (slot->parts[other].live > slot->parts[one].live) one = other;
+    while (slot->parts[one].live == 0) one = (one + 1) % slot->shards;
+    slot->turn = one;
+    slot->turn_ends = hold_of(&slot->parts[one]);
+    return one;
+}
+
 static uint32_t slot_victim(struct cache *cache, uint32_t coming)
 {
     struct slot_cache *slot = cache->state;
-    uint64_t dice = dice_next(&slot->seed);
-    unsigned one = dice % SHARDS, other = (dice >> 32) % SHARDS;
+    unsigned number = slot_turn(slot);
     uint32_t key;
 
     (void)coming;
-    if (slot->parts[other].live > slot->parts[one].live) one = other;
-    while (slot->parts[one].live == 0) one = (one + 1) % SHARDS;
-    while ((key = slot_look(cache, slot, one)) == NO_KEY) {}
+    while ((key = slot_look(cache, slot, number)) == NO_KEY) {}
+    slot->turn_ends--;
     slot_remove(cache, key);
     return key;
 }
@@ -277,6 +333,8 @@ static uint32_t slot_victim(struct cache *cache, uint32_t coming)
 /* The first is what src/keyspace/ does. */
 const struct policy slot_policies[] = {
     ROW("coatcheck", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
+    ROW("above", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true, .above = true, .trusts = true),
+    ROW("trusts", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true, .trusts = true),
     ROW("no mourning", .manners = {{10, 0, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100),
     ROW("stays at 0", .manners = {{10, 0, 0}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),
     ROW("enters at 1", .manners = {{10, 1, 1}, {200, 1, 1}}, .ghost = 100, .weight = 100, .mourns = true),

@@ -133,6 +133,53 @@ static void who_comes_back_soon_after_it_went_is_no_newcomer(void **state)
     keyspace_free(&keyspace);
 }
 
+/* Asks for the key, and puts it when it is not there, as of a cache. True: it came, and settled at once. */
+static bool ask(struct keyspace *keyspace, unsigned number, uint64_t room, unsigned *misses)
+{
+    char name[24];
+
+    if (exists(keyspace, 0, name_of(name, number))) return false;
+    ++*misses;
+    evict_down_to(keyspace, EVICT_ALL_LRU, room - 1);
+    put_many(keyspace, number, number + 1, NEVER);
+    if (*misses % 500 == 0) evict_judge(keyspace);
+    return frequency(keyspace, number) > 0;
+}
+
+/* Two shards, each of which tries one manner: so all misses count where it is judged. */
+#define LOOP_ROOM 3200u
+#define LOOP_KEYS 3600u
+
+static void where_all_come_back_in_turn_few_settle_for_it(void **state)
+{
+    struct keyspace *keyspace = new_keyspace(2, 1);
+    unsigned misses = 0, settled = 0, gone = 0;
+
+    (void)state;
+    evict_remember(keyspace, true);
+    for (unsigned i = 0; i < 60 * LOOP_KEYS; i++) ask(keyspace, i % LOOP_KEYS, LOOP_ROOM, &misses);
+    misses = 0;
+    for (unsigned i = 0; i < 20 * LOOP_KEYS; i++) settled += ask(keyspace, i % LOOP_KEYS, LOOP_ROOM, &misses);
+    /* 11 % do not fit, and a tenth of all is the share of newcomers of the manner that does not suit. */
+    assert_in_range(misses, 20 * LOOP_KEYS / 10, 20 * LOOP_KEYS * 3 / 10);
+    assert_in_range(settled, misses / 20, misses / 4);
+
+    /* After many that never were there before, that a key comes back tells it from others again. */
+    for (unsigned i = 100000; i < 160000; i++) ask(keyspace, i, LOOP_ROOM, &misses);
+    settled = 0;
+    for (unsigned i = 159900; i > 156000; i--) {
+        bool is_gone = !is_there(keyspace, i);
+
+        settled += ask(keyspace, i, LOOP_ROOM, &misses);
+        gone += is_gone;
+    }
+    assert_true(gone > 500);
+    /* Many have lost their place in the ghost to others by now. */
+    assert_in_range(settled, gone * 4 / 10, gone);
+    keyspace_check(keyspace);
+    keyspace_free(&keyspace);
+}
+
 static void large_values_have_to_be_used_more_to_stay(void **state)
 {
     struct keyspace *keyspace = new_keyspace(1, 1);
@@ -423,7 +470,7 @@ static void no_more_is_taken_while_a_giant_is_being_freed(void **state)
 /* Puts, uses, removals and evictions at random; a model knows who may be there. */
 static void any_mixture_keeps_every_invariant(void **state)
 {
-    struct keyspace *keyspace = new_keyspace(8, 1);
+    struct keyspace *keyspace = new_keyspace(2, 1);
     static bool put_once[3000];
     uint64_t seed = 4711;
 
@@ -486,7 +533,7 @@ static void *hammer(void *context)
 
 static void many_threads_evict_at_once(void **state)
 {
-    struct keyspace *keyspace = new_keyspace(64, 1);
+    struct keyspace *keyspace = new_keyspace(2, 1);
     struct crew crews[4];
     pthread_t threads[4];
 
@@ -508,6 +555,7 @@ int main(void)
         cmocka_unit_test(keys_in_use_outlive_those_that_nobody_asks_for),
         cmocka_unit_test(a_walk_over_many_keys_does_not_drive_out_those_in_use),
         cmocka_unit_test(who_comes_back_soon_after_it_went_is_no_newcomer),
+        cmocka_unit_test(where_all_come_back_in_turn_few_settle_for_it),
         cmocka_unit_test(large_values_have_to_be_used_more_to_stay),
         cmocka_unit_test(volatile_policies_leave_keys_without_a_deadline_alone),
         cmocka_unit_test(volatile_ttl_takes_the_nearest_deadlines_first),
