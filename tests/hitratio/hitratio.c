@@ -5,7 +5,8 @@
  *
  * Prints misses per hundred requests; with --bytes the capacity is bytes (values and --overhead for each key) and a
  * last column tells the bytes missed per hundred asked for. All caches begin empty; with --warm N the
- * first N requests are not counted. The file `table` beside this one makes a table of the lines. */
+ * first N requests are not counted. Our own policy has 256 shards, or as many as --shards says: the
+ * server has 1,024. The file `table` beside this one makes a table of the lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
