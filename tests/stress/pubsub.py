@@ -489,7 +489,7 @@ def soft(server, random, options):
     return "%d messages, %d listeners" % (sent, count)
 
 
-def storm_of(server, options, crowd, count, size):
+def storm_of(server, nap_s, crowd, count, size):
     boss, sleeper = connect(server), Tokens(server)
     sleeper.say(b"HELLO 3\r\nSUBSCRIBE sleep\r\n")
     listeners, publishers = [Tokens(server) for _ in range(crowd)], [Tokens(server) for _ in range(4)]
@@ -497,7 +497,7 @@ def storm_of(server, options, crowd, count, size):
         listener.say(b"SUBSCRIBE a b\r\n")
     while figure(boss, "stats", "pubsub_subscriptions") < 2 * crowd + 1:
         time.sleep(0.01)
-    sleeper.say(b"DEBUG SLEEP 4\r\n" if options.sanitized else b"DEBUG SLEEP 1\r\n")
+    sleeper.say(b"DEBUG SLEEP %g\r\n" % nap_s)
     for i, publisher in enumerate(publishers):
         publisher.say(b"".join(wire.encode([b"PUBLISH", b"ab"[n % 2:n % 2 + 1], b"%d.%d.%s" % (i, n, b"x" * size)])
                                for n in range(count // 4)))
@@ -535,8 +535,8 @@ def storm_of(server, options, crowd, count, size):
 
 def storm(server, random, options):
     """Of large messages so many that publishers wait; of small ones several batches of one publisher lie in one inbox."""
-    before = storm_of(server, options, 120, 1200, 20)
-    waits = storm_of(server, options, 20, 400, 50_000) - before
+    before = storm_of(server, 1 if options.sanitized else 0.5, 120, 1200, 20)
+    waits = storm_of(server, 4 if options.sanitized else 1, 20, 400, 50_000) - before
     expect(waits > 0, "no publisher had to wait")
     return "1200 small messages to each of 120, 400 of 50000 bytes to each of 20, %d waits of publishers" % waits
 
