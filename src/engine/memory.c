@@ -50,7 +50,7 @@ static struct {
     _Atomic int policy, samples, tenacity;
     _Atomic size_t mean_key;
 
-    _Atomic int64_t evicted_since; /* bytes, since the target was last set */
+    _Atomic int64_t changed_since; /* bytes evicted and allowed to be taken, since the target was last set */
     _Atomic int64_t press_us;      /* a worker's time in each round for moving entries together; 0: no need */
 
     _Atomic int64_t purged_at_us;
@@ -118,6 +118,7 @@ static void allow(int64_t left)
     if (part < ALLOWANCE_LEAST) part = ALLOWANCE_LEAST;
     if (part > ALLOWANCE_MOST) part = ALLOWANCE_MOST;
     memory_allowance = held_own() + part;
+    atomic_fetch_add_explicit(&the.changed_since, part, memory_order_relaxed);
 }
 
 /* The process may take 5 % and 24 MB more than maxmemory: for what the allocator holds besides blocks, and for
@@ -163,14 +164,16 @@ static void aim(size_t resident)
     set_pressure(limit + besides - rss, margin, rss - held - BYTES_BESIDES / 2);
 }
 
-/* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. So after so
- * much was evicted, the kernel is asked again; not while a command waits, as its answer takes 40 us. */
+/* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. And pages of
+ * what was freed a moment ago may not have been given back while others are taken: a thousand requests take 35 MB in a
+ * tenth of a second. So after so much was evicted or taken, the kernel is asked again; not while a command waits, as
+ * its answer takes 40 us. */
 static void aim_again(void)
 {
-    int64_t since = atomic_load_explicit(&the.evicted_since, memory_order_relaxed);
+    int64_t since = atomic_load_explicit(&the.changed_since, memory_order_relaxed);
 
     if (likely(since < memory_limit() / 64 + (1 << 20))) return;
-    if (!atomic_compare_exchange_strong(&the.evicted_since, &since, 0)) return; /* another worker does it */
+    if (!atomic_compare_exchange_strong(&the.changed_since, &since, 0)) return; /* another worker does it */
     aim(mem_resident());
 }
 
@@ -189,7 +192,7 @@ static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
     end = evict_some(the.keyspace, &rules, (size_t)(over + SLACK),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
-    if (held > held_own()) atomic_fetch_add_explicit(&the.evicted_since, held - held_own(), memory_order_relaxed);
+    if (held > held_own()) atomic_fetch_add_explicit(&the.changed_since, held - held_own(), memory_order_relaxed);
     return end;
 }
 
