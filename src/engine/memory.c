@@ -164,17 +164,35 @@ static void aim(size_t resident)
     set_pressure(limit + besides - rss, margin, rss - held - BYTES_BESIDES / 2);
 }
 
+/* Between two pieces of work, some milliseconds of it at worst: not for each worker. */
+static void give_pages_back(int64_t now_us)
+{
+    int64_t purged_at_us = atomic_load_explicit(&the.purged_at_us, memory_order_relaxed);
+
+    if (now_us - purged_at_us < PURGE_PAUSE_US) return;
+    if (atomic_compare_exchange_strong(&the.purged_at_us, &purged_at_us, now_us)) mem_purge();
+}
+
+/* Pages are kept for a moment for who comes next; not when there are none to spare. */
+static bool pages_are_short(size_t resident)
+{
+    return (int64_t)resident > memory_limit() + memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES / 2;
+}
+
 /* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. And pages of
  * what was freed a moment ago may not have been given back while others are taken: a thousand requests take 35 MB in a
  * tenth of a second. So after so much was evicted or taken, the kernel is asked again; not while a command waits, as
  * its answer takes 40 us. */
-static void aim_again(void)
+static void aim_again(int64_t now_us)
 {
+    size_t resident;
     int64_t since = atomic_load_explicit(&the.changed_since, memory_order_relaxed);
 
     if (likely(since < memory_limit() / 64 + (1 << 20))) return;
     if (!atomic_compare_exchange_strong(&the.changed_since, &since, 0)) return; /* another worker does it */
-    aim(mem_resident());
+    resident = mem_resident();
+    aim(resident);
+    if (pages_are_short(resident)) give_pages_back(now_us);
 }
 
 static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
@@ -330,24 +348,18 @@ static void look(int64_t now_us)
     aim(footprint.rss);
     weigh_keys(&footprint);
     evict_judge(the.keyspace);
-    /* Pages are kept for a moment for who comes next; not when there are none to spare. */
-    if ((int64_t)footprint.rss > memory_limit() + memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES / 2)
-        mem_purge();
+    if (pages_are_short(footprint.rss)) give_pages_back(now_us);
 }
 
 /* Moves entries together while pages are short. True: there is more to move. */
 static bool press(unsigned worker, int64_t now_us)
 {
     int64_t press_us = atomic_load_explicit(&the.press_us, memory_order_relaxed);
-    int64_t purged_at_us = atomic_load_explicit(&the.purged_at_us, memory_order_relaxed);
 
     if (likely(press_us == 0)) return false;
     METRIC_ADD(memory, compact_slices, 1);
     keyspace_compact(the.keyspace, worker, clock_ticks() + clock_us_to_ticks((uint64_t)press_us));
-    if (now_us - purged_at_us >= PURGE_PAUSE_US &&
-        atomic_compare_exchange_strong(&the.purged_at_us, &purged_at_us, now_us)) {
-        mem_purge();
-    }
+    give_pages_back(now_us);
     aim(mem_resident());
     return slab_wants_moves();
 }
@@ -362,7 +374,7 @@ int64_t memory_look_after(unsigned worker, int64_t now_us)
     if (memory_clients_limit() > 0) memory_clients_look_after(worker, now_us);
     if (likely(!atomic_load_explicit(&memory_is_bounded, memory_order_relaxed))) return INT64_MAX;
     if (worker == 0) look(now_us);
-    aim_again();
+    aim_again(now_us);
     wait_us = worker == 0 ? FOOTPRINT_FRESH_US : INT64_MAX;
     if (press(worker, now_us)) wait_us = SLICE_PAUSE_US;
     if (likely(!memory_asks())) return wait_us;
