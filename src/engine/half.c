@@ -4,6 +4,9 @@
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 
+/* Room for words behind a large one, at first: as EX and its number. */
+#define WORDS_BEHIND 4
+
 struct half *half_new(struct request *request)
 {
     struct half *half;
@@ -11,9 +14,7 @@ struct half *half_new(struct request *request)
     if (!request_keep(request)) return NULL;
     half = mem_alloc(sizeof *half);
     if (!half) return NULL;
-    half->request = *request;
-    half->blob = NULL;
-    half->slack = 0;
+    *half = (struct half){.request = *request};
     return half;
 }
 
@@ -42,6 +43,10 @@ void half_free(struct half **half)
     request_fini(&(*half)->request);
     if ((*half)->blob) blob_release(&(*half)->blob);
     count_slack(*half);
+    mem_free((*half)->before.args);
+    mem_free((*half)->before.text);
+    mem_free((*half)->room);
+    mem_free((*half)->text);
     mem_free(*half);
     *half = NULL;
 }
@@ -51,7 +56,7 @@ char *half_direct(struct half *half, struct bytes come, size_t *len)
     struct request *request = &half->request;
     size_t size;
 
-    if (half->blob || request->words_to_come != 1 || request->bulk < BLOB_FROM) return NULL;
+    if (half->blob || request->bulk < BLOB_FROM || request->unquoted) return NULL;
     size = (size_t)request->bulk + 2;
     must(come.len < size);
     /* Who announces much and sends little takes little: the rest is not counted before it comes. */
@@ -61,8 +66,11 @@ char *half_direct(struct half *half, struct bytes come, size_t *len)
     half->blob = blob_new(size);
     held_expect((int64_t)(*len + half->slack));
     held_expect_end();
-    if (!half->blob || !request_detach(request)) {
+    if (request->words_to_come > 1) half->room = mem_alloc(WORDS_BEHIND * sizeof *half->room);
+    if (!half->blob || (request->words_to_come > 1 && !half->room) || !request_detach(request)) {
         if (half->blob) blob_release(&half->blob);
+        mem_free(half->room);
+        half->room = NULL;
         held_expect(-(int64_t)*len);
         count_slack(half);
         return NULL;
@@ -75,5 +83,18 @@ void half_filled(struct half *half)
 {
     count_slack(half);
     half->blob->len = (size_t)half->request.bulk;
-    request_put_last(&half->request, blob_bytes(half->blob));
+    request_put(&half->request, blob_bytes(half->blob));
+    if (half->request.words_to_come == 0) return;
+    request_part(&half->request, &half->before, half->room, WORDS_BEHIND);
+    half->room = NULL;
+}
+
+bool half_is_filling(const struct half *half)
+{
+    return half && half->blob && half->blob->len == 0;
+}
+
+bool half_join(struct half *half)
+{
+    return request_join(&half->request, &half->before, &half->text);
 }

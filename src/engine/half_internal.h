@@ -8,10 +8,16 @@
 struct half {
     struct request request;
 
-    /* Its last word, when that is so large that it is read straight into the value that will hold it. The
-     * blob's room takes the two bytes behind the word too. */
+    /* A word that is so large that it is read straight into the value that will hold it. The blob's room takes the two
+     * bytes behind the word too. One of a request: if others are as large, they come as any word. */
     struct blob *blob;
     size_t slack; /* what the allocator gives beyond that, as long as held_expect() knows of it */
+
+    /* When that is not the last word: it and those before it, while others come; memory for these; and the text of these
+     * when they have come. */
+    struct request_words before;
+    struct bytes *room;
+    char *text;
 };
 
 /* Takes a request over; NULL: no memory, and the request is still the caller's. */
@@ -28,7 +34,18 @@ void half_free(struct half **half);
  * told; NULL: no, or no memory for it, and the request reads on as any other. `come` are the bytes of it that are there already. */
 char *half_direct(struct half *half, struct bytes come, size_t *len);
 
-/* The direct bytes have all been read: the request is ready. */
+/* The direct bytes have all been read: the request is ready, or goes on. */
 void half_filled(struct half *half);
+
+/* Are there direct bytes that have not been read yet? */
+bool half_is_filling(const struct half *half);
+
+/* The last word has come: of a request with a large one in the middle, puts it together. All its words have memory of their
+ * own then. False: no memory. */
+static inline bool half_is_parted(const struct half *half)
+{
+    return half && half->before.args;
+}
+bool half_join(struct half *half);
 
 #endif

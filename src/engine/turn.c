@@ -292,6 +292,8 @@ static void take_request(struct turn *turn, struct feed *feed, struct request *r
     }
 }
 
+#define NO_MEMORY_FOR_IT "Protocol error: no memory for the request"
+
 /* The stream means nothing from here on: say so, after the replies to what came before, and close. */
 static void break_off(struct turn *turn, struct feed *feed, struct request *request)
 {
@@ -325,8 +327,8 @@ static bool goes_on(struct turn *turn, struct feed *feed, size_t offset)
     return true;
 }
 
-/* Half a request: it is kept until there is more. A large last word is from here on read straight into the
- * value that will hold it. False: no memory. */
+/* Half a request: it is kept until there is more. A large word is from here on read straight into the value that will
+ * hold it. False: no memory. */
 static bool keep_half(struct feed *feed, struct request *request, size_t offset)
 {
     struct session *session = feed->session;
@@ -350,13 +352,14 @@ static bool keep_half(struct feed *feed, struct request *request, size_t offset)
     return true;
 }
 
-/* The request that the last turns left half done, when it needs no more input. */
+/* The request that the last turns left half done, when it needs no more input. False: its large word is not there yet. */
 static bool take_filled_half(struct turn *turn, struct feed *feed)
 {
     struct half *half = feed->session->half;
 
     if (feed->filled) half_filled(half);
-    if (half->request.words_to_come > 0) return false;
+    if (half_is_filling(half)) return false;
+    if (half->request.words_to_come > 0 || half_is_parted(half)) return true;
     feed->session->half = NULL;
     take_request(turn, feed, &half->request, half, 0);
     return true;
@@ -413,6 +416,14 @@ static void read_feed(struct turn *turn, struct feed *feed)
 
             offset += request->at;
             feed->used = offset;
+            if (unlikely(half_is_parted(half))) {
+                if (!half_join(half)) {
+                    request->error = NO_MEMORY_FOR_IT;
+                    break_off(turn, feed, request);
+                    return;
+                }
+                start = offset;
+            }
             session->half = NULL;
             take_request(turn, feed, request, half, start);
             if (unlikely(!limits.authenticated)) {
@@ -426,7 +437,7 @@ static void read_feed(struct turn *turn, struct feed *feed)
          * again by a session that first has to wait. */
         feed->used = request->words_to_come > 0 || state == REQUEST_BROKEN ? offset : offset + request->at;
         if (state == REQUEST_MORE && keep_half(feed, request, offset)) return;
-        if (state != REQUEST_BROKEN) request->error = "Protocol error: no memory for the request";
+        if (state != REQUEST_BROKEN) request->error = NO_MEMORY_FOR_IT;
         break_off(turn, feed, request);
         return;
     }

@@ -433,11 +433,11 @@ bool request_detach(struct request *request)
     size_t size = 0;
     char *copy;
 
-    must(request->words_to_come == 1 && !request->unquoted);
+    must(request->words_to_come >= 1 && !request->unquoted);
     for (unsigned i = 0; i < request->n; i++) size += request->args[i].len;
     copy = mem_alloc(size + REQUEST_PADDING);
     if (!copy) return false;
-    /* The last word gets its place now, so that request_put_last() cannot fail. */
+    /* The word gets its place now, so that request_put() cannot fail. */
     if (!request_keep(request) || !push_word(request, copy, 0)) {
         mem_free(copy);
         return false;
@@ -454,12 +454,51 @@ bool request_detach(struct request *request)
     return true;
 }
 
-void request_put_last(struct request *request, struct bytes word)
+void request_put(struct request *request, struct bytes word)
 {
-    must(request->words_to_come == 1 && request->n < request->room);
+    must(request->words_to_come >= 1 && request->n < request->room);
     request->args[request->n++] = word;
-    request->words_to_come = 0;
+    request->words_to_come--;
     request->bulk = -1;
+}
+
+void request_part(struct request *request, struct request_words *before, struct bytes *room, unsigned count)
+{
+    must(request->args_on_heap && request->words_to_come > 0);
+    *before = (struct request_words){.args = request->args, .n = request->n, .text = request->unquoted};
+    request->args = room;
+    request->n = 0;
+    request->room = count;
+    request->unquoted = NULL;
+    request->base = NULL;
+    request->at = 0;
+}
+
+bool request_join(struct request *request, struct request_words *before, char **text)
+{
+    size_t size = 0;
+    struct bytes *args = mem_resize(before->args, (before->n + request->n) * sizeof *args);
+    char *at;
+
+    if (!args) return false;
+    before->args = args;
+    for (unsigned i = 0; i < request->n; i++) size += request->args[i].len;
+    at = *text = mem_alloc(size + REQUEST_PADDING);
+    if (!at) return false;
+    for (unsigned i = 0; i < request->n; i++) {
+        memcpy(at, request->args[i].at, request->args[i].len);
+        args[before->n + i] = bytes_of(at, request->args[i].len);
+        at += request->args[i].len;
+    }
+    mem_free(request->args);
+    request->args = args;
+    request->n += before->n;
+    request->room = request->n;
+    request->unquoted = before->text;
+    request->base = NULL;
+    request->at = 0;
+    *before = (struct request_words){0};
+    return true;
 }
 
 void request_fini(struct request *request)

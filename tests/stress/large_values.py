@@ -42,6 +42,8 @@ class Client:
             data = self.file.read(length + 2)
             assert data[-2:] == b"\r\n", "a bulk without its end"
             return data[:-2]
+        if line[:1] == b"*":
+            return [self.reply() for _ in range(int(line[1:]))]
         assert line[:1] in b"+-:" and line.endswith(b"\r\n"), f"no reply: {line!r}"
         return line[:-2]
 
@@ -63,7 +65,7 @@ def pipelines(port, dice, rounds):
             size = dice.choice(SIZES)
             value = bytes([dice.randrange(256)]) * size
             key = b"large:%d" % dice.randrange(5)
-            kind = dice.randrange(6)
+            kind = dice.randrange(8)
             if kind < 2:
                 stream += [request(b"SET", key, value), request(b"GET", key)]
                 expected += [b"+OK", value]
@@ -76,6 +78,14 @@ def pipelines(port, dice, rounds):
             elif kind == 4:
                 stream += [request(b"MSET", b"large:a", b"1", key, value), request(b"STRLEN", key)]
                 expected += [b"+OK", b":%d" % size]
+            elif kind == 5:
+                others = [b"%d" % number for number in range(dice.randint(1, 20))]
+                stream += [request(b"MSET", b"large:b", value, key, value + b"!", *[word for n in others for word in (b"other:" + n, n)]),
+                           request(b"GET", key), request(b"MGET", b"other:" + others[0]), request(b"GET", b"large:b")]
+                expected += [b"+OK", value + b"!", [b"0"], value if key != b"large:b" else value + b"!"]
+            elif kind == 6:
+                stream += [request(b"MULTI"), request(b"SET", key, value, b"PX", b"100000"), request(b"STRLEN", key), request(b"EXEC")]
+                expected += [b"+OK", b"+QUEUED", b"+QUEUED", [b"+OK", b":%d" % size]]
             else:
                 stream += [request(b"SET", key, b"x"), request(b"APPEND", key, value), request(b"GET", key)]
                 expected += [b"+OK", b":%d" % (size + 1), b"x" + value]
@@ -109,6 +119,12 @@ def given_up(port):
         client.socket.sendall(b"*3\r\n$3\r\nSET\r\n$7\r\nhalfway\r\n$%d\r\n" % size + b"x" * (size // 2))
         time.sleep(0.05)
         client.close()
+        whole = request(b"SET", b"halfway", b"x" * size, b"EX", b"100")
+        for missing in (1, 5, 10, 16, 18, 20, size // 2):
+            client = Client(port)
+            client.socket.sendall(whole[:-missing])
+            time.sleep(0.02)
+            client.close()
     client = Client(port)
     assert client.ask(b"EXISTS", b"halfway") == b":0"
     client.close()
@@ -122,8 +138,28 @@ def paused(port):
     client.socket.sendall(request(b"SET", b"paused", b"y" * 200_000) + request(b"STRLEN", b"paused"))
     assert client.reply() == b"+OK" and client.reply() == b":200000"
     assert time.monotonic() - began > 0.2, "the pause did not hold"
+    assert other.ask(b"CLIENT", b"PAUSE", b"300") == b"+OK"
+    client.socket.sendall(request(b"SET", b"paused", b"z" * 200_001, b"EX", b"100") + request(b"GETRANGE", b"paused", b"199999", b"-1") + request(b"TTL", b"paused"))
+    assert client.reply() == b"+OK" and client.reply() == b"zz" and int(client.reply()[1:]) > 90
     client.close()
     other.close()
+
+
+def waiting(port):
+    """A large word that has come behind a command that waits is not lost, and what comes after it neither."""
+    for tail in ((), (b"EX", b"100"), (b"EX", b"100", b"GET")):
+        client, other = Client(port), Client(port)
+        stream = request(b"BLPOP", b"nothing", b"10") + request(b"SET", b"waiting", b"w" * 3_000_000, *tail) + request(b"STRLEN", b"waiting")
+        cut = len(stream) - 50
+        client.socket.sendall(stream[:cut])
+        time.sleep(0.05)
+        client.socket.sendall(stream[cut:])
+        time.sleep(0.05)
+        assert other.ask(b"LPUSH", b"nothing", b"came") == b":1"
+        assert client.reply() == [b"nothing", b"came"]
+        assert client.reply() in (b"+OK", b"w" * 3_000_000) and client.reply() == b":3000000"
+        client.close()
+        other.close()
 
 
 def contended(port, seconds):
@@ -180,7 +216,7 @@ def main():
             except OSError:
                 time.sleep(0.05)
         tests = [("pipelines", lambda: pipelines(port, random.Random(options.seed), options.rounds)),
-                 ("given up", lambda: given_up(port)), ("paused", lambda: paused(port)),
+                 ("given up", lambda: given_up(port)), ("paused", lambda: paused(port)), ("waiting", lambda: waiting(port)),
                  ("contended", lambda: contended(port, 3))]
         failed = 0
         for name, test in tests:

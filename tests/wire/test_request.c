@@ -245,6 +245,86 @@ static void any_cut_gives_the_same_words(void **state)
     }
 }
 
+#define WORD_LARGE "a-large-word"
+
+/* Reads `words` with word `aside` read elsewhere, and those behind it in pieces of `step` bytes, each time at another place
+ * in memory. The `failing`-th allocation of putting both together fails; 0: none does. */
+static void read_with_a_word_aside(const char *const *words, unsigned n, unsigned aside, size_t step, unsigned failing)
+{
+    struct text input = {0};
+    struct request_words before = {0};
+    struct bytes *room = mem_alloc(sizeof *room);
+    struct request request;
+    struct bytes slots[2];
+    char *area = NULL, *copies = NULL;
+    size_t at_word = 0, behind;
+
+    text_addf(&input, "*%u\r\n", n);
+    for (unsigned i = 0; i < n; i++) {
+        text_addf(&input, "$%zu\r\n", strlen(words[i]));
+        if (i == aside) at_word = input.len;
+        text_addf(&input, "%s\r\n", words[i]);
+    }
+    behind = at_word + strlen(words[aside]) + 2;
+
+    request_begin(&request, slots, 2);
+    area = calloc(1, at_word + REQUEST_PADDING);
+    memcpy(area, input.at, at_word);
+    assert_int_equal(request_read(&request, bytes_of(area, at_word), &known), REQUEST_MORE);
+    assert_int_equal(request.words_to_come, n - aside);
+    assert_true(request_keep(&request));
+    assert_true(request_detach(&request));
+    free(area);
+    request_put(&request, BYTES(WORD_LARGE));
+    if (aside + 1 == n) {
+        mem_free(room);
+    } else {
+        size_t have = behind;
+
+        request_part(&request, &before, room, 1);
+        do {
+            have = have + step < input.len ? have + step : input.len;
+            area = calloc(1, have - behind + REQUEST_PADDING);
+            memcpy(area, input.at + behind, have - behind);
+            if (request_read(&request, bytes_of(area, have - behind), &known) == REQUEST_READY) break;
+            free(area);
+        } while (have < input.len);
+        assert_int_equal(request.at, input.len - behind);
+        if (failing > 0) {
+            mem_fail_after(failing);
+            assert_false(request_join(&request, &before, &copies));
+            mem_fail_after(0);
+        }
+        assert_true(request_join(&request, &before, &copies));
+        free(area);
+    }
+    assert_true(request_is_whole(&request));
+    assert_int_equal(request.n, n);
+    for (unsigned i = 0; i < n; i++) {
+        const char *wanted = i == aside ? WORD_LARGE : words[i];
+
+        assert_int_equal(request.args[i].len, strlen(wanted));
+        assert_memory_equal(request.args[i].at, wanted, strlen(wanted));
+    }
+    mem_free(copies);
+    request_fini(&request);
+    text_fini(&input);
+}
+
+static void any_word_may_be_read_elsewhere(void **state)
+{
+    static const char *const words[] = {"SET", "", "a-word-to-be-read-elsewhere", "EX", "100", "KEEPTTL", "", "XX"};
+
+    (void)state;
+    for (unsigned n = 1; n <= sizeof words / sizeof words[0]; n++) {
+        for (unsigned aside = 0; aside < n; aside++) {
+            for (size_t step = 1; step < 60; step += 7) read_with_a_word_aside(words, n, aside, step, 0);
+        }
+    }
+    read_with_a_word_aside(words, 8, 2, 5, 1);
+    read_with_a_word_aside(words, 8, 2, 5, 2);
+}
+
 /* Short lengths are read in another way than long ones. */
 static void a_word_of_any_length_is_whole_or_to_come(void **state)
 {
@@ -305,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_count_alone_allocates_nothing),
         cmocka_unit_test(any_cut_gives_the_same_words),
         cmocka_unit_test(a_word_of_any_length_is_whole_or_to_come),
+        cmocka_unit_test(any_word_may_be_read_elsewhere),
         cmocka_unit_test(no_memory_is_said_and_loses_nothing),
     };
 

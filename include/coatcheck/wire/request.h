@@ -89,12 +89,27 @@ size_t request_wants(const struct request *request);
  * False: no memory. */
 bool request_keep(struct request *request);
 
-/* A large last word need not go through the input: after REQUEST_MORE with `bulk` known and words_to_come 1,
- * request_detach() gives the request its own copies of the words so far, so that the input up to the word's
- * first byte is no longer needed (false: no memory). Once its bytes, and the two behind them, have been read
- * elsewhere, request_put_last() makes the request ready; the word stays the caller's. */
+/* A large word need not go through the input: after REQUEST_MORE with `bulk` known, request_detach() gives the request its
+ * own copies of the words so far, so that the input up to the word's first byte is no longer needed (false: no memory).
+ * Once its bytes, and the two behind them, have been read elsewhere, request_put() makes it the next word; it stays the
+ * caller's. Was it the last one, the request is ready. Else request_part() puts the words so far aside, and goes on with
+ * those that come, as with a new request. */
 bool request_detach(struct request *request);
-void request_put_last(struct request *request, struct bytes word);
+void request_put(struct request *request, struct bytes word);
+
+/* Words of a request that were put aside. */
+struct request_words {
+    struct bytes *args; /* owned */
+    unsigned n;
+    char *text; /* owned: of the words; NULL: there are none */
+};
+
+/* `room` is memory for the first `count` of those that come, and the request's from here on. */
+void request_part(struct request *request, struct request_words *before, struct bytes *room, unsigned count);
+
+/* All that came after it was parted is there: puts both together, with copies of those that came, at *text, which are the
+ * caller's. False: no memory, nothing has changed. */
+bool request_join(struct request *request, struct request_words *before, char **text);
 
 /* Frees what the request owns, if anything. */
 void request_fini(struct request *request);
