@@ -51,6 +51,7 @@ static struct {
     _Atomic size_t mean_key;
 
     _Atomic int64_t changed_since; /* bytes evicted and allowed to be taken, since the target was last set */
+    _Atomic int64_t excess;        /* of the resident set, beyond what is aimed at; 0: none */
     _Atomic int64_t press_us;      /* a worker's time in each round for moving entries together; 0: no need */
 
     _Atomic int64_t purged_at_us;
@@ -153,14 +154,17 @@ static void aim(size_t resident)
 {
     int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)resident;
     int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (10 << 20);
-    int64_t target = limit - (rss - held - besides + margin);
+    int64_t excess = rss - (limit + besides - margin), target = held - excess;
 
 #ifdef COATCHECK_SANITIZED
-    target = limit; /* the resident set is the sanitizer's */
+    excess = 0; /* the resident set is the sanitizer's */
+    target = limit;
 #endif
+    if (memory_policy() == EVICT_NONE) excess = 0;
     if (target > limit || memory_policy() == EVICT_NONE) target = limit;
     if (target < limit / 2) target = limit / 2;
     atomic_store_explicit(&the.target, target, memory_order_relaxed);
+    atomic_store_explicit(&the.excess, excess > 0 ? excess : 0, memory_order_relaxed);
     set_pressure(limit + besides - rss, margin, rss - held - BYTES_BESIDES / 2);
 }
 
@@ -252,9 +256,11 @@ int64_t memory_for_unread(void)
     int64_t limit = memory_limit(), over, room;
 
     if (likely(limit == 0)) return 0;
-    /* Replies come faster than keys can be evicted for them. */
+    /* Replies come faster than keys can be evicted for them; and of what lay among others, as members of sorted sets, evicting
+     * gives no pages back. */
     over = memory_over();
-    room = limit / MEMORY_UNREAD_SHARE - (over > 0 ? 2 * over : 0);
+    room = limit / MEMORY_UNREAD_SHARE - (over > 0 ? 2 * over : 0) -
+           2 * atomic_load_explicit(&the.excess, memory_order_relaxed);
     return room > 0 ? room : 1;
 }
 
