@@ -79,10 +79,10 @@ def pipelines(port, dice, rounds):
                 stream += [request(b"MSET", b"large:a", b"1", key, value), request(b"STRLEN", key)]
                 expected += [b"+OK", b":%d" % size]
             elif kind == 5:
-                others = [b"%d" % number for number in range(dice.randint(1, 20))]
-                stream += [request(b"MSET", b"large:b", value, key, value + b"!", *[word for n in others for word in (b"other:" + n, n)]),
-                           request(b"GET", key), request(b"MGET", b"other:" + others[0]), request(b"GET", b"large:b")]
-                expected += [b"+OK", value + b"!", [b"0"], value if key != b"large:b" else value + b"!"]
+                small = [word for number in range(dice.randint(1, 20)) for word in (b"other:%d" % number, b"small")]
+                stream += [request(b"MSET", b"large:b", value, key, value + b"!", *small)]
+                stream += [request(b"GET", name) for name in (key, b"other:0", b"large:b")]
+                expected += [b"+OK", value + b"!", b"small", value]
             elif kind == 6:
                 stream += [request(b"MULTI"), request(b"SET", key, value, b"PX", b"100000"), request(b"STRLEN", key), request(b"EXEC")]
                 expected += [b"+OK", b"+QUEUED", b"+QUEUED", [b"+OK", b":%d" % size]]
@@ -139,8 +139,8 @@ def paused(port):
     assert client.reply() == b"+OK" and client.reply() == b":200000"
     assert time.monotonic() - began > 0.2, "the pause did not hold"
     assert other.ask(b"CLIENT", b"PAUSE", b"300") == b"+OK"
-    client.socket.sendall(request(b"SET", b"paused", b"z" * 200_001, b"EX", b"100") + request(b"GETRANGE", b"paused", b"199999", b"-1") + request(b"TTL", b"paused"))
-    assert client.reply() == b"+OK" and client.reply() == b"zz" and int(client.reply()[1:]) > 90
+    client.socket.sendall(request(b"SET", b"paused", b"z" * 200_001, b"EX", b"100") + request(b"STRLEN", b"paused"))
+    assert client.reply() == b"+OK" and client.reply() == b":200001" and int(client.ask(b"TTL", b"paused")[1:]) > 90
     client.close()
     other.close()
 
@@ -149,7 +149,8 @@ def waiting(port):
     """A large word that has come behind a command that waits is not lost, and what comes after it neither."""
     for tail in ((), (b"EX", b"100"), (b"EX", b"100", b"GET")):
         client, other = Client(port), Client(port)
-        stream = request(b"BLPOP", b"nothing", b"10") + request(b"SET", b"waiting", b"w" * 3_000_000, *tail) + request(b"STRLEN", b"waiting")
+        stream = request(b"BLPOP", b"nothing", b"10") + request(b"SET", b"waiting", b"w" * 3_000_000, *tail)
+        stream += request(b"STRLEN", b"waiting")
         cut = len(stream) - 50
         client.socket.sendall(stream[:cut])
         time.sleep(0.05)
