@@ -467,6 +467,7 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
         feed->again = feed->later = false;
         feed->close = false;
         feed->direct = NULL;
+        feed->keeps = feed->keeps_beside = 0;
         feed->output = (struct bytes){NULL, 0};
         if (i > 0 && !feed->filled && is_over_budget(turn)) {
             feed->again = true;
@@ -483,5 +484,7 @@ void turn_run(struct turn *turn, struct feed *feeds, unsigned count, char *area,
             feeds[i].close = true;
             feeds[i].used = feeds[i].input.len;
         }
+        if (unlikely(feeds[i].session->half != NULL))
+            feeds[i].keeps = half_keeps(feeds[i].session->half, &feeds[i].keeps_beside);
     }
 }

@@ -55,13 +55,14 @@ void conn_drop_work(struct conn *conn)
     mem_free(conn->work->saved);
     mem_free(conn->work);
     conn->work = NULL;
+    conn_show_input(conn);
 }
 
 void conn_rest(struct conn *conn)
 {
     const struct conn_work *work = conn->work;
 
-    if (!work->saved && !work->outbox.first && !work->sealed.first) conn_drop_work(conn);
+    if (!work->saved && !work->door_keeps_beside && !work->outbox.first && !work->sealed.first) conn_drop_work(conn);
 }
 
 static bool over_output_limit(struct conn *conn);
@@ -217,12 +218,10 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
 
     if (left == 0) {
         if (likely(!saved)) return true;
-        conn_show(&conn->shown_input, 0);
         mem_free(saved);
         conn->work->saved = NULL;
         return true;
     }
-    conn_show(&conn->shown_input, left);
     if (saved && input.at == saved->at + saved->start) {
         saved->start += used;
         saved->len = left;
@@ -236,6 +235,27 @@ bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t 
     /* Half a request may be half a password, and the area is everybody's. */
     if (left <= LITTLE_INPUT) explicit_bzero((char *)(uintptr_t)input.at + used, left);
     return conn->work->saved != NULL;
+}
+
+bool conn_note_kept(struct conn *conn, const struct delivery *delivery)
+{
+    if (delivery->keeps_beside > 0 && !conn_begin_work(conn)) return false;
+    if (!conn->work) return true;
+    conn->work->door_keeps = delivery->keeps;
+    conn->work->door_keeps_beside = delivery->keeps_beside;
+    conn_show_input(conn);
+    return true;
+}
+
+void conn_show_input(struct conn *conn)
+{
+    const struct conn_work *work = conn->work;
+    const struct saved_input *saved = conn_saved(conn);
+    size_t bytes = 0;
+
+    if (work) bytes = work->door_keeps + work->door_keeps_beside;
+    if (saved) bytes += saved->direct ? saved->direct_got : saved->len;
+    atomic_store_explicit(&conn->shown_input, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, memory_order_relaxed);
 }
 
 bool conn_keep_direct(struct conn *conn, const struct delivery *delivery)

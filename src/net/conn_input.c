@@ -31,10 +31,12 @@ static bool saved_make_room(struct conn *conn)
     return true;
 }
 
+/* `len`: of what is here; the door may keep more of the same request. */
 static bool over_query_limit(struct conn *conn, size_t len)
 {
     char peer[CONN_NAME_MAX];
 
+    len += conn->work->door_keeps;
     if ((int64_t)len <= option_int(&net_options.client_query_buffer_limit)) return false;
     conn_print_peer(conn, peer);
     log_warning("closing %s: its request has %zu bytes, over client-query-buffer-limit", peer, len);
@@ -145,11 +147,10 @@ static bool conn_fill(struct conn *conn, char *window, size_t room, struct bytes
         got += came;
     } while (saved->direct_left > 0 && came == asked && got < CONN_SHARE && bulk_goes_on(until_ticks));
 
-    conn_show(&conn->shown_input, saved->direct_got);
+    conn_show_input(conn);
     /* The last piece counts too, or it were up to the network whether an argument is too large. */
     if (over_query_limit(conn, saved->direct_got)) conn->flags |= CONN_DEAD;
     if (conn->flags & CONN_DEAD || saved->direct_left > 0) return false;
-    conn_show(&conn->shown_input, 0);
     *input = bytes_of(window, (size_t)n - came);
     mem_free(saved);
     conn->work->saved = NULL;
@@ -182,6 +183,7 @@ bool conn_fetch(struct conn *conn, char *window, size_t room, struct bytes *inpu
         }
         saved = conn->work->saved;
         if (!read_behind_saved(conn, saved)) return false;
+        conn_show_input(conn);
         if (over_query_limit(conn, saved->len)) {
             conn->flags |= CONN_DEAD;
             return false;

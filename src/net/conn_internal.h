@@ -41,10 +41,11 @@ enum conn_flags {
 
 enum conn_origin { CONN_REMOTE, CONN_LOOPBACK, CONN_UNIX };
 
-/* What only a connection at work has: input that waits, output that could not be sent. Made when
+/* What only a connection at work has: input that waits, here or with the door, output that could not be sent. Made when
  * there is one of them, freed at the end of the turn that leaves neither. */
 struct conn_work {
     struct saved_input *saved;
+    size_t door_keeps, door_keeps_beside; /* as the last delivery said; they count as input */
     struct outbox outbox;
     struct outbox sealed;  /* TLS: encrypted before, to be sent before the outbox */
     uint32_t soft_since_s; /* when the outbox went over its soft limit; 0: it is not */
@@ -77,12 +78,6 @@ static inline struct saved_input *conn_saved(const struct conn *conn)
     return conn->work ? conn->work->saved : NULL;
 }
 
-/* For whoever lists or weighs clients. */
-static inline void conn_show(_Atomic uint32_t *figure, size_t bytes)
-{
-    atomic_store_explicit(figure, bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes, memory_order_relaxed);
-}
-
 static inline size_t conn_unsent(const struct conn *conn)
 {
     return conn->work ? conn->work->outbox.bytes + conn->work->sealed.bytes : 0;
@@ -110,6 +105,12 @@ void conn_watch(struct conn *conn);
 
 /* Keeps the unused tail of an input for later. False: no memory. */
 bool conn_keep_input(struct conn *conn, struct bytes input, size_t used, size_t wants);
+
+/* The door keeps what the delivery says of a request. False: no memory. */
+bool conn_note_kept(struct conn *conn, const struct delivery *delivery);
+
+/* What it has sent that has not been executed: for those that list and weigh clients. */
+void conn_show_input(struct conn *conn);
 
 /* The next bytes go to the delivery's `direct`. False: no memory. */
 bool conn_keep_direct(struct conn *conn, const struct delivery *delivery);

@@ -28,6 +28,7 @@ static void conn_settle(struct worker *worker, struct delivery *delivery)
         held_expect(-(int64_t)delivery->direct_len);
         conn->flags |= CONN_DEAD;
     }
+    if (!conn_note_kept(conn, delivery)) conn->flags |= CONN_DEAD;
     worker_send(worker, delivery);
     if (delivery->again) conn->flags |= CONN_RESUMED;
     if (unlikely(delivery->later)) conn->flags |= CONN_BEGUN;

@@ -129,6 +129,8 @@ static void settle_feed(struct post *post, unsigned i)
     delivery->direct = feed->direct;
     delivery->direct_len = feed->direct_len;
     delivery->direct_had = feed->direct_had;
+    delivery->keeps = feed->keeps;
+    delivery->keeps_beside = feed->keeps_beside;
     delivery->output = feed->output;
     if (feed->close) conn_close_after_reply(delivery->conn);
 }

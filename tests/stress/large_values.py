@@ -163,6 +163,85 @@ def waiting(port):
         other.close()
 
 
+def is_closed(client, wait_s):
+    """Has the server closed it, after `wait_s` at the latest?"""
+    client.socket.settimeout(wait_s)
+    try:
+        return client.socket.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def unended(port):
+    """What has come of a request whose end is missing is its client's: shown, bounded and evicted as other input is."""
+    many = 20 * 1_000_003
+    shapes = {"a large word and what follows it": request(b"SET", b"unended", b"u" * many, b"EX", b"100"),
+              "a large word behind a large one": request(b"MSET", b"a", b"u" * 100_000, b"b", b"u" * many),
+              "small words, then a large one": request(b"SET", *[b"v" * 1000] * (many // 1000), b"u" * 70_000, b"EX")}
+    other = Client(port)
+
+    def holds(client_id, field, want):
+        """The field of CLIENT LIST, as soon as `want` says that it is there."""
+        for _ in range(200):
+            line = other.ask(b"CLIENT", b"LIST", b"ID", client_id)
+            figure = int(line.split(b" %s=" % field)[1].split()[0])
+            if want(figure):
+                break
+            time.sleep(0.02)
+        return figure
+
+    for shape, stream in shapes.items():
+        client = Client(port)
+        client_id = client.ask(b"CLIENT", b"ID")[1:]
+        client.socket.sendall(stream[:-3])
+        shown = holds(client_id, b"qbuf", lambda figure: figure >= len(stream) * 9 // 10)
+        assert shown >= len(stream) * 9 // 10, f"{shape}: {len(stream)} bytes have come, and {shown} are shown"
+        weighs = holds(client_id, b"tot-mem", lambda figure: True)
+        assert shown < weighs < 2 * many, f"{shape}: shown {shown}, it weighs {weighs}"
+        client.socket.sendall(stream[-3:])
+        client.reply()
+        shown = holds(client_id, b"qbuf", lambda figure: figure == 0)
+        assert shown == 0, f"{shape}: after its end {shown} bytes are shown"
+        client.close()
+
+    before = other.ask(b"CONFIG", b"GET", b"client-query-buffer-limit")[1]
+    assert other.ask(b"CONFIG", b"SET", b"client-query-buffer-limit", b"%d" % (many // 2)) == b"+OK"
+    for shape, stream in shapes.items():
+        client = Client(port)
+        try:
+            client.socket.sendall(stream[:-3])
+        except ConnectionError:
+            pass
+        assert is_closed(client, 10), f"{shape}: it may send more than client-query-buffer-limit"
+        client.close()
+    client = Client(port)
+    within = many // 2 - 1000
+    client.socket.sendall(b"*5\r\n$3\r\nSET\r\n$7\r\nunended\r\n$%d\r\n" % within + b"u" * within + b"\r\n$2\r\nEX\r\n$2000\r\n")
+    assert not is_closed(client, 0.5), "it was closed below client-query-buffer-limit"
+    client.socket.sendall(b"1" * 1500)
+    assert is_closed(client, 10), "behind a large word it may send more than client-query-buffer-limit"
+    client.close()
+    assert other.ask(b"CONFIG", b"SET", b"client-query-buffer-limit", before) == b"+OK"
+
+    assert other.ask(b"CONFIG", b"SET", b"maxmemory-clients", b"%d" % (5 * many // 2)) == b"+OK"
+    for shape, stream in shapes.items():
+        clients = [Client(port) for _ in range(4)]
+        for client in clients:
+            try:
+                client.socket.sendall(stream[:-3])
+            except ConnectionError:
+                pass
+        time.sleep(0.5)
+        gone = sum(is_closed(client, 0.1) for client in clients)
+        assert gone >= 2, f"{shape}: of 4 clients that hold {many} bytes each, {gone} were evicted"
+        for client in clients:
+            client.close()
+    assert other.ask(b"CONFIG", b"SET", b"maxmemory-clients", b"0") == b"+OK"
+    other.close()
+
+
 def contended(port, seconds):
     """What is read while others overwrite it is one of the values, whole."""
     end = time.monotonic() + seconds
@@ -218,6 +297,7 @@ def main():
                 time.sleep(0.05)
         tests = [("pipelines", lambda: pipelines(port, random.Random(options.seed), options.rounds)),
                  ("given up", lambda: given_up(port)), ("paused", lambda: paused(port)), ("waiting", lambda: waiting(port)),
+                 ("unended", lambda: unended(port)),
                  ("contended", lambda: contended(port, 3))]
         failed = 0
         for name, test in tests:
