@@ -29,6 +29,10 @@ static void add_slabs(struct mem_figures *figures)
 }
 #endif
 
+#define AS_TEXT_(x) #x
+#define AS_TEXT(x) AS_TEXT_(x)
+#define DOTTED(a, b, c) AS_TEXT(a) "." AS_TEXT(b) "." AS_TEXT(c)
+
 /* How long a page that nobody uses is kept for the next who asks. Shorter gives memory back within
  * the second that expiry promises; zero would pay a page fault for every wave of deletes. */
 #define DIRTY_DECAY_MS 1000
@@ -181,7 +185,114 @@ size_t mem_resident(void)
     return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* --- moving blocks together --- */
+
+_Thread_local uint64_t mem_compacted;
+static _Atomic bool pretends_gaps;
+static _Atomic size_t gaps;
+static _Atomic unsigned gaps_seen;
+static _Atomic uint64_t compacted;
+
+size_t mem_gaps(void)
+{
+    return atomic_load_explicit(&pretends_gaps, memory_order_relaxed) ? SIZE_MAX
+                                                                      : atomic_load_explicit(&gaps, memory_order_relaxed);
+}
+
+unsigned mem_gaps_seen(void)
+{
+    return atomic_load_explicit(&gaps_seen, memory_order_relaxed);
+}
+
+uint64_t mem_compacted_by_all(void)
+{
+    return atomic_load_explicit(&compacted, memory_order_relaxed);
+}
+
+static void count_compacted(size_t size)
+{
+    mem_compacted += size;
+    atomic_fetch_add_explicit(&compacted, size, memory_order_relaxed);
+}
+
+void mem_pretend_gaps(bool all)
+{
+    atomic_store(&pretends_gaps, all);
+}
+
 #ifdef COATCHECK_JEMALLOC
+
+/* What jemalloc tells of a block's slab and of all slabs of that size in its arena. */
+struct utilization {
+    void *current; /* the slab that the next block of this size comes from */
+    size_t free, blocks, bytes;
+    size_t free_of_all, blocks_of_all;
+};
+
+#define NAME_PARTS 8
+
+/* The name as numbers, which is how to ask often; an experimental one, so another version may know none. */
+static struct {
+    size_t name[NAME_PARTS], parts;
+    bool is_known;
+} utilization;
+
+static bool is_sparse(void *block)
+{
+    struct utilization now;
+    size_t len = sizeof now;
+
+    if (!utilization.is_known ||
+        mallctlbymib(utilization.name, utilization.parts, &now, &len, &block, sizeof block) != 0)
+        return false;
+    if (now.free == 0 || (size_t)((char *)block - (char *)now.current) < now.bytes) return false;
+    return now.free * now.blocks_of_all > now.free_of_all * now.blocks;
+}
+
+/* Without this thread's cache of blocks: that would hand out again what was freed a moment ago. */
+void *mem_compact(void *block)
+{
+    size_t size = malloc_usable_size(block);
+    void *moved;
+
+    if (size > MEM_COMPACT_MOST) return block;
+    if (!is_sparse(block) && likely(!atomic_load_explicit(&pretends_gaps, memory_order_relaxed))) return block;
+    if (must_fail_now()) return block;
+    moved = mallocx(size, MALLOCX_TCACHE_NONE);
+    if (!moved) return block;
+    memcpy(moved, block, size);
+    dallocx(block, MALLOCX_TCACHE_NONE);
+    count_compacted(size);
+    return moved;
+}
+
+/* Of the bins, as jemalloc calls what is cut from slabs. */
+static size_t figure_of_bin(const char *name, unsigned bin)
+{
+    size_t value = 0, len = sizeof value, parts = NAME_PARTS, numbers[NAME_PARTS];
+
+    if (mallctlnametomib(name, numbers, &parts) != 0) return 0;
+    numbers[parts - 2] = bin;
+    return mallctlbymib(numbers, parts, &value, &len, NULL, 0) == 0 ? value : 0;
+}
+
+#define OF_ALL_ARENAS(what) "stats.arenas." AS_TEXT(MALLCTL_ARENAS_ALL) ".bins.0." what
+
+static size_t count_gaps(void)
+{
+    unsigned bins = 0;
+    size_t len = sizeof bins, sum = 0;
+
+    if (!utilization.is_known || mallctl("arenas.nbins", &bins, &len, NULL, 0) != 0) return 0;
+    for (unsigned i = 0; i < bins; i++) {
+        size_t slabs = figure_of_bin(OF_ALL_ARENAS("curslabs"), i);
+        size_t blocks = figure_of_bin(OF_ALL_ARENAS("curregs"), i);
+
+        if (slabs == 0) continue;
+        sum += slabs * figure_of_bin("arenas.bin.0.slab_size", i) - blocks * figure_of_bin("arenas.bin.0.size", i);
+    }
+    return sum;
+}
 
 void mem_free_sized(void *block, size_t size)
 {
@@ -217,12 +328,10 @@ void mem_read_figures(struct mem_figures *figures)
     figures->active = figure("stats.active");
     figures->resident = figure("stats.resident");
     figures->retained = figure("stats.retained");
+    atomic_store_explicit(&gaps, count_gaps(), memory_order_relaxed);
+    atomic_fetch_add_explicit(&gaps_seen, 1, memory_order_relaxed);
     add_slabs(figures);
 }
-
-#define AS_TEXT_(x) #x
-#define AS_TEXT(x) AS_TEXT_(x)
-#define DOTTED(a, b, c) AS_TEXT(a) "." AS_TEXT(b) "." AS_TEXT(c)
 
 void mem_purge(void)
 {
@@ -261,6 +370,8 @@ void mem_setup(void)
     size_t len = sizeof arenas;
     char name[64];
 
+    utilization.parts = NAME_PARTS;
+    utilization.is_known = mallctlnametomib("experimental.utilization.query", utilization.name, &utilization.parts) == 0;
     /* New arenas, then those that exist. */
     mallctl("arenas.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof decay_ms);
     mallctl("arenas.narenas", &arenas, &len, NULL, 0);
@@ -275,6 +386,21 @@ void mem_setup(void)
 }
 
 #else
+
+/* The C library does not tell what stands beside a block. */
+void *mem_compact(void *block)
+{
+    size_t size = mem_usable(block);
+    void *moved;
+
+    if (!atomic_load_explicit(&pretends_gaps, memory_order_relaxed) || size > MEM_COMPACT_MOST) return block;
+    moved = mem_alloc(size);
+    if (!moved) return block;
+    memcpy(moved, block, size);
+    mem_free(block);
+    count_compacted(size);
+    return moved;
+}
 
 void mem_free_sized(void *block, size_t size)
 {

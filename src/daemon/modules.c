@@ -13,6 +13,7 @@
 #include "coatcheck/base/hash.h"
 #include "coatcheck/base/log.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/purge.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/number.h"
 #include "coatcheck/commands/client.h"
@@ -195,6 +196,7 @@ static bool base_setup(struct text *why)
 {
     (void)why;
     mem_setup();
+    purge_setup();
     clock_setup();
     hash_setup();
     facts_setup();
@@ -421,7 +423,7 @@ const struct module modules[] = {
     {"pidfile", pidfile_setup, pidfile_close},
     {"privilege", privilege_setup, NULL},
     {"crash", crash_module_setup, NULL},
-    {"base", base_setup, NULL},
+    {"base", base_setup, purge_stop},
     {"threads", threads_setup, NULL},
     {"commands", commands_setup, NULL},
     {"users", users_setup, users_teardown},

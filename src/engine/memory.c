@@ -2,6 +2,7 @@
 
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
+#include "coatcheck/base/purge.h"
 #include "coatcheck/base/slab.h"
 #include "coatcheck/engine/options.h"
 #include "coatcheck/engine/transaction.h"
@@ -36,6 +37,8 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 
 /* Meanwhile the allocator's unused pages go back so often; else they do by themselves, within a second. */
 #define PURGE_PAUSE_US 20000
+#define PURGE_SLABS_US 200
+#define PURGE_WAIT_US 2000
 
 /* Whoever is behind takes the next slice so soon: a quarter of a core, and most of it when memory has run away. */
 #define SLICE_PAUSE_US 1000
@@ -59,7 +62,11 @@ static struct {
     _Atomic int64_t exceeded_since_us; /* 0: it is not */
     _Atomic int64_t exceeded_total_us;
 
-    int64_t looked_at_us; /* of worker 0 */
+    _Atomic bool is_lowering; /* the limit was set, and RSS has not come below it yet */
+
+    int64_t looked_at_us; /* of worker 0, as what follows */
+    int64_t excess_before;
+    unsigned looks_lowering;
 } the;
 
 int64_t memory_limit(void)
@@ -126,6 +133,7 @@ static void allow(int64_t left)
  * itself. When it takes more of that than there is, less may be held in blocks. */
 #define PERCENT_BESIDES 5
 #define BYTES_BESIDES (24 << 20)
+#define MARGIN_LEAST (10 << 20) /* so far below that is aimed */
 
 /* Those of the sessions that were below the old limit look again. */
 static void forget_allowance(struct bytes text)
@@ -150,11 +158,52 @@ static void set_pressure(int64_t left, int64_t margin, int64_t gaps)
         sessions_post_all(forget_allowance, BYTES(""));
 }
 
+/* What the process may take besides what is held. */
+static int64_t may_be_besides(void)
+{
+    return memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES;
+}
+
+/* RSS is to stay below this. */
+static int64_t aimed_at(void)
+{
+    return memory_limit() + may_be_besides() - memory_limit() / 50 - MARGIN_LEAST;
+}
+
+/* After the limit was lowered, what is evicted for it leaves gaps, and no pages, before what stays is moved together: so
+ * many bytes of RSS will come back in this way, and keys evicted for them would have fitted. */
+static int64_t will_come_back(int64_t held, int64_t rss)
+{
+    int64_t apart = rss - held - held / 32 - BYTES_BESIDES / 2;
+
+    return atomic_load_explicit(&the.is_lowering, memory_order_relaxed) && apart > 0 ? apart : 0;
+}
+
+/* Ten times a second: until RSS is where it should be, or comes no nearer. */
+#define LOOKS_FOR_MOVES 10
+#define MOVES_PART 16
+
+static void judge_lowering(int64_t rss)
+{
+    int64_t excess = rss - aimed_at();
+    bool is_stuck = false;
+
+    if (likely(!atomic_load_explicit(&the.is_lowering, memory_order_relaxed))) return;
+    if (the.looks_lowering++ % LOOKS_FOR_MOVES == 0) {
+        is_stuck = the.looks_lowering > 1 && excess > the.excess_before - the.excess_before / MOVES_PART;
+        the.excess_before = excess;
+    }
+    if (excess > 0 && !is_stuck) return;
+    the.looks_lowering = 0;
+    atomic_store_explicit(&the.is_lowering, false, memory_order_relaxed);
+}
+
 static void aim(size_t resident)
 {
     int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)resident;
-    int64_t besides = limit / 100 * PERCENT_BESIDES + BYTES_BESIDES, margin = limit / 50 + (10 << 20);
-    int64_t excess = rss - (limit + besides - margin), target = held - excess;
+    int64_t besides = may_be_besides(), margin = limit / 50 + MARGIN_LEAST;
+    int64_t excess = rss - aimed_at(), returns = excess > 0 ? will_come_back(held, rss) : 0;
+    int64_t target = held - (returns < excess ? excess - returns : excess > 0 ? 0 : excess);
 
 #ifdef COATCHECK_SANITIZED
     excess = 0; /* the resident set is the sanitizer's */
@@ -168,13 +217,16 @@ static void aim(size_t resident)
     set_pressure(limit + besides - rss, margin, rss - held - BYTES_BESIDES / 2);
 }
 
-/* Between two pieces of work, some milliseconds of it at worst: not for each worker. */
+/* Between two pieces of work: not for each worker. Who has it done waits for that, as more would be taken meanwhile; but
+ * not for as long as the kernel takes for a hundred megabytes. */
 static void give_pages_back(int64_t now_us)
 {
     int64_t purged_at_us = atomic_load_explicit(&the.purged_at_us, memory_order_relaxed);
 
     if (now_us - purged_at_us < PURGE_PAUSE_US) return;
-    if (atomic_compare_exchange_strong(&the.purged_at_us, &purged_at_us, now_us)) mem_purge();
+    if (!atomic_compare_exchange_strong(&the.purged_at_us, &purged_at_us, now_us)) return;
+    slab_press(clock_ticks() + clock_us_to_ticks(PURGE_SLABS_US));
+    purge_wait(PURGE_WAIT_US);
 }
 
 /* Pages are kept for a moment for who comes next; not when there are none to spare. */
@@ -211,10 +263,13 @@ static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
     uint64_t began = clock_ticks();
     enum evict_end end;
 
+    /* Far above the limit all of them evict, and none sees what the others take meanwhile. */
+    if (over > memory_limit() / 64) over /= the.workers;
     end = evict_some(the.keyspace, &rules, (size_t)(over + SLACK),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
-    if (held > held_own()) atomic_fetch_add_explicit(&the.changed_since, held - held_own(), memory_order_relaxed);
+    held -= held_publish();
+    if (held > 0) atomic_fetch_add_explicit(&the.changed_since, held, memory_order_relaxed);
     return end;
 }
 
@@ -351,6 +406,7 @@ static void look(int64_t now_us)
     the.looked_at_us = now_us;
     footprint_read(&footprint);
     held_level();
+    judge_lowering((int64_t)footprint.rss);
     aim(footprint.rss);
     weigh_keys(&footprint);
     evict_judge(the.keyspace);
@@ -361,13 +417,14 @@ static void look(int64_t now_us)
 static bool press(unsigned worker, int64_t now_us)
 {
     int64_t press_us = atomic_load_explicit(&the.press_us, memory_order_relaxed);
+    bool is_behind;
 
     if (likely(press_us == 0)) return false;
     METRIC_ADD(memory, compact_slices, 1);
-    keyspace_compact(the.keyspace, worker, clock_ticks() + clock_us_to_ticks((uint64_t)press_us));
+    is_behind = keyspace_compact(the.keyspace, worker, clock_ticks() + clock_us_to_ticks((uint64_t)press_us));
     give_pages_back(now_us);
     aim(mem_resident());
-    return slab_wants_moves();
+    return is_behind;
 }
 
 int64_t memory_look_after(unsigned worker, int64_t now_us)
@@ -416,6 +473,7 @@ static void read_options(void)
     atomic_store(&the.tenacity, (int)option_int(&engine_options.maxmemory_eviction_tenacity));
     atomic_store(&the.limit, limit);
     atomic_store(&the.target, limit);
+    atomic_store(&the.is_lowering, limit > 0);
     evict_remember(the.keyspace, remembers);
     atomic_store(&memory_is_bounded, limit > 0);
     note_exceeded(false);

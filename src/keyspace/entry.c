@@ -68,6 +68,12 @@ void *entry_container(const struct entry *entry)
     return far_read(entry_parts(entry).value);
 }
 
+void entry_set_container(struct entry *entry, void *container)
+{
+    must(entry_form(entry) == ENTRY_FAR && entry_type(entry) != VALUE_STRING);
+    far_write(entry_parts(entry).value, container);
+}
+
 const char *entry_encoding(const struct entry *entry)
 {
     if (entry_type(entry) != VALUE_STRING) {

@@ -347,6 +347,8 @@ static inline void entry_block_free(enum entry_form form, void *block, size_t si
 
 /* Lays the entry anew with another deadline in its own block of at least the new size. */
 size_t entry_size_with_deadline(const struct entry *entry, int64_t deadline_ms);
+/* Where the container of entry_container() is now. */
+void entry_set_container(struct entry *entry, void *container);
 void entry_change_deadline(struct entry *entry, int64_t deadline_ms);
 
 /* May this be laid into the old one's block? */

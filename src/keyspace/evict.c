@@ -243,6 +243,8 @@ enum evict_end evict_some(struct keyspace *keyspace, const struct evict_rules *r
 
         freed += swept;
         if (freed >= wanted) break;
+        /* What is being freed piece by piece is as good as free: each worker would evict for it once more. */
+        if (unlikely(reclaim_pending(keyspace) >= wanted)) return EVICT_BUSY;
         if (unlikely(swept > 0) && clock_ticks() >= until_ticks) return EVICT_BUSY;
         shard = rules->policy == EVICT_VOLATILE_TTL ? choose_soonest(keyspace, rules->samples, dice)
                                                     : choose_ahead(keyspace, volatile_only, dice);

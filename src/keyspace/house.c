@@ -73,15 +73,13 @@ static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes,
     wanted = since >= ROUND_MS ? mine : (unsigned)((uint64_t)mine * (uint64_t)since / ROUND_MS) + 1;
     while (own->round_next < wanted && own->round_next < mine) {
         struct shard *shard = &keyspace->shards[own->round_next * lanes + lane];
+        bool begins = own->compact.db == 0 && own->compact.at == 0 && own->compact.slot == 0 && own->compact.within == 0;
 
-        if (own->compact.at == 0 && own->compact.db == 0 && !visit_shard(keyspace, shard, until_ticks)) {
-            return false;
-        }
-        if (unlikely(slab_wants_moves()) && !compact_shard(keyspace, shard, &own->compact, COMPACT_ALL, until_ticks)) {
-            return false;
-        }
+        if (begins && !visit_shard(keyspace, shard, until_ticks)) return false;
+        if (begins && own->round_next == 0) compact_round_begin(&own->compact_round);
+        if (!compact_shard(keyspace, shard, &own->compact, &own->compact_round, COMPACT_ALL, until_ticks)) return false;
         own->compact = (struct compact_place){0};
-        own->round_next++;
+        if (++own->round_next == mine) compact_round_end(&own->compact_round, COMPACT_ALL);
         if (clock_ticks() >= until_ticks) return own->round_next >= wanted;
     }
     return true;

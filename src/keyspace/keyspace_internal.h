@@ -11,8 +11,16 @@
 
 /* Where moving goes on in a shard that it has not finished; all zero: at its beginning. */
 struct compact_place {
-    unsigned db;
-    uint64_t at;
+    unsigned db, slot;
+    uint64_t at;     /* the group */
+    uint64_t within; /* the container in the slot */
+};
+
+/* A round of moving through all shards of a lane: what it has come to, of the allocator's blocks. */
+struct compact_round {
+    uint64_t moved_before; /* bytes, by all threads, when it began */
+    unsigned seen_before;  /* mem_gaps_seen() then */
+    bool is_whole;         /* so far no shard was passed over */
 };
 
 enum compact_whose { COMPACT_ALL, COMPACT_OWN /* of this thread's slabs */ };
@@ -23,8 +31,10 @@ struct lane {
     unsigned round_next;
     int64_t round_ms; /* when the present round of all shards began */
     struct compact_place compact;
+    struct compact_round compact_round;
     unsigned press_next; /* the shard that keyspace_compact() is at */
     struct compact_place press;
+    struct compact_round press_round;
 } __attribute__((aligned(64)));
 
 /* What hung from a FAR entry that is gone; it stands in the entry's block. */
@@ -78,6 +88,8 @@ struct keyspace {
 
     struct lock reclaim_lock; /* guards the two lists */
     _Atomic(struct remains *) containers;
+    _Atomic unsigned reclaiming;     /* containers: those, and those that somebody has in hand */
+    _Atomic int64_t reclaiming_bytes; /* of them, about */
     _Atomic(struct group *) arrays; /* of flushed databases; linked by their feet */
 
     struct lane lanes[LANES_MAX];
@@ -101,7 +113,11 @@ bool keyspace_is_mine(const struct keyspace *keyspace);
 
 /* --- reclaim.c: what is freed in slices --- */
 
-void reclaim_container(struct keyspace *keyspace, struct remains *remains);
+/* `bytes`: what it took before anything of it was freed. */
+void reclaim_container(struct keyspace *keyspace, struct remains *remains, size_t bytes);
+
+/* Bytes that will be freed without anybody's doing more for it. */
+size_t reclaim_pending(const struct keyspace *keyspace);
 void reclaim_array(struct keyspace *keyspace, struct group *groups, uint32_t count);
 
 /* Frees until the clock says `until_ticks`; true when nothing is left. */
@@ -109,10 +125,17 @@ bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks);
 
 /* --- compact.c --- */
 
-/* Moves entries of a shard that lie in sparse slabs, from `place` on, and begins it again at the end. False: there
- * was more to do than time. */
+/* Is there so much to close in gaps that it is worth the time? Under pressure (COMPACT_OWN) little is. */
+bool compact_pays(enum compact_whose whose);
+
+/* Moves what is in a shard together, from `place` on, and begins it again at the end. False: there was more to do than
+ * time. */
 bool compact_shard(struct keyspace *keyspace, struct shard *shard, struct compact_place *place,
-                   enum compact_whose whose, uint64_t until_ticks);
+                   struct compact_round *round, enum compact_whose whose, uint64_t until_ticks);
+
+/* Before the first shard, and after the last: what a round could not close is no reason for another. */
+void compact_round_begin(struct compact_round *round);
+void compact_round_end(const struct compact_round *round, enum compact_whose whose);
 
 /* --- expire.c --- */
 

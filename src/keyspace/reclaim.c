@@ -1,5 +1,6 @@
 /* reclaim: frees in slices what a flush or a deletion has detached. Any lane may take a piece from
  * the lists; nobody else can reach it then. */
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/mem.h"
 #include "keyspace_internal.h"
 
@@ -16,12 +17,34 @@ static void reclaim_unlock(struct keyspace *keyspace)
     lock_release(&keyspace->reclaim_lock, RANK_RECLAIM);
 }
 
-void reclaim_container(struct keyspace *keyspace, struct remains *remains)
+static void put_back(struct keyspace *keyspace, struct remains *remains)
 {
     reclaim_lock(keyspace);
     remains->next = atomic_load_explicit(&keyspace->containers, memory_order_relaxed);
     atomic_store_explicit(&keyspace->containers, remains, memory_order_relaxed);
     reclaim_unlock(keyspace);
+}
+
+void reclaim_container(struct keyspace *keyspace, struct remains *remains, size_t bytes)
+{
+    atomic_fetch_add_explicit(&keyspace->reclaiming, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&keyspace->reclaiming_bytes, (int64_t)bytes, memory_order_relaxed);
+    put_back(keyspace, remains);
+}
+
+size_t reclaim_pending(const struct keyspace *keyspace)
+{
+    int64_t bytes = atomic_load_explicit(&keyspace->reclaiming_bytes, memory_order_relaxed);
+
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+/* With the last one goes what was counted inexactly. */
+static void count_freed(struct keyspace *keyspace, int64_t bytes, bool whole)
+{
+    atomic_fetch_sub_explicit(&keyspace->reclaiming_bytes, bytes, memory_order_relaxed);
+    if (whole && atomic_fetch_sub_explicit(&keyspace->reclaiming, 1, memory_order_relaxed) == 1)
+        atomic_store_explicit(&keyspace->reclaiming_bytes, 0, memory_order_relaxed);
 }
 
 void reclaim_array(struct keyspace *keyspace, struct group *groups, uint32_t count)
@@ -98,7 +121,11 @@ bool reclaim_some(struct keyspace *keyspace, uint64_t until_ticks)
         struct group *groups;
 
         if ((remains = pop_container(keyspace))) {
-            if (!container_free_until(remains, until_ticks)) reclaim_container(keyspace, remains);
+            int64_t held = held_own();
+            bool whole = container_free_until(remains, until_ticks);
+
+            count_freed(keyspace, held - held_publish(), whole);
+            if (!whole) put_back(keyspace, remains);
         } else if ((groups = pop_array(keyspace))) {
             if (!array_free_until(keyspace, groups, until_ticks)) {
                 reclaim_array(keyspace, groups, array_detached_foot(groups)->count);

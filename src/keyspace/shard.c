@@ -89,10 +89,15 @@ static void remains_dispose(struct keyspace *keyspace, struct remains *remains)
         struct blob *blob = far;
 
         blob_release(&blob);
-    } else if (!value_kind_of(remains_type(remains))->free_some(&far, CONTAINER_AT_ONCE)) {
-        remains_set_far(remains, far);
-        reclaim_container(keyspace, remains);
-        return;
+    } else {
+        const struct value_kind *kind = value_kind_of(remains_type(remains));
+        size_t bytes = kind->length(far) > CONTAINER_AT_ONCE ? kind->used_bytes(far) : 0;
+
+        if (!kind->free_some(&far, CONTAINER_AT_ONCE)) {
+            remains_set_far(remains, far);
+            reclaim_container(keyspace, remains, bytes);
+            return;
+        }
     }
     remains_free(remains);
 }

@@ -1,13 +1,13 @@
 #include "coatcheck/net/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "coatcheck/base/clock.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
+#include "coatcheck/base/thread.h"
 #include "tls_internal.h"
 
 METRIC_DEFINE(net, NET_METRICS)
@@ -176,16 +176,8 @@ failed:
 
 enum status worker_start(struct worker *worker)
 {
-    static const int own_doing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-    sigset_t all, before;
-    int error;
+    int error = thread_begin(&worker->thread, worker_run, worker);
 
-    /* But what a thread does to itself: a fault that is blocked kills without a report. */
-    sigfillset(&all);
-    for (unsigned i = 0; i < sizeof own_doing / sizeof own_doing[0]; i++) sigdelset(&all, own_doing[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&worker->thread, NULL, worker_run, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0) return OK;
     errno = error;
     return SYSTEM_ERROR;

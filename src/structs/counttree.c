@@ -139,6 +139,18 @@ void counttree_weigh(struct counttree *tree, const struct countpath *path, uint6
     tree->weight += more;
 }
 
+void counttree_compact(struct counttree *tree, struct countpath *path)
+{
+    for (unsigned depth = path->height; depth-- > 0 && path->slots[depth] == 0;) {
+        path->nodes[depth] = mem_compact(path->nodes[depth]);
+        if (depth > 0) {
+            children_of(path->nodes[depth - 1])[path->slots[depth - 1]] = (uintptr_t)path->nodes[depth];
+        } else {
+            tree->root = path->nodes[0];
+        }
+    }
+}
+
 /* --- nodes --- */
 
 static size_t node_size(unsigned room)

@@ -80,6 +80,14 @@ void field_free(uint64_t slot)
     mem_free_sized((void *)field_at(slot), block_size(slot_size(slot)));
 }
 
+void field_compact(uint64_t *slot)
+{
+    void *block = mem_compact((void *)field_at(*slot));
+
+    must((uintptr_t)block >> 48 == 0);
+    *slot = (*slot & ~FIELD_POINTER) | (uint64_t)(uintptr_t)block;
+}
+
 bool field_overwrite(uint64_t *slot, struct bytes value, int64_t deadline_ms)
 {
     struct field_parts parts = field_parts(*slot);

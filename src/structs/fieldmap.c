@@ -77,6 +77,50 @@ enum status fieldmap_init(struct fieldmap *map)
     return OK;
 }
 
+static void directory_compact(struct fieldmap *map)
+{
+    map->directory = mem_compact(map->directory);
+    map->counts = (uint16_t *)(map->directory + ((size_t)1 << map->bits));
+    if (map->soonest) map->soonest = mem_compact(map->soonest);
+}
+
+static void segment_compact(struct fieldmap *map, size_t first, struct segment *segment)
+{
+    struct fieldgroup *moved = mem_compact(segment->groups);
+
+    if (moved == segment->groups) return;
+    must((uintptr_t)moved >> 48 == 0);
+    segment->groups = moved;
+    fieldmap_put_segment(map, first, *segment, map->counts[first]);
+}
+
+/* | entry | group 10 | */
+#define GROUP_BITS 10
+_Static_assert(GROUPS_LIMIT < 1 << GROUP_BITS, "a group's number fits");
+
+uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at)
+{
+    size_t entry = (size_t)(at >> GROUP_BITS), first;
+    uint32_t number = (uint32_t)at & ((1u << GROUP_BITS) - 1);
+    struct segment segment;
+
+    if (at == 0) directory_compact(map);
+    if (entry >= (size_t)1 << map->bits) return 0;
+    segment = segment_at(map, entry);
+    first = first_entry(map, entry, segment.depth);
+    if (number == 0) segment_compact(map, first, &segment);
+    if (number < segment.count) {
+        for (unsigned i = 0; i < SLOTS; i++) {
+            uint64_t *slot = &segment.groups[number].slots[i];
+
+            if (*slot & FIELD_POINTER) field_compact(slot);
+        }
+    }
+    if (number + 1 < segment.count) return (uint64_t)first << GROUP_BITS | (number + 1);
+    first += entries_of(map, segment.depth);
+    return first < (size_t)1 << map->bits ? (uint64_t)first << GROUP_BITS : 0;
+}
+
 enum status fieldmap_mortal_ready(struct fieldmap *map)
 {
     size_t entries = (size_t)1 << map->bits;

@@ -121,3 +121,10 @@ void leafbook_drop_last(struct leafbook *book)
     book->used_bytes -= mem_good_size(sizeof(uintptr_t) * LEAFBOOK_PAGE);
     book->room -= LEAFBOOK_PAGE;
 }
+
+void leafbook_compact(struct leafbook *book, uint32_t number)
+{
+    uintptr_t **page = &book->pages[number >> LEAFBOOK_PAGE_BITS];
+
+    if (number % LEAFBOOK_PAGE == 0) *page = mem_compact(*page);
+}

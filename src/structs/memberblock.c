@@ -88,6 +88,20 @@ static void far_free(struct farmember *far)
     mem_free_sized(far, sizeof *far + far->len);
 }
 
+void memberblock_compact(struct memberblock **block)
+{
+    struct memberwalk walk;
+
+    *block = mem_compact(*block);
+    for (memberwalk_begin(&walk, *block); walk.at < (*block)->count; memberwalk_next(&walk)) {
+        struct farmember *far;
+
+        if (likely(!is_far(&walk))) continue;
+        far = mem_compact(far_of(&walk));
+        memcpy((char *)(uintptr_t)walk.data, &far, sizeof far);
+    }
+}
+
 size_t memberblock_far_bytes(struct bytes member)
 {
     return member.len < FAR ? 0 : mem_good_size(sizeof(struct farmember) + member.len);

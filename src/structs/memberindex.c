@@ -66,6 +66,24 @@ enum status memberindex_init(struct memberindex *index)
     return OK;
 }
 
+size_t memberindex_compact(struct memberindex *index, size_t at)
+{
+    struct segment segment = segment_at(index, at);
+    size_t first = first_entry(index, at, segment.depth);
+    struct indexgroup *moved = mem_compact(segment.groups);
+
+    if (moved != segment.groups) {
+        must((uintptr_t)moved >> 48 == 0);
+        segment.groups = moved;
+        index_put_segment(index, first, segment, index->counts[first]);
+    }
+    if (at == 0) {
+        index->directory = mem_compact(index->directory);
+        index->counts = (uint16_t *)(index->directory + ((size_t)1 << index->bits));
+    }
+    return first + ((size_t)1 << (index->bits - segment.depth));
+}
+
 bool memberindex_fini_some(struct memberindex *index, size_t *steps)
 {
     /* Entries are given up from the last to the first; `deepest` counts those that are left. */

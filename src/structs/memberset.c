@@ -44,6 +44,24 @@ enum status memberset_init(struct memberset *set, struct memberblock **block)
     return OK;
 }
 
+size_t memberset_compact(struct memberset *set, size_t at)
+{
+    unsigned depth = depth_at(set, at);
+    size_t first = first_entry(set, at, depth);
+    struct memberblock *block = block_at(set, at), *was = block;
+
+    memberblock_compact(&block);
+    if (block != was) {
+        must((uintptr_t)block >> 48 == 0);
+        memberset_put_block(set, first, depth, block);
+    }
+    if (at == 0) {
+        set->directory = mem_compact(set->directory);
+        set->counts = (uint16_t *)(set->directory + ((size_t)1 << set->bits));
+    }
+    return first + entries_of(set, depth);
+}
+
 static bool directory_double(struct memberset *set)
 {
     struct memberset old = *set;

@@ -1,6 +1,6 @@
 #include "coatcheck/structs/packed.h"
 
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "packed_internal.h"
 
 /* A block keeps this much beyond its need before it goes to a smaller size: an element that leaves
@@ -67,13 +67,17 @@ void packed_free(struct packed **block)
     *block = NULL;
 }
 
-void packed_compact(struct packed **block, bool own_only)
+void packed_compact(struct packed **block, const struct compaction *compaction)
 {
     struct packed *moved;
     size_t room = room_of(*block);
 
-    if (!room_is_slab((*block)->shape, (*block)->room) || !slab_is_sparse(*block)) return;
-    if (own_only && !slab_is_own(*block)) return;
+    if (!room_is_slab((*block)->shape, (*block)->room)) {
+        if (compaction->moves_blocks) *block = mem_compact(*block);
+        return;
+    }
+    if (!slab_is_sparse(*block)) return;
+    if (compaction->own_only && !slab_is_own(*block)) return;
     moved = slab_alloc(room);
     if (!moved) return;
     memcpy(moved, *block, room);

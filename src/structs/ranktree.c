@@ -75,6 +75,42 @@ void ranktree_fini(struct ranktree *tree)
     ranktree_fini_some(tree, &steps);
 }
 
+/* --- moving blocks together --- */
+
+static struct ranknode *node_compact(struct ranktree *tree, struct ranknode *node)
+{
+    struct ranknode *moved = mem_compact(node);
+
+    if (moved == node) return node;
+    if (moved->parent) {
+        moved->parent->nodes[moved->place] = moved;
+    } else {
+        tree->root = moved;
+    }
+    for (unsigned slot = 0; slot < moved->fill; slot++) {
+        if (moved->level == 1) {
+            scoreblock_set_owner(node_leaf(tree, moved, slot), moved);
+        } else {
+            moved->nodes[slot]->parent = moved;
+        }
+    }
+    return moved;
+}
+
+void ranktree_compact(struct ranktree *tree, uint32_t number)
+{
+    struct scoreblock *leaf = leafbook_look(&tree->book, number);
+    struct ranknode *node;
+
+    leafbook_compact(&tree->book, number);
+    if (!leaf) return;
+    scoreblock_compact(&leaf);
+    leafbook_set(&tree->book, number, leaf);
+    node = leaf_node(leaf);
+    if (node->leaves[0] != number) return;
+    for (node = node_compact(tree, node); node->place == 0 && node->parent; node = node_compact(tree, node->parent)) {}
+}
+
 /* --- descents --- */
 
 /* What a search looks for; the verbs of ranktree.h say which parts matter. */

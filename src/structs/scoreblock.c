@@ -46,6 +46,24 @@ static void far_free(struct scorefar *far)
     mem_free_sized(far, sizeof *far + far->len);
 }
 
+void scoreblock_compact(struct scoreblock **block)
+{
+    const uint8_t *lengths;
+    char *raw;
+
+    *block = mem_compact(*block);
+    if (likely(!((*block)->shape & SHAPE_FAR))) return;
+    lengths = lengths_of(*block);
+    raw = members_of(*block);
+    for (unsigned i = 0; i < (*block)->count; raw += width_of_length(lengths[i++])) {
+        struct scorefar *far;
+
+        if (lengths[i] != LENGTH_FAR) continue;
+        far = mem_compact(far_of(raw));
+        memcpy(raw, &far, sizeof far);
+    }
+}
+
 static void free_far_members(const struct scoreblock *block, unsigned from, unsigned to)
 {
     const uint8_t *lengths = lengths_of(block);

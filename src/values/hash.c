@@ -1,6 +1,6 @@
 #include "hash_internal.h"
 
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/prefetch.h"
 #include "coatcheck/base/random.h"
 #include "coatcheck/values/kind.h"
@@ -411,11 +411,14 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
     return false;
 }
 
-static void kind_compact(void *container, bool own_only)
+static bool kind_compact(void **container, struct compaction *compaction)
 {
-    struct hash *hash = container;
+    struct hash *hash = *container;
 
-    if (!hash_is_large(hash)) hash_packed_compact(hash, own_only);
+    if (compaction->moves_blocks && compaction->at == 0) hash = *container = mem_compact(hash);
+    if (hash_is_large(hash)) return !compaction->moves_blocks || hash_large_compact(hash, compaction);
+    hash_packed_compact(hash, compaction);
+    return true;
 }
 
 static int64_t kind_soonest_ms(const void *container)

@@ -118,7 +118,8 @@ bool hash_packed_read(const struct hash *hash, unsigned at, struct hash_place *p
 /* *copy has nothing yet. */
 enum status hash_packed_copy(struct hash *copy, const struct hash *hash);
 void hash_packed_free(struct hash *hash);
-void hash_packed_compact(struct hash *hash, bool own_only);
+struct compaction;
+void hash_packed_compact(struct hash *hash, const struct compaction *compaction);
 size_t hash_packed_used_bytes(const struct hash *hash);
 void hash_packed_check(const struct hash *hash);
 
@@ -162,6 +163,8 @@ void hash_shaped_check(const struct hash *hash);
 
 struct hash_large *hash_large_new(void);
 bool hash_large_free_some(struct hash_large **large, size_t *steps);
+/* True: it is through. */
+bool hash_large_compact(struct hash *hash, struct compaction *compaction);
 struct hash_large *hash_large_copy(const struct hash_large *large);
 bool hash_large_get(const struct hash_large *large, struct bytes name, struct hash_field *field);
 enum status hash_large_put(struct hash_large *large, struct bytes name, struct bytes value, int64_t deadline_ms,

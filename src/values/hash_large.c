@@ -1,5 +1,5 @@
 /* hash_large: a large hash is a map of fields. */
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "hash_internal.h"
 
 /* So many fields of one call need no memory of their own. */
@@ -33,6 +33,20 @@ struct hash_large *hash_large_copy(const struct hash_large *large)
     if (fieldmap_copy(&copy->map, &large->map) == OK) return copy;
     mem_free_sized(copy, sizeof *copy);
     return NULL;
+}
+
+bool hash_large_compact(struct hash *hash, struct compaction *compaction)
+{
+    struct hash_large *large = hash_large_of(hash);
+
+    if (compaction->at == 0) {
+        large = mem_compact(large);
+        hash->root = (uintptr_t)large | ROOT_LARGE;
+    }
+    do {
+        compaction->at = fieldmap_compact(&large->map, compaction->at);
+    } while (compaction->at != 0 && !compaction_is_over(compaction));
+    return compaction->at == 0;
 }
 
 void hash_large_read(uint64_t slot, struct hash_field *field)

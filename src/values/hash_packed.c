@@ -1,5 +1,5 @@
 /* hash_packed: a small hash is one block of names and values, one after the other, or of values alone. */
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/structs/twins.h"
 #include "hash_internal.h"
 #include "shape_internal.h"
@@ -411,13 +411,15 @@ void hash_packed_free(struct hash *hash)
     hash->root = 0;
 }
 
-void hash_packed_compact(struct hash *hash, bool own_only)
+void hash_packed_compact(struct hash *hash, const struct compaction *compaction)
 {
     struct packed *block = hash_block_of(hash);
 
     if (!block) return;
-    packed_compact(&block, own_only);
+    packed_compact(&block, compaction);
     hash_set_block(hash, block);
+    if (hash_is_mortal(hash) && compaction->moves_blocks)
+        hash->root = (uintptr_t)mem_compact(hash_mortal_of(hash)) | (hash->root & ROOT_FLAGS);
 }
 
 size_t hash_packed_used_bytes(const struct hash *hash)

@@ -1,6 +1,6 @@
 #include "coatcheck/values/list.h"
 
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/values/kind.h"
 #include "list_internal.h"
 
@@ -425,6 +425,27 @@ static size_t kind_used_bytes(const void *container)
     return used + mem_good_size(sizeof *large) + large->used_bytes + large->middle.used_bytes;
 }
 
+static bool kind_compact(void **container, struct compaction *compaction)
+{
+    struct list *list = *container;
+    struct list_large *large;
+    struct packed *block;
+    bool is_through;
+
+    if (!compaction->moves_blocks) return true;
+    if (compaction->at == 0) list = *container = mem_compact(list);
+    if (list_is_large(list)) {
+        large = list_large_of(list);
+        is_through = large_compact(&large, compaction);
+        list->root = (uintptr_t)large | ROOT_LARGE;
+        return is_through;
+    }
+    block = list_block_of(list);
+    if (block) packed_compact(&block, compaction);
+    list->root = (uintptr_t)block;
+    return true;
+}
+
 static const struct value_kind kind = {
     .name = "list",
     .free_some = kind_free_some,
@@ -432,6 +453,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .compact = kind_compact,
 };
 
 void list_setup(void)

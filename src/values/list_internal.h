@@ -107,6 +107,9 @@ bool node_element_equals(uintptr_t node, const struct packwalk *walk,
 
 /* Takes the block over as its head, on OK only; the block has an element. */
 struct list_large *large_new(struct packed *head);
+/* *moving may be elsewhere afterwards. True: it is through. */
+struct compaction;
+bool large_compact(struct list_large **moving, struct compaction *compaction);
 bool large_free_some(struct list_large **large, size_t steps);
 /* Of the elements first … end-1, at least one. */
 struct list_large *large_copy(const struct list_large *large, uint64_t first, uint64_t end);

@@ -1,5 +1,5 @@
 /* list_large: a first and a last node, and a tree of those between them. */
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/version.h"
 #include "list_internal.h"
 
@@ -20,6 +20,48 @@ struct list_large *large_new(struct packed *head)
     *large = (struct list_large){
         .head = (uintptr_t)head, .count = packed_count(head), .used_bytes = packed_room(head), .version = version_new()};
     return large;
+}
+
+/* --- moving blocks together --- */
+
+static void node_compact(uintptr_t *node, const struct compaction *compaction)
+{
+    struct packed *block = node_block(*node);
+
+    /* A blob may be held by others, who know where it is. */
+    if (*node == 0 || node_is_alone(*node)) return;
+    packed_compact(&block, compaction);
+    *node = (uintptr_t)block;
+}
+
+/* The ends; then the middle, by how many elements come before. */
+bool large_compact(struct list_large **moving, struct compaction *compaction)
+{
+    struct list_large *large = *moving;
+    uint64_t before = mem_compacted;
+    bool is_over = false;
+
+    if (compaction->at == 0) {
+        large = *moving = mem_compact(large);
+        node_compact(&large->head, compaction);
+        node_compact(&large->tail, compaction);
+        compaction->at = 1;
+    }
+    while (compaction->at <= large->middle.weight && !is_over) {
+        struct countpath path;
+        uintptr_t node;
+
+        counttree_find(&large->middle, compaction->at - 1, &path);
+        node = countpath_thing(&path);
+        node_compact(&node, compaction);
+        countpath_set(&path, node);
+        compaction->at = 1 + path.before + countpath_weight(&path);
+        counttree_compact(&large->middle, &path);
+        is_over = compaction_is_over(compaction);
+    }
+    /* Whoever stands in the middle of it, by a version, would go on where a block was. */
+    if (mem_compacted != before) large->version = version_new();
+    return compaction->at > large->middle.weight;
 }
 
 /* --- places --- */

@@ -2,9 +2,10 @@
 #include "set_internal.h"
 
 #include "coatcheck/base/hash.h"
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/prefetch.h"
+#include "coatcheck/base/version.h"
 #include "coatcheck/values/kind.h"
 
 void set_walk_begin(struct set_walk *walk, const struct set *set)
@@ -157,6 +158,43 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
     return step < 3;
 }
 
+static bool large_compact(struct set *set, struct compaction *compaction)
+{
+    struct memberset *large = set_large_of(set);
+    uint64_t before = mem_compacted;
+    bool is_over = false;
+
+    if (compaction->at == 0) {
+        large = mem_compact(large);
+        set->root = (uintptr_t)large | ROOT_LARGE;
+    }
+    while (compaction->at < (uint64_t)1 << large->bits && !is_over) {
+        compaction->at = memberset_compact(large, compaction->at);
+        is_over = compaction_is_over(compaction);
+    }
+    /* Whoever stands in the middle of it, by a version, would go on where a block was. */
+    if (mem_compacted != before) large->version = version_new();
+    return compaction->at >= (uint64_t)1 << large->bits;
+}
+
+static bool kind_compact(void **container, struct compaction *compaction)
+{
+    struct set *set = *container;
+    struct memberblock *block;
+
+    if (!compaction->moves_blocks) return true;
+    if (compaction->at == 0) set = *container = mem_compact(set);
+    if (set_is_large(set)) return large_compact(set, compaction);
+    if (set_has_numbers(set)) {
+        set->root = (uintptr_t)mem_compact(set_numbers_of(set)) | ROOT_INTSET;
+    } else if (set_block_of(set)) {
+        block = set_block_of(set);
+        memberblock_compact(&block);
+        set->root = (uintptr_t)block;
+    }
+    return true;
+}
+
 static const struct value_kind kind = {
     .name = "set",
     .free_some = kind_free_some,
@@ -164,6 +202,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .compact = kind_compact,
     .prefetch = kind_prefetch,
 };
 

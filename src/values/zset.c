@@ -1,6 +1,6 @@
 #include "coatcheck/values/zset.h"
 
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/values/kind.h"
 #include "zset_large_internal.h"
 
@@ -242,6 +242,27 @@ static bool kind_prefetch(const void *container, struct bytes element, unsigned 
     return false;
 }
 
+static bool kind_compact(void **container, struct compaction *compaction)
+{
+    struct zset *zset = *container;
+    struct zset_large *large;
+    struct scoreblock *block;
+    bool is_through;
+
+    if (!compaction->moves_blocks) return true;
+    if (compaction->at == 0) zset = *container = mem_compact(zset);
+    if (zset_is_large(zset)) {
+        large = zset_large_of(zset);
+        is_through = zset_large_compact(&large, compaction);
+        zset->root = (uintptr_t)large | ROOT_LARGE;
+        return is_through;
+    }
+    block = zset_block_of(zset);
+    if (block) scoreblock_compact(&block);
+    zset->root = (uintptr_t)block;
+    return true;
+}
+
 static const struct value_kind kind = {
     .name = "zset",
     .free_some = kind_free_some,
@@ -249,6 +270,7 @@ static const struct value_kind kind = {
     .length = kind_length,
     .encoding = kind_encoding,
     .used_bytes = kind_used_bytes,
+    .compact = kind_compact,
     .prefetch = kind_prefetch,
 };
 

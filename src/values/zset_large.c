@@ -1,8 +1,8 @@
 /* zset_large: a large sorted set is a tree in order and an index of its members. */
 #include "zset_large_internal.h"
 
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/hash.h"
-#include "coatcheck/base/mem.h"
 #include "coatcheck/base/version.h"
 
 /* Members whose places in the index are fetched together. */
@@ -356,6 +356,34 @@ uint64_t zset_large_scan(const struct zset_large *large, uint64_t cursor, uint64
         cursor = memberindex_scan(&large->index, (uint32_t)cursor, scan_see, &scan);
     } while (cursor != 0 && scan.seen < budget);
     return cursor;
+}
+
+/* --- moving blocks together --- */
+
+/* The leaves by their numbers, then the index by its entries. */
+bool zset_large_compact(struct zset_large **moving, struct compaction *compaction)
+{
+    uint64_t before = mem_compacted, leaves, entries;
+    struct zset_large *large = *moving;
+    bool is_over = false;
+
+    if (compaction->at == 0) {
+        large = *moving = mem_compact(large);
+        large->tree.context = large;
+    }
+    leaves = large->tree.book.next;
+    entries = (uint64_t)1 << large->index.bits;
+    while (compaction->at < leaves + entries && !is_over) {
+        if (compaction->at < leaves) {
+            ranktree_compact(&large->tree, (uint32_t)compaction->at++);
+        } else {
+            compaction->at = leaves + memberindex_compact(&large->index, compaction->at - leaves);
+        }
+        is_over = compaction_is_over(compaction);
+    }
+    /* Whoever stands in the middle of it, by a version, would go on where a block was. */
+    if (mem_compacted != before) large->version = version_new();
+    return compaction->at >= leaves + entries;
 }
 
 /* --- check --- */

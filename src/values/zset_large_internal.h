@@ -13,8 +13,12 @@ struct zset_large {
     bool is_packed; /* by the options it still is: OBJECT ENCODING says so */
 };
 
+struct compaction;
+
 struct zset_large *zset_large_new(void);
 bool zset_large_free_some(struct zset_large **large, size_t steps);
+/* *moving may be elsewhere afterwards. True: it is through. */
+bool zset_large_compact(struct zset_large **moving, struct compaction *compaction);
 struct zset_large *zset_large_copy(const struct zset_large *large);
 size_t zset_large_used_bytes(const struct zset_large *large);
 

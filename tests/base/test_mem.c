@@ -206,6 +206,72 @@ static void what_is_needed_is_there_or_the_program_ends(void **state)
     assert_int_equal(WEXITSTATUS(status), 1);
 }
 
+static void a_block_that_is_moved_keeps_its_bytes(void **state)
+{
+    uint64_t moved = mem_compacted;
+    size_t size;
+    char *block;
+
+    (void)state;
+    mem_pretend_gaps(true);
+    for (size = 1; size <= 20000; size = size * 3 / 2 + 1) {
+        size_t usable;
+
+        block = mem_alloc(size);
+        usable = mem_usable(block);
+        memset(block, (int)size & 0xff, size);
+        block = mem_compact(block);
+        assert_int_equal(mem_usable(block), usable);
+        for (size_t i = 0; i < size; i++) assert_int_equal((unsigned char)block[i], size & 0xff);
+        if (usable <= MEM_COMPACT_MOST) moved += usable;
+        assert_int_equal(mem_compacted, moved);
+        mem_free_sized(block, size);
+    }
+    block = mem_alloc(100);
+    mem_fail_after(1);
+    assert_ptr_equal(mem_compact(block), block);
+    mem_fail_after(0);
+    mem_pretend_gaps(false);
+    mem_free(block);
+}
+
+#ifdef COATCHECK_JEMALLOC
+/* Half of them go, and those that stay are moved together: hardly a gap is left. */
+static void moving_closes_the_gaps(void **state)
+{
+    enum { COUNT = 100000 };
+    static char *blocks[COUNT];
+    struct mem_figures before, after;
+    uint64_t dice = 5;
+    size_t gaps;
+
+    (void)state;
+    mem_setup();
+    for (int i = 0; i < COUNT; i++) blocks[i] = mem_alloc(16 + random_below(&dice, 1200));
+    for (int i = 0; i < COUNT; i++) {
+        *(int *)(void *)blocks[i] = i;
+        if (random_below(&dice, 2)) {
+            mem_free(blocks[i]);
+            blocks[i] = NULL;
+        }
+    }
+    mem_read_figures(&before);
+    gaps = mem_gaps();
+    assert_true(gaps > COUNT * 200 && gaps <= before.active);
+    for (int i = 0; i < COUNT; i++) {
+        if (blocks[i]) blocks[i] = mem_compact(blocks[i]);
+    }
+    mem_read_figures(&after);
+    assert_true(mem_gaps() < gaps / 10);
+    assert_true(after.active < before.active - gaps * 3 / 4);
+    assert_true(after.allocated < before.allocated + 100000);
+    for (int i = 0; i < COUNT; i++) {
+        if (blocks[i]) assert_int_equal(*(int *)(void *)blocks[i], i);
+        mem_free(blocks[i]);
+    }
+}
+#endif
+
 /* Blocks of all sizes side by side: each keeps its own pattern. */
 static void random_blocks_never_overlap(void **state)
 {
@@ -249,6 +315,10 @@ int main(void)
         cmocka_unit_test(the_allocator_tells_about_itself),
         cmocka_unit_test(what_is_needed_is_there_or_the_program_ends),
         cmocka_unit_test(random_blocks_never_overlap),
+        cmocka_unit_test(a_block_that_is_moved_keeps_its_bytes),
+#ifdef COATCHECK_JEMALLOC
+        cmocka_unit_test(moving_closes_the_gaps),
+#endif
         cmocka_unit_test(setup_leaves_a_working_allocator),
     };
 

@@ -4,7 +4,7 @@
 #define COATCHECK_TESTS_BOX_HELP_H
 
 #include <stdatomic.h>
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/values/kind.h"
 
 struct box {
@@ -58,11 +58,18 @@ static size_t box_used_bytes(const void *container)
     return mem_usable(container);
 }
 
+static bool box_compact(void **container, struct compaction *compaction)
+{
+    if (compaction->moves_blocks) *container = mem_compact(*container);
+    return true;
+}
+
 static const struct value_kind box_kind = {.name = "hash",
                                            .free_some = box_free_some,
                                            .copy = box_copy,
                                            .length = box_length,
                                            .encoding = box_encoding,
-                                           .used_bytes = box_used_bytes};
+                                           .used_bytes = box_used_bytes,
+                                           .compact = box_compact};
 
 #endif

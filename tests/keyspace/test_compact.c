@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "coatcheck/base/slab.h"
+#include "coatcheck/values/kind.h"
+#include "coatcheck/values/set.h"
 
 #ifdef SLAB_BLOCKS_APART
 #define NEEDS_SLABS() skip()
@@ -151,6 +153,152 @@ static void when_values_become_others_in_size_no_more_is_held(void **state)
     keyspace_free(&keyspace);
 }
 
+/* --- containers --- */
+
+#define MEMBERS 40 /* of a set, in a block of about a kilobyte */
+
+static struct bytes member_of(char room[64], unsigned set, unsigned i)
+{
+    return bytes_of(room, (size_t)snprintf(room, 64, "a member of some length: %u of %u", i, set));
+}
+
+static enum status put_set(struct keyspace *keyspace, unsigned number)
+{
+    struct set *set = set_new();
+    char name[32], room[64];
+    void *container = set;
+    enum status status = OK;
+    struct key key;
+    struct spot spot;
+    bool added;
+
+    for (unsigned i = 0; set && i < MEMBERS && status == OK; i++)
+        status = set_add(set, member_of(room, number, i), &added);
+    if (!set || status != OK) return NO_MEMORY;
+    key_init(&key, keyspace, 0, numbered(name, number));
+    shard_enter(key.shard);
+    key_find(&key, &spot);
+    status = key_put_container(&key, &spot, VALUE_SET, &container, NEVER);
+    shard_leave(key.shard);
+    return status;
+}
+
+static bool has_set(struct keyspace *keyspace, unsigned number)
+{
+    char name[32], room[64];
+    struct entry *entry;
+    struct key key;
+    struct spot spot;
+    bool has;
+
+    key_init(&key, keyspace, 0, numbered(name, number));
+    shard_enter(key.shard);
+    entry = key_find(&key, &spot);
+    has = entry && set_count(entry_container(entry)) == MEMBERS;
+    for (unsigned i = 0; has && i < MEMBERS; i++) has = set_has(entry_container(entry), member_of(room, number, i));
+    shard_leave(key.shard);
+    return has;
+}
+
+#ifdef COATCHECK_JEMALLOC
+static size_t gaps_now(void)
+{
+    struct mem_figures figures;
+
+    mem_read_figures(&figures);
+    return mem_gaps();
+}
+
+enum { SETS = 40000 };
+
+/* One of two is dropped: between those that stay are gaps. */
+static struct keyspace *sets_with_gaps(void)
+{
+    struct keyspace *keyspace = new_keyspace(16, 1);
+    char name[32];
+
+    for (unsigned i = 0; i < SETS; i++) assert_int_equal(put_set(keyspace, i), OK);
+    for (unsigned i = 0; i < SETS; i += 2) drop(keyspace, 0, numbered(name, i));
+    return keyspace;
+}
+
+static void free_sets(struct keyspace **keyspace)
+{
+    for (unsigned i = 1; i < SETS; i += 2) assert_true(has_set(*keyspace, i));
+    keyspace_check(*keyspace);
+    keyspace_free(keyspace);
+}
+
+static void gaps_between_blocks_of_containers_are_closed_in_time(void **state)
+{
+    struct keyspace *keyspace = sets_with_gaps();
+    size_t before = gaps_now();
+
+    (void)state;
+    assert_true(before > (size_t)SETS / 2 * 800);
+    keep_house(keyspace, 3);
+    assert_true(gaps_now() < before / 4);
+    free_sets(&keyspace);
+}
+
+static void under_pressure_gaps_between_blocks_are_closed_at_once(void **state)
+{
+    struct keyspace *keyspace = sets_with_gaps();
+    size_t before = gaps_now();
+
+    (void)state;
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    assert_true(gaps_now() < before / 4);
+    free_sets(&keyspace);
+}
+
+/* A slice of it takes no longer than it may, and the next goes on there. */
+static void it_goes_on_where_its_time_was_up(void **state)
+{
+    struct keyspace *keyspace = sets_with_gaps();
+    size_t before = gaps_now();
+    unsigned slices = 0;
+
+    (void)state;
+    while (keyspace_compact(keyspace, 0, clock_ticks() + clock_us_to_ticks(100))) {
+        if (++slices % 16 == 0) (void)gaps_now();
+        assert_true(slices < 100000);
+    }
+    assert_true(slices > 20);
+    assert_true(gaps_now() < before / 4);
+    free_sets(&keyspace);
+}
+
+/* What nobody can move has gaps too: they are not looked for again and again. */
+static void gaps_that_cannot_be_closed_are_given_up(void **state)
+{
+    enum { BLOCKS = 60000 };
+    static void *blocks[BLOCKS];
+    struct keyspace *keyspace = new_keyspace(16, 1);
+
+    (void)state;
+    for (unsigned i = 0; i < BLOCKS; i++) blocks[i] = mem_alloc(1000);
+    for (unsigned i = 0; i < BLOCKS; i += 2) mem_free(blocks[i]);
+    for (unsigned i = 0; i < 1000; i++) assert_int_equal(put_set(keyspace, i), OK);
+    assert_true(gaps_now() > (size_t)BLOCKS / 2 * 900);
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    (void)gaps_now();
+    assert_false(keyspace_compact(keyspace, 0, UINT64_MAX));
+    for (unsigned i = 1; i < BLOCKS; i += 2) mem_free(blocks[i]);
+    (void)gaps_now();
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    keyspace_free(&keyspace);
+
+    /* Others that can be closed are, afterwards. */
+    keyspace = sets_with_gaps();
+    assert_true(gaps_now() > (size_t)SETS / 2 * 800);
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    assert_true(gaps_now() < (size_t)SETS / 2 * 300);
+    free_sets(&keyspace);
+}
+#endif
+
 /* --- while others are at work --- */
 
 #define WRITERS 3
@@ -191,12 +339,37 @@ static void *write_and_look(void *context)
     return NULL;
 }
 
+/* Sets of its own, made and dropped and looked at. */
+static void *write_sets_and_look(void *context)
+{
+    unsigned first = 1000000 + (unsigned)(uintptr_t)context * KEYS_EACH;
+    bool there[KEYS_EACH] = {false};
+    uint64_t dice = first;
+    char name[32];
+
+    for (unsigned errand = 0; errand < ERRANDS / 10; errand++) {
+        unsigned i = (unsigned)random_below(&dice, KEYS_EACH);
+
+        if (random_below(&dice, 3) > 0) {
+            if (there[i] && !has_set(shared, first + i)) return "a set is gone or another";
+        } else if (there[i]) {
+            drop(shared, 0, numbered(name, first + i));
+            there[i] = false;
+        } else {
+            if (put_set(shared, first + i) != OK) return "no memory";
+            there[i] = true;
+        }
+    }
+    return NULL;
+}
+
 static void *keep_moving(void *context)
 {
     (void)context;
     while (!atomic_load(&over)) {
         clock_set_ms(clock_now_ms() + 1000);
         keyspace_housekeep(shared, 0, 1, 1000);
+        keyspace_compact(shared, 0, clock_ticks() + clock_us_to_ticks(100));
     }
     clock_release();
     return NULL;
@@ -204,17 +377,19 @@ static void *keep_moving(void *context)
 
 static void entries_move_while_others_read_and_write_them(void **state)
 {
-    pthread_t writers[WRITERS], mover;
+    pthread_t writers[2 * WRITERS], mover;
 
     (void)state;
     shared = new_keyspace(4, 1);
     atomic_store(&over, false);
     slab_pretend_sparse(true);
+    mem_pretend_gaps(true);
     pthread_create(&mover, NULL, keep_moving, NULL);
     for (unsigned i = 0; i < WRITERS; i++) {
         pthread_create(&writers[i], NULL, write_and_look, (void *)(uintptr_t)i);
+        pthread_create(&writers[WRITERS + i], NULL, write_sets_and_look, (void *)(uintptr_t)i);
     }
-    for (unsigned i = 0; i < WRITERS; i++) {
+    for (unsigned i = 0; i < 2 * WRITERS; i++) {
         void *complaint;
 
         pthread_join(writers[i], &complaint);
@@ -223,6 +398,7 @@ static void entries_move_while_others_read_and_write_them(void **state)
     atomic_store(&over, true);
     pthread_join(mover, NULL);
     slab_pretend_sparse(false);
+    mem_pretend_gaps(false);
     keyspace_check(shared);
     keyspace_free(&shared);
 }
@@ -256,7 +432,15 @@ int main(void)
         cmocka_unit_test(when_values_become_others_in_size_no_more_is_held),
         cmocka_unit_test(entries_move_while_others_read_and_write_them),
         cmocka_unit_test(without_memory_entries_stay_where_they_are),
+#ifdef COATCHECK_JEMALLOC
+        cmocka_unit_test(gaps_between_blocks_of_containers_are_closed_in_time),
+        cmocka_unit_test(under_pressure_gaps_between_blocks_are_closed_at_once),
+        cmocka_unit_test(it_goes_on_where_its_time_was_up),
+        cmocka_unit_test(gaps_that_cannot_be_closed_are_given_up),
+#endif
     };
 
+    mem_setup();
+    set_kind_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -445,15 +445,63 @@ PHASES = [more_keys_than_fit, shifting_sizes, growing_values, growing_sorted_set
           one_deaf_asker, deaf_askers, unending_requests, empty_promises, accounts, mass_expiry]
 
 
+def member(dice):
+    return "member:%d" % dice.randrange(10 ** 9)
+
+
+# Of twenty elements each; how many keys there are, and so how long they grow, is drawn by the seed.
+CONTAINERS = {
+    "strings": lambda key, dice: request("SET", key, b"s" * dice.choice([10, 100, 300, 1000])),
+    "sorted sets": lambda key, dice: request("ZADD", key, *(word for _ in range(20) for word in (dice.random(), member(dice)))),
+    "sets": lambda key, dice: request("SADD", key, *(member(dice) for _ in range(20))),
+    "lists": lambda key, dice: request("RPUSH", key, *(member(dice) for _ in range(20))),
+    "hashes": lambda key, dice: request("HSET", key, *(member(dice) for _ in range(40))),
+}
+
+
+def fill(port, words, args):
+    """Until memory is full, and some keys have been evicted."""
+    dice = random.Random(args.seed)
+    keys = dice.choice([300, 3000, 30000]) if words is not CONTAINERS["strings"] else 10 ** 6
+    before = evicted(port)
+
+    def work(client, number):
+        dice, wrong = random.Random(args.seed * 100 + number), []
+        for _ in range(1000 if not args.sanitized else 4):
+            wrong += client.ask_many([words("full:%d" % dice.randrange(keys), dice) for _ in range(500)])
+            if evicted(port) > before + keys // 100 or wrong:
+                break
+        return wrong
+    at_once(port, 4, work)
+
+
 def lower_the_limit(port, watch, args):
-    client = Client(port)
-    client.ask("CONFIG", "SET", "maxmemory", args.limit * MB // 2)
-    started = time.monotonic()
-    while watch.rss() > args.limit * MB / 2 * 1.05 + 24 * MB and not args.sanitized:
-        if time.monotonic() - started > WITHIN_S:
-            raise SystemExit("RSS did not follow a lower limit within %d s: %.1f MB" % (WITHIN_S, watch.rss() / MB))
-        time.sleep(0.05)
-    print("lower_the_limit: RSS followed within %.1f s" % (time.monotonic() - started))
+    """RSS follows a limit of half as much, whatever memory is full of; and keys are not evicted that would have fitted, once
+    those that stay are moved together."""
+    client, half = Client(port), args.limit * MB // 2
+    for name, words in CONTAINERS.items():
+        client.ask("CONFIG", "SET", "maxmemory", args.limit * MB)
+        client.ask("FLUSHALL", "SYNC")
+        fill(port, words, args)
+        full = figures(client)["used_memory"]
+        client.ask("CONFIG", "SET", "maxmemory", half)
+        started = time.monotonic()
+        while watch.rss() > half * 1.05 + 24 * MB and not args.sanitized:
+            if time.monotonic() - started > WITHIN_S:
+                raise SystemExit("lower_the_limit: full of %s, RSS did not follow within %d s: %.1f MB, %r" %
+                                 (name, WITHIN_S, watch.rss() / MB, figures(client)))
+            time.sleep(0.05)
+        within = time.monotonic() - started
+        time.sleep(1)
+        rss, used = watch.rss(), figures(client)["used_memory"]
+        print("lower_the_limit: full of %s, %.1f MB, RSS followed within %.1f s, is %.1f MB, used_memory %.1f MB" %
+              (name, full / MB, within, rss / MB, used / MB), flush=True)
+        if args.sanitized:
+            continue
+        if rss > half * 1.05 + 24 * MB:
+            raise SystemExit("lower_the_limit: full of %s, RSS rose again to %.1f MB" % (name, rss / MB))
+        if used < half * 6 // 10:
+            raise SystemExit("lower_the_limit: full of %s, only %.1f MB of %.1f stayed" % (name, used / MB, half / MB))
 
 
 def refuse_without_eviction(port, args):

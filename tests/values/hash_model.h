@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "coatcheck/base/clock.h"
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/random.h"
@@ -307,5 +307,18 @@ static inline void begin_shaped(unsigned count, bool at_once, bool mortal)
 }
 
 #define HASH_TEST(test) cmocka_unit_test_setup_teardown(test, open_hash, close_hash)
+
+static inline void compact(struct hash **moving, bool own_only, bool moves_blocks)
+{
+    struct compaction compaction = {.until_ticks = UINT64_MAX, .own_only = own_only, .moves_blocks = moves_blocks};
+    void *container = *moving;
+
+    slab_pretend_sparse(true);
+    mem_pretend_gaps(true);
+    assert_true(value_kind_of(VALUE_HASH)->compact(&container, &compaction));
+    mem_pretend_gaps(false);
+    slab_pretend_sparse(false);
+    *moving = container;
+}
 
 #endif

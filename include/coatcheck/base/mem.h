@@ -55,6 +55,23 @@ size_t mem_resident(void);
 /* Gives unused pages back to the kernel at once. */
 void mem_purge(void);
 
+/* Bytes in gaps between blocks that are no larger than MEM_COMPACT_MOST, as mem_read_figures() last saw them: what moving
+ * blocks together would give back. 0 as well where the allocator cannot tell which of them to move. Any thread. */
+size_t mem_gaps(void);
+unsigned mem_gaps_seen(void); /* how often it has looked */
+#define MEM_COMPACT_MOST 14336
+
+/* Moves a block to where its like stand closer together, if it stands where they are fewer than on average: to the same
+ * bytes and the same size. Returns where it is now, which may be where it was. */
+void *mem_compact(void *block);
+
+/* Bytes that this thread, and that all threads, have moved so. */
+extern _Thread_local uint64_t mem_compacted;
+uint64_t mem_compacted_by_all(void);
+
+/* Tests: every block is to be moved. */
+void mem_pretend_gaps(bool all);
+
 /* The allocator's own report as text, piece by piece. */
 void mem_report(void (*say)(void *context, const char *text), void *context);
 

@@ -72,10 +72,11 @@ enum house_state { HOUSE_CLEAN, HOUSE_BEHIND };
 enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, unsigned lanes,
                                     int64_t budget_us);
 
-/* When pages are short: moves entries that lie in this thread's slabs together, in all shards one after the other, and
- * gives slabs that have run empty back to the kernel, until the clock says `until_ticks`. Each thread has to: what
- * another moved would be room only once this one looks. Nothing is to do while few are lost in gaps. */
-void keyspace_compact(struct keyspace *keyspace, unsigned lane, uint64_t until_ticks);
+/* When pages are short: moves entries that lie in this thread's slabs, and blocks of containers, together, in all shards
+ * one after the other, and gives slabs that have run empty back to the kernel, until the clock says `until_ticks`. Each
+ * thread has to: what another moved out of its slabs would be room only once this one looks. True: there is more to do;
+ * not while little is lost in gaps. */
+bool keyspace_compact(struct keyspace *keyspace, unsigned lane, uint64_t until_ticks);
 
 /* In how many ms the sweep of `lane` will find something due, at least 1; INT64_MAX: nothing that anyone knows
  * of, or the sweep is switched off. */

@@ -45,6 +45,10 @@ bool countpath_back(struct countpath *path);
 uintptr_t countpath_thing(const struct countpath *path);
 uint64_t countpath_weight(const struct countpath *path);
 
+/* Moves the nodes that the path's thing is the first below together with their like: mem_compact(). The path is good
+ * afterwards, others are not. */
+void counttree_compact(struct counttree *tree, struct countpath *path);
+
 /* Another one in its place, or with another weight. */
 void countpath_set(const struct countpath *path, uintptr_t thing);
 void counttree_weigh(struct counttree *tree, const struct countpath *path, uint64_t weight);

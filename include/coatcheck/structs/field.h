@@ -163,6 +163,9 @@ size_t field_used_bytes(uint64_t slot);
 uint64_t field_new(struct bytes name, struct bytes value, int64_t deadline_ms);
 void field_free(uint64_t slot);
 
+/* Moves its block together with its like: mem_compact(). The slot leads there. */
+void field_compact(uint64_t *slot);
+
 /* Gives it this value (at NULL: the one it has) and this deadline in its own block, where they fit without waste.
  * The slot may change, though not where it leads to. False: they do not fit, and nothing has changed. */
 bool field_overwrite(uint64_t *slot, struct bytes value, int64_t deadline_ms);

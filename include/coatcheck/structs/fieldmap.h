@@ -99,6 +99,10 @@ uint64_t fieldmap_scan(const struct fieldmap *map, uint32_t cursor, void (*see)(
 /* Some field, each as likely as any other. The map is not empty. */
 uint64_t fieldmap_draw(const struct fieldmap *map, uint64_t *dice);
 
+/* Moves the fields of a group together with their like: mem_compact(); with a segment's first group the segment, with the
+ * map's first the directory. `at` is 0 or what this returned for the one before; 0: that was the last. */
+uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at);
+
 /* NO_MEMORY: *copy is nothing. */
 enum status fieldmap_copy(struct fieldmap *copy, const struct fieldmap *map);
 

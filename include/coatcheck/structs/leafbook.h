@@ -37,6 +37,9 @@ void leafbook_remove(struct leafbook *book, uint32_t number);
 /* Forgets the highest number, and its page when that was the first in it: for the end of a book. */
 void leafbook_drop_last(struct leafbook *book);
 
+/* Moves the page that begins with this number, if one does, together with its like: mem_compact(). */
+void leafbook_compact(struct leafbook *book, uint32_t number);
+
 static inline struct scoreblock *leafbook_at(const struct leafbook *book, uint32_t number)
 {
     return (struct scoreblock *)

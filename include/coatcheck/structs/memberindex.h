@@ -78,6 +78,10 @@ void memberindex_remove(struct memberindex *index, uint32_t hash, uint32_t leaf)
 uint64_t memberindex_scan(const struct memberindex *index, uint32_t cursor,
                           void (*see)(void *context, uint32_t hash, uint32_t leaf), void *context);
 
+/* Moves the segment that entry `at` of the directory leads to, which is below 2^bits, together with its like:
+ * mem_compact(); with the first one the directory. Returns the first entry of the next segment. */
+size_t memberindex_compact(struct memberindex *index, size_t at);
+
 /* NO_MEMORY: *copy is nothing. */
 enum status memberindex_copy(struct memberindex *copy, const struct memberindex *index);
 

@@ -80,6 +80,10 @@ bool membersetwalk_next(struct membersetwalk *walk);
 uint64_t memberset_scan(const struct memberset *set, uint32_t cursor, uint64_t budget,
                         void (*see)(void *context, struct bytes member), void *context);
 
+/* Moves the block that entry `at` of the directory leads to, which is below 2^bits, together with its like:
+ * mem_compact(); with the first one the directory. Returns the first entry of the next block. */
+size_t memberset_compact(struct memberset *set, size_t at);
+
 /* NO_MEMORY: *copy is nothing. */
 enum status memberset_copy(struct memberset *copy, const struct memberset *set);
 

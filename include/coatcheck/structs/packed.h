@@ -63,8 +63,9 @@ struct packed *packed_begin(const struct packitem *item, size_t size, bool grows
 /* *block is NULL afterwards, and may have been before. */
 void packed_free(struct packed **block);
 
-/* To a better filled slab, if it is in a sparse one (base/slab.h), of this thread if `own_only`. */
-void packed_compact(struct packed **block, bool own_only);
+/* Moves it together with its like, by the rules of base/compaction.h. */
+struct compaction;
+void packed_compact(struct packed **block, const struct compaction *compaction);
 
 static inline unsigned packed_count(const struct packed *block)
 {

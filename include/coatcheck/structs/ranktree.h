@@ -108,6 +108,10 @@ void ranktree_settle(struct ranktree *tree, uint32_t leaf);
 enum status ranktree_move(struct ranktree *tree, uint32_t leaf, unsigned at, struct bytes member,
                           double score, struct rankplace *place);
 
+/* Moves the leaf of this number, if there is one, and the nodes that it is the first below, together with their like:
+ * mem_compact(). */
+void ranktree_compact(struct ranktree *tree, uint32_t number);
+
 void ranktree_check(const struct ranktree *tree);
 
 #endif

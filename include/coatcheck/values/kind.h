@@ -19,6 +19,8 @@ enum value_type {
     VALUE_TYPES
 };
 
+struct compaction;
+
 struct value_kind {
     const char *name; /* as TYPE answers: "zset" */
 
@@ -32,9 +34,9 @@ struct value_kind {
     const char *(*encoding)(const void *container); /* as OBJECT ENCODING answers */
     size_t (*used_bytes)(const void *container);    /* what the allocator holds for it */
 
-    /* Moves what it has in sparse slabs (base/slab.h) to better filled ones, of slabs of this thread alone if
-     * `own_only`; some microseconds at most. NULL: a kind that has nothing in slabs. */
-    void (*compact)(void *container, bool own_only);
+    /* Moves its blocks together, and *container with them, from compaction->at on until the time is up. True: it is
+     * through. Another container, or the same after changes, may be given with an `at` of before. */
+    bool (*compact)(void **container, struct compaction *compaction);
 
     /* Has the processor fetch what a search for the element will read, or is NULL: step 0 the container's head, each
      * further step, below PREFETCH_STEPS, what the one before has fetched the way to. *memo is the kind's own from step
