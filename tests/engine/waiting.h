@@ -41,7 +41,18 @@ static bool heap_free_some(void **container, size_t steps)
     return true;
 }
 
-static const struct value_kind heap_kind = {.name = "list", .free_some = heap_free_some};
+static size_t heap_length(const void *container)
+{
+    return ((const struct heap *)container)->left;
+}
+
+static size_t heap_used_bytes(const void *container)
+{
+    return mem_usable(container);
+}
+
+static const struct value_kind heap_kind = {
+    .name = "list", .free_some = heap_free_some, .length = heap_length, .used_bytes = heap_used_bytes};
 
 static struct keyspace *keyspace;
 

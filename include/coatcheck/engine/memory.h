@@ -66,7 +66,7 @@ struct memory_waits memory_waits(void);
 #define MEMORY_METRICS(ROW)                                                                        \
     ROW(oom_refusals, COUNTER, "commands refused because memory was above its limit")              \
     ROW(evict_slices, COUNTER, "slices of eviction besides commands")                              \
-    ROW(compact_slices, COUNTER, "slices of moving small values together because pages were short")\
+    ROW(compact_slices, COUNTER, "slices of moving values together because pages were short")\
     ROW(evict_us, COUNTER, "microseconds spent in eviction")                                       \
     ROW(gathering_waits, COUNTER, "times that KEYS, SCAN, LCS or SORT waited for room for its answer")\
     ROW(evicted_clients, COUNTER, "clients closed because all of them held more than maxmemory-clients")

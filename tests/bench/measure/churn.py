@@ -34,7 +34,47 @@ class Subject:
         return self.server.rss_bytes() - self.empty
 
 
+# Growing by one element at a time; how many there are in each is drawn.
+CONTAINERS = {
+    "sorted sets": "ZADD box:{k} {r:0-1000000} member:{k:10}",
+    "sets": "SADD box:{k} member:{k:10}",
+    "lists": "RPUSH box:{k} element:{k:10}",
+    "hashes": "HSET box:{k} field:{k:10} {v}",
+}
+BOXES, QUICK_BOXES, ELEMENTS = 30_000, 3_000, 60
+
+
+def thin_containers(contestant, command, boxes):
+    """Containers that are filled, and of which all but a quarter are dropped, drawn evenly: what is resident then, to
+    what those that stay had taken before."""
+    how = {"keys": boxes, "pipeline": 50, "clients": 10}
+    with contestant.start() as server:
+        empty = server.rss_bytes()
+        tools.load(server, command, requests=boxes * ELEMENTS, value_size=16, **how)
+        full, before = server.rss_bytes() - empty, server.ask("DBSIZE")
+        tools.load(server, "DEL box:{k}", requests=boxes * 14 // 10, seed=1, **how)
+        time.sleep(8)                                   # for whoever moves blocks in the background
+        stay = full * server.ask("DBSIZE") / before
+        return full, stay, server.rss_bytes() - empty
+
+
+def run_containers(contestants, settings, report):
+    boxes = QUICK_BOXES if settings.quick else BOXES
+    rows = []
+    for name, command in CONTAINERS.items():
+        for contestant in contestants:
+            if contestant.address:
+                continue
+            say("churn: %s, %s" % (contestant.name, name))
+            full, stay, held = thin_containers(contestant, command, boxes)
+            rows.append([name, contestant.name, figure(full / 2**20), figure(stay / 2**20), figure(held / 2**20), ratio(held, stay)])
+            report.keep("churn", {"server": contestant.name, "containers": name, "full": full, "stay": stay, "held": held})
+    report.heading("Containers: %s with some %d elements each, of which a quarter stays" % (format(boxes, ","), ELEMENTS))
+    report.table(["of", "server", "filled, MB", "the part that stays, MB", "resident after it, MB", "ratio"], rows, text_columns=2)
+
+
 def run(contestants, settings, report):
+    run_containers(contestants, settings, report)
     keys = QUICK_KEYS if settings.quick else KEYS
     epochs = QUICK_EPOCHS if settings.quick else EPOCHS
     rows = []
