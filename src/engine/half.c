@@ -91,10 +91,9 @@ void half_filled(struct half *half)
 
 size_t half_keeps(const struct half *half, size_t *beside)
 {
-    size_t words = mem_usable(half->request.unquoted) + mem_usable(half->before.text) + mem_usable(half->text);
-
-    *beside = mem_usable(half) + mem_usable(half->request.args) + mem_usable(half->before.args);
-    return half->blob ? words + half->blob->len : words;
+    *beside = mem_usable(half) + mem_usable(half->request.args) + mem_usable(half->before.args) +
+              mem_usable(half->request.unquoted) + mem_usable(half->before.text) + mem_usable(half->text);
+    return half->blob ? half->blob->len : 0;
 }
 
 bool half_is_filling(const struct half *half)

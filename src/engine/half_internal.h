@@ -37,7 +37,7 @@ char *half_direct(struct half *half, struct bytes come, size_t *len);
 /* The direct bytes have all been read: the request is ready, or goes on. */
 void half_filled(struct half *half);
 
-/* Bytes of its words that are no longer in the input; `beside`: of what it knows of all words. */
+/* Bytes of its large word, when that has come; `beside`: of all else that it keeps. */
 size_t half_keeps(const struct half *half, size_t *beside);
 
 /* Are there direct bytes that have not been read yet? */

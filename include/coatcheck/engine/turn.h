@@ -30,7 +30,7 @@ struct feed {
     bool again;          /* work is left that needs no more input */
     char *direct;        /* all input is used; the next direct_len bytes are to be read to here */
     size_t direct_len, direct_had; /* so many bytes before them came with the input */
-    size_t keeps, keeps_beside;    /* of a request that cannot run yet: bytes of words, and of what is known of them */
+    size_t keeps, keeps_beside; /* of a request that cannot run yet: bytes of a large word, and of all else */
     bool close;          /* close once `output` is sent */
     struct bytes output; /* in the area */
 };

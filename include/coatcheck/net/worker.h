@@ -36,7 +36,7 @@ struct delivery {
                           * said held_expect() of them; who reads them takes that back. */
     size_t direct_had;   /* of the same argument came with the input: it counts for client-query-buffer-limit */
     size_t keeps;        /* the door keeps so many bytes of a request whose end has not come: they count for the same limit, */
-    size_t keeps_beside; /* and so many for what it knows of them */
+    size_t keeps_beside; /* and so many besides: these do not */
     struct bytes output; /* in the reply area, to be sent after the outbox */
 };
 
