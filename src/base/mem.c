@@ -187,7 +187,7 @@ size_t mem_resident(void)
 
 /* --- moving blocks together --- */
 
-_Thread_local uint64_t mem_compacted;
+_Thread_local uint64_t mem_compacted, mem_compact_work;
 static _Atomic bool pretends_gaps;
 static _Atomic size_t gaps;
 static _Atomic unsigned gaps_seen;
@@ -212,6 +212,7 @@ uint64_t mem_compacted_by_all(void)
 static void count_compacted(size_t size)
 {
     mem_compacted += size;
+    mem_compact_work += size / 128;
     atomic_fetch_add_explicit(&compacted, size, memory_order_relaxed);
 }
 
@@ -255,6 +256,7 @@ void *mem_compact(void *block)
     size_t size = malloc_usable_size(block);
     void *moved;
 
+    mem_compact_work++;
     if (size > MEM_COMPACT_MOST) return block;
     if (!is_sparse(block) && likely(!atomic_load_explicit(&pretends_gaps, memory_order_relaxed))) return block;
     if (must_fail_now()) return block;
@@ -393,6 +395,7 @@ void *mem_compact(void *block)
     size_t size = mem_usable(block);
     void *moved;
 
+    mem_compact_work++;
     if (!atomic_load_explicit(&pretends_gaps, memory_order_relaxed) || size > MEM_COMPACT_MOST) return block;
     moved = mem_alloc(size);
     if (!moved) return block;

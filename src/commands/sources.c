@@ -1,6 +1,7 @@
 #include "coatcheck/commands/sources.h"
 
 #include "coatcheck/base/mem.h"
+#include "coatcheck/keyspace/keyspace.h"
 #include "coatcheck/values/list.h"
 #include "coatcheck/values/set.h"
 #include "coatcheck/values/zset.h"
@@ -23,7 +24,10 @@ static enum status note(struct source *source, const struct entry *entry)
     source->type = entry_type(entry);
     source->container = entry_container(entry);
     source->version = version_of(source->type, source->container);
-    if (source->version != 0) return OK;
+    if (source->version != 0) {
+        container_pin(source->container);
+        return OK;
+    }
     source->copy = value_kind_of(source->type)->copy(source->container);
     return source->copy ? OK : NO_MEMORY;
 }
@@ -136,6 +140,7 @@ void sources_fini(struct sources *sources)
     for (unsigned i = 0; sources->of && i < sources->count; i++) {
         struct source *source = &sources->of[i];
 
+        if (source->version != 0) container_unpin(source->container);
         while (source->copy && !value_kind_of(source->type)->free_some(&source->copy, SIZE_MAX)) continue;
     }
     mem_free(sources->of);

@@ -63,10 +63,11 @@ static struct {
     _Atomic int64_t exceeded_total_us;
 
     _Atomic bool is_lowering; /* the limit was set, and RSS has not come below it yet */
+    _Atomic unsigned limits;  /* how many there have been */
 
     int64_t looked_at_us; /* of worker 0, as what follows */
     int64_t excess_before;
-    unsigned looks_lowering;
+    unsigned looks_lowering, limits_seen;
 } the;
 
 int64_t memory_limit(void)
@@ -185,10 +186,13 @@ static int64_t will_come_back(int64_t held, int64_t rss)
 
 static void judge_lowering(int64_t rss)
 {
+    unsigned limits = atomic_load_explicit(&the.limits, memory_order_relaxed);
     int64_t excess = rss - aimed_at();
     bool is_stuck = false;
 
     if (likely(!atomic_load_explicit(&the.is_lowering, memory_order_relaxed))) return;
+    if (the.limits_seen != limits) the.looks_lowering = 0;
+    the.limits_seen = limits;
     if (the.looks_lowering++ % LOOKS_FOR_MOVES == 0) {
         is_stuck = the.looks_lowering > 1 && excess > the.excess_before - the.excess_before / MOVES_PART;
         the.excess_before = excess;
@@ -471,9 +475,11 @@ static void read_options(void)
     atomic_store(&the.policy, policy);
     atomic_store(&the.samples, (int)option_int(&engine_options.maxmemory_samples));
     atomic_store(&the.tenacity, (int)option_int(&engine_options.maxmemory_eviction_tenacity));
-    atomic_store(&the.limit, limit);
+    if (atomic_exchange(&the.limit, limit) != limit) {
+        atomic_fetch_add(&the.limits, 1);
+        atomic_store(&the.is_lowering, limit > 0);
+    }
     atomic_store(&the.target, limit);
-    atomic_store(&the.is_lowering, limit > 0);
     evict_remember(the.keyspace, remembers);
     atomic_store(&memory_is_bounded, limit > 0);
     note_exceeded(false);

@@ -55,11 +55,33 @@ void compact_round_end(const struct compact_round *round, enum compact_whose who
     atomic_store_explicit(&gaps_given_up, gaps, memory_order_relaxed);
 }
 
+/* Counts by address: one that falls to the same place as another waits with it. */
+#define PINS 256
+static _Atomic uint32_t pins[PINS];
+
+static _Atomic uint32_t *pin_of(const void *container)
+{
+    return &pins[(uintptr_t)container * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+}
+
+void container_pin(const void *container)
+{
+    atomic_fetch_add_explicit(pin_of(container), 1, memory_order_relaxed);
+}
+
+void container_unpin(const void *container)
+{
+    atomic_fetch_sub_explicit(pin_of(container), 1, memory_order_relaxed);
+}
+
 /* True: it is through. */
 static bool compact_container(struct entry *entry, struct compaction *compaction)
 {
     void *container = entry_container(entry), *was = container;
-    bool is_through = value_kind_of(entry_type(entry))->compact(&container, compaction);
+    bool is_through;
+
+    if (unlikely(atomic_load_explicit(pin_of(container), memory_order_relaxed) > 0)) return true;
+    is_through = value_kind_of(entry_type(entry))->compact(&container, compaction);
 
     if (container != was) entry_set_container(entry, container);
     return is_through;
@@ -163,9 +185,10 @@ bool compact_shard(struct keyspace *keyspace, struct shard *shard, struct compac
     for (; place->db < keyspace->rules.databases; place->db++) {
         struct table *table = shard_table(shard, place->db);
 
-        if (!table || !__atomic_load_n(&table->groups, __ATOMIC_RELAXED)) continue;
-        if (!compact_pays(whose)) round->is_whole = false;
-        if (!compact_table(shard, place, round, whose, until_ticks)) return false;
+        if (table && __atomic_load_n(&table->groups, __ATOMIC_RELAXED)) {
+            if (!compact_pays(whose)) round->is_whole = false;
+            if (!compact_table(shard, place, round, whose, until_ticks)) return false;
+        }
         *place = (struct compact_place){.db = place->db};
     }
     *place = (struct compact_place){0};
@@ -180,7 +203,7 @@ bool keyspace_compact(struct keyspace *keyspace, unsigned lane, uint64_t until_t
     for (unsigned shards = 0; shards <= keyspace->shard_count && compact_pays(COMPACT_OWN); shards++) {
         unsigned next = own->press_next & (keyspace->shard_count - 1);
 
-        if (next == 0 && own->press.at == 0) compact_round_begin(&own->press_round);
+        if (next == 0 && compact_begins(&own->press)) compact_round_begin(&own->press_round);
         if (!compact_shard(keyspace, &keyspace->shards[next], &own->press, &own->press_round, COMPACT_OWN, until_ticks)) break;
         own->press_next++;
         if (next == keyspace->shard_count - 1) compact_round_end(&own->press_round, COMPACT_OWN);

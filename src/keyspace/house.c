@@ -73,7 +73,7 @@ static bool round_some(struct keyspace *keyspace, unsigned lane, unsigned lanes,
     wanted = since >= ROUND_MS ? mine : (unsigned)((uint64_t)mine * (uint64_t)since / ROUND_MS) + 1;
     while (own->round_next < wanted && own->round_next < mine) {
         struct shard *shard = &keyspace->shards[own->round_next * lanes + lane];
-        bool begins = own->compact.db == 0 && own->compact.at == 0 && own->compact.slot == 0 && own->compact.within == 0;
+        bool begins = compact_begins(&own->compact);
 
         if (begins && !visit_shard(keyspace, shard, until_ticks)) return false;
         if (begins && own->round_next == 0) compact_round_begin(&own->compact_round);

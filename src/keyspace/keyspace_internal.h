@@ -16,6 +16,11 @@ struct compact_place {
     uint64_t within; /* the container in the slot */
 };
 
+static inline bool compact_begins(const struct compact_place *place)
+{
+    return place->db == 0 && place->at == 0 && place->slot == 0 && place->within == 0;
+}
+
 /* A round of moving through all shards of a lane: what it has come to, of the allocator's blocks. */
 struct compact_round {
     uint64_t moved_before; /* bytes, by all threads, when it began */
@@ -113,8 +118,8 @@ bool keyspace_is_mine(const struct keyspace *keyspace);
 
 /* --- reclaim.c: what is freed in slices --- */
 
-/* `bytes`: what it took before anything of it was freed. */
-void reclaim_container(struct keyspace *keyspace, struct remains *remains, size_t bytes);
+/* `bytes`: what is left of it. */
+void reclaim_container(struct keyspace *keyspace, struct remains *remains, int64_t bytes);
 
 /* Bytes that will be freed without anybody's doing more for it. */
 size_t reclaim_pending(const struct keyspace *keyspace);

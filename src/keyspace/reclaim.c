@@ -25,10 +25,10 @@ static void put_back(struct keyspace *keyspace, struct remains *remains)
     reclaim_unlock(keyspace);
 }
 
-void reclaim_container(struct keyspace *keyspace, struct remains *remains, size_t bytes)
+void reclaim_container(struct keyspace *keyspace, struct remains *remains, int64_t bytes)
 {
     atomic_fetch_add_explicit(&keyspace->reclaiming, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&keyspace->reclaiming_bytes, (int64_t)bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&keyspace->reclaiming_bytes, bytes, memory_order_relaxed);
     put_back(keyspace, remains);
 }
 

@@ -1,5 +1,6 @@
 #include "coatcheck/keyspace/shard.h"
 
+#include "coatcheck/base/held.h"
 #include "coatcheck/base/mem.h"
 #include "keyspace_internal.h"
 
@@ -92,10 +93,11 @@ static void remains_dispose(struct keyspace *keyspace, struct remains *remains)
     } else {
         const struct value_kind *kind = value_kind_of(remains_type(remains));
         size_t bytes = kind->length(far) > CONTAINER_AT_ONCE ? kind->used_bytes(far) : 0;
+        int64_t held = held_own();
 
         if (!kind->free_some(&far, CONTAINER_AT_ONCE)) {
             remains_set_far(remains, far);
-            reclaim_container(keyspace, remains, bytes);
+            reclaim_container(keyspace, remains, (int64_t)bytes - (held - held_own()));
             return;
         }
     }

@@ -1,3 +1,4 @@
+#include "coatcheck/base/compaction.h"
 #include "fieldmap_internal.h"
 
 /* --- the directory --- */
@@ -98,7 +99,7 @@ static void segment_compact(struct fieldmap *map, size_t first, struct segment *
 #define GROUP_BITS 10
 _Static_assert(GROUPS_LIMIT < 1 << GROUP_BITS, "a group's number fits");
 
-uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at)
+uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at, struct compaction *compaction)
 {
     size_t entry = (size_t)(at >> GROUP_BITS), first;
     uint32_t number = (uint32_t)at & ((1u << GROUP_BITS) - 1);
@@ -113,7 +114,7 @@ uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at)
         for (unsigned i = 0; i < SLOTS; i++) {
             uint64_t *slot = &segment.groups[number].slots[i];
 
-            if (*slot & FIELD_POINTER) field_compact(slot);
+            if (*slot & FIELD_POINTER && !compaction_is_over(compaction)) field_compact(slot);
         }
     }
     if (number + 1 < segment.count) return (uint64_t)first << GROUP_BITS | (number + 1);

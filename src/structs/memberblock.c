@@ -3,8 +3,8 @@
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+#include "coatcheck/base/compaction.h"
 #include "coatcheck/base/hash.h"
-#include "coatcheck/base/mem.h"
 #include "coatcheck/base/must.h"
 #include "coatcheck/base/prefetch.h"
 
@@ -88,7 +88,7 @@ static void far_free(struct farmember *far)
     mem_free_sized(far, sizeof *far + far->len);
 }
 
-void memberblock_compact(struct memberblock **block)
+void memberblock_compact(struct memberblock **block, struct compaction *compaction)
 {
     struct memberwalk walk;
 
@@ -97,6 +97,7 @@ void memberblock_compact(struct memberblock **block)
         struct farmember *far;
 
         if (likely(!is_far(&walk))) continue;
+        if (compaction_is_over(compaction)) return;
         far = mem_compact(far_of(&walk));
         memcpy((char *)(uintptr_t)walk.data, &far, sizeof far);
     }

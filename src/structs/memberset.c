@@ -44,13 +44,13 @@ enum status memberset_init(struct memberset *set, struct memberblock **block)
     return OK;
 }
 
-size_t memberset_compact(struct memberset *set, size_t at)
+size_t memberset_compact(struct memberset *set, size_t at, struct compaction *compaction)
 {
     unsigned depth = depth_at(set, at);
     size_t first = first_entry(set, at, depth);
     struct memberblock *block = block_at(set, at), *was = block;
 
-    memberblock_compact(&block);
+    memberblock_compact(&block, compaction);
     if (block != was) {
         must((uintptr_t)block >> 48 == 0);
         memberset_put_block(set, first, depth, block);

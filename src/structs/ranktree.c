@@ -97,14 +97,14 @@ static struct ranknode *node_compact(struct ranktree *tree, struct ranknode *nod
     return moved;
 }
 
-void ranktree_compact(struct ranktree *tree, uint32_t number)
+void ranktree_compact(struct ranktree *tree, uint32_t number, struct compaction *compaction)
 {
     struct scoreblock *leaf = leafbook_look(&tree->book, number);
     struct ranknode *node;
 
     leafbook_compact(&tree->book, number);
     if (!leaf) return;
-    scoreblock_compact(&leaf);
+    scoreblock_compact(&leaf, compaction);
     leafbook_set(&tree->book, number, leaf);
     node = leaf_node(leaf);
     if (node->leaves[0] != number) return;

@@ -1,6 +1,6 @@
 #include "coatcheck/structs/scoreblock.h"
 
-#include "coatcheck/base/mem.h"
+#include "coatcheck/base/compaction.h"
 #include "scoreblock_internal.h"
 
 /* A block keeps this much beyond its need before it goes to a smaller size: an item that leaves and
@@ -46,7 +46,7 @@ static void far_free(struct scorefar *far)
     mem_free_sized(far, sizeof *far + far->len);
 }
 
-void scoreblock_compact(struct scoreblock **block)
+void scoreblock_compact(struct scoreblock **block, struct compaction *compaction)
 {
     const uint8_t *lengths;
     char *raw;
@@ -59,6 +59,7 @@ void scoreblock_compact(struct scoreblock **block)
         struct scorefar *far;
 
         if (lengths[i] != LENGTH_FAR) continue;
+        if (compaction_is_over(compaction)) return;
         far = mem_compact(far_of(raw));
         memcpy(raw, &far, sizeof far);
     }

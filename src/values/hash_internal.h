@@ -11,7 +11,7 @@
  *   A value of no bytes is the number 0 in two bytes here, which no other value is, and an element of no bytes is a hole:
  *   the place of a field that was removed from between others. The last place is none.
  *
- * These eight bytes stay where they are while blocks move: who holds a hash need not be told. */
+ * These eight bytes stay where they are while blocks grow: who holds a hash need not be told. */
 #ifndef COATCHECK_HASH_INTERNAL_H
 #define COATCHECK_HASH_INTERNAL_H
 

@@ -44,7 +44,7 @@ bool hash_large_compact(struct hash *hash, struct compaction *compaction)
         hash->root = (uintptr_t)large | ROOT_LARGE;
     }
     do {
-        compaction->at = fieldmap_compact(&large->map, compaction->at);
+        compaction->at = fieldmap_compact(&large->map, compaction->at, compaction);
     } while (compaction->at != 0 && !compaction_is_over(compaction));
     return compaction->at == 0;
 }

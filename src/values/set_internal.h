@@ -3,7 +3,7 @@
  *   | root 8 |      a block of members, 0 when nothing was ever added;
  *                   with bit 1: an intset; with bit 0: a large one
  *
- * These eight bytes stay where they are while blocks move: who holds a set need not be told. */
+ * These eight bytes stay where they are while blocks grow: who holds a set need not be told. */
 #ifndef COATCHECK_SET_INTERNAL_H
 #define COATCHECK_SET_INTERNAL_H
 

@@ -169,7 +169,7 @@ static bool large_compact(struct set *set, struct compaction *compaction)
         set->root = (uintptr_t)large | ROOT_LARGE;
     }
     while (compaction->at < (uint64_t)1 << large->bits && !is_over) {
-        compaction->at = memberset_compact(large, compaction->at);
+        compaction->at = memberset_compact(large, compaction->at, compaction);
         is_over = compaction_is_over(compaction);
     }
     /* Whoever stands in the middle of it, by a version, would go on where a block was. */
@@ -189,7 +189,7 @@ static bool kind_compact(void **container, struct compaction *compaction)
         set->root = (uintptr_t)mem_compact(set_numbers_of(set)) | ROOT_INTSET;
     } else if (set_block_of(set)) {
         block = set_block_of(set);
-        memberblock_compact(&block);
+        memberblock_compact(&block, compaction);
         set->root = (uintptr_t)block;
     }
     return true;

@@ -258,7 +258,7 @@ static bool kind_compact(void **container, struct compaction *compaction)
         return is_through;
     }
     block = zset_block_of(zset);
-    if (block) scoreblock_compact(&block);
+    if (block) scoreblock_compact(&block, compaction);
     zset->root = (uintptr_t)block;
     return true;
 }

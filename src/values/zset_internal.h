@@ -3,7 +3,7 @@
  *   | root 8 |      the block of a packed one, 0 when nothing was ever put;
  *                   with bit 0: the tree of a large one
  *
- * These eight bytes stay where they are while blocks move: who holds a set need not be told. */
+ * These eight bytes stay where they are while blocks grow: who holds a set need not be told. */
 #ifndef COATCHECK_ZSET_INTERNAL_H
 #define COATCHECK_ZSET_INTERNAL_H
 

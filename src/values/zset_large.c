@@ -375,7 +375,7 @@ bool zset_large_compact(struct zset_large **moving, struct compaction *compactio
     entries = (uint64_t)1 << large->index.bits;
     while (compaction->at < leaves + entries && !is_over) {
         if (compaction->at < leaves) {
-            ranktree_compact(&large->tree, (uint32_t)compaction->at++);
+            ranktree_compact(&large->tree, (uint32_t)compaction->at++, compaction);
         } else {
             compaction->at = leaves + memberindex_compact(&large->index, compaction->at - leaves);
         }

@@ -200,6 +200,42 @@ static bool has_set(struct keyspace *keyspace, unsigned number)
     return has;
 }
 
+static const void *container_of(struct keyspace *keyspace, unsigned number, bool pins)
+{
+    const void *container;
+    char name[32];
+    struct key key;
+    struct spot spot;
+
+    key_init(&key, keyspace, 0, numbered(name, number));
+    shard_enter(key.shard);
+    container = entry_container(key_find(&key, &spot));
+    if (pins) container_pin(container);
+    shard_leave(key.shard);
+    return container;
+}
+
+static void one_that_is_pinned_stays_where_it_is(void **state)
+{
+    struct keyspace *keyspace = new_keyspace(4, 1);
+    const void *pinned, *other;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) assert_int_equal(put_set(keyspace, i), OK);
+    pinned = container_of(keyspace, 0, true);
+    other = container_of(keyspace, 1, false);
+    mem_pretend_gaps(true);
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    assert_ptr_equal(container_of(keyspace, 0, false), pinned);
+    assert_ptr_not_equal(container_of(keyspace, 1, false), other);
+    container_unpin(pinned);
+    keyspace_compact(keyspace, 0, UINT64_MAX);
+    assert_ptr_not_equal(container_of(keyspace, 0, false), pinned);
+    mem_pretend_gaps(false);
+    assert_true(has_set(keyspace, 0) && has_set(keyspace, 1));
+    keyspace_free(&keyspace);
+}
+
 #ifdef COATCHECK_JEMALLOC
 static size_t gaps_now(void)
 {
@@ -432,6 +468,7 @@ int main(void)
         cmocka_unit_test(when_values_become_others_in_size_no_more_is_held),
         cmocka_unit_test(entries_move_while_others_read_and_write_them),
         cmocka_unit_test(without_memory_entries_stay_where_they_are),
+        cmocka_unit_test(one_that_is_pinned_stays_where_it_is),
 #ifdef COATCHECK_JEMALLOC
         cmocka_unit_test(gaps_between_blocks_of_containers_are_closed_in_time),
         cmocka_unit_test(under_pressure_gaps_between_blocks_are_closed_at_once),

@@ -192,10 +192,13 @@ def play(server, options):
     dice = common.dice(options.seed)
     clients = [Client(server, number, common.dice(options.seed * 1000 + number)) for number in range(options.clients)]
     steps, next_step = trouble(server, dice), 0.0
-    begun = time.monotonic()
+    begun, over = time.monotonic(), False
     while True:
         now = time.monotonic()
-        over = now - begun > options.seconds
+        if not over and now - begun > options.seconds:
+            # Who closes his half while a pause keeps his commands waiting is not answered any more.
+            expect(connect(server).ask("CLIENT", "UNPAUSE")[1] == b"OK", "UNPAUSE")
+            over = True
         left = [client for client in clients if not client.ended and not (over and client.done())]
         if over and not left:
             break

@@ -265,6 +265,7 @@ static void run_twins(const struct family *family, unsigned names, unsigned roun
         /* Until it is through, or until the first look at the clock, which says that it is late. */
         compaction.until_ticks = round % 2 ? UINT64_MAX : 0;
         compaction.own_only = round % 3 == 0;
+        compaction.is_over = false;
         used = kind->used_bytes(moving);
         if (fail_each) mem_fail_after(1 + round % fail_each);
         is_through = kind->compact(&moving, &compaction);
@@ -298,6 +299,46 @@ static void without_memory_blocks_stay_where_they_are(void **state)
     for (size_t i = 0; i < FAMILIES; i++) {
         run_twins(&families[i], 30, 200 / SCALE, 5);
         run_twins(&families[i], 3000, 100 / SCALE, 40);
+    }
+}
+
+/* Many members that stand elsewhere, each a block of its own: the time is looked at between them, too, and what it does not
+ * suffice for is moved in later rounds. */
+static void one_look_at_the_clock_is_soon_followed_by_another(void **state)
+{
+    enum { MEMBERS = 64, LONG = 4000 };
+    static char room[LONG];
+    unsigned rounds;
+
+    (void)state;
+    memset(room, 'm', sizeof room);
+    for (size_t i = 0; i < FAMILIES; i++) {
+        struct compaction compaction = {.moves_blocks = true};
+        void *container = families[i].new();
+        enum zset_change change;
+        uint64_t dice = 1, before;
+        bool added, is_through = false;
+
+        for (unsigned n = 0; n < MEMBERS; n++) {
+            struct bytes text = bytes_of(room, sizeof room);
+
+            snprintf(room, sizeof room, "%u", n);
+            if (families[i].type == VALUE_ZSET) assert_int_equal(zset_put(container, text, n, &change), OK);
+            if (families[i].type == VALUE_SET) assert_int_equal(set_add(container, text, &added), OK);
+            if (families[i].type == VALUE_HASH) assert_int_equal(hash_put(container, text, text, NEVER, &added), OK);
+            if (families[i].type == VALUE_LIST) assert_int_equal(list_push(container, LIST_RIGHT, text), OK);
+        }
+        for (rounds = 0; rounds < 10 * MEMBERS && !is_through; rounds++) {
+            compaction.is_over = false;
+            before = mem_compacted;
+            is_through = value_kind_of(families[i].type)->compact(&container, &compaction);
+            assert_true(mem_compacted - before < 4 * 2 * MEM_COMPACT_MOST);
+        }
+        assert_true(is_through);
+        families[i].check(container);
+        for (unsigned n = 0; n < 100; n++) families[i].change(container, &dice, 50);
+        families[i].check(container);
+        free_all(families[i].type, &container);
     }
 }
 
@@ -354,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(containers_whose_blocks_move_stay_what_they_are),
         cmocka_unit_test(without_memory_blocks_stay_where_they_are),
+        cmocka_unit_test(one_look_at_the_clock_is_soon_followed_by_another),
         cmocka_unit_test(a_large_one_has_another_version_after_its_blocks_have_moved),
     };
 

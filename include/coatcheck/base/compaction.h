@@ -8,18 +8,23 @@
 
 struct compaction {
     uint64_t until_ticks; /* clock_ticks() when its time is up */
-    bool own_only;        /* of blocks in slabs, those of this thread's alone */
+    bool own_only;        /* of blocks in slabs, those of this thread alone */
     bool moves_blocks;    /* the allocator's too */
+    bool is_over;
     uint64_t at;          /* within a container, in units of its own: how far it has come. 0: not begun */
-    unsigned looks;
+    uint64_t looked_at;   /* mem_compact_work when the clock was asked last */
 };
 
-#define COMPACTION_LOOKS 8 /* blocks, about: not each of them is worth a look at the clock */
+/* As much as moves a kilobyte, or asks about eight blocks: the clock is not asked sooner. */
+#define COMPACTION_LOOK 8
 
-/* After each block or few. True: the time is up. */
+/* After each block or few. True: the time is up, and stays so. */
 static inline bool compaction_is_over(struct compaction *compaction)
 {
-    return ++compaction->looks % COMPACTION_LOOKS == 0 && clock_ticks() >= compaction->until_ticks;
+    if (mem_compact_work - compaction->looked_at < COMPACTION_LOOK) return compaction->is_over;
+    compaction->looked_at = mem_compact_work;
+    compaction->is_over = compaction->is_over || clock_ticks() >= compaction->until_ticks;
+    return compaction->is_over;
 }
 
 #endif

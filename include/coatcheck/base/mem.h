@@ -65,6 +65,9 @@ unsigned mem_gaps_seen(void); /* how often it has looked */
  * bytes and the same size. Returns where it is now, which may be where it was. */
 void *mem_compact(void *block);
 
+/* What this thread has done for that, in questions to the allocator: moving 128 bytes takes about as long as one. */
+extern _Thread_local uint64_t mem_compact_work;
+
 /* Bytes that this thread, and that all threads, have moved so. */
 extern _Thread_local uint64_t mem_compacted;
 uint64_t mem_compacted_by_all(void);

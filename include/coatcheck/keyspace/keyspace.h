@@ -78,6 +78,11 @@ enum house_state keyspace_housekeep(struct keyspace *keyspace, unsigned lane, un
  * not while little is lost in gaps. */
 bool keyspace_compact(struct keyspace *keyspace, unsigned lane, uint64_t until_ticks);
 
+/* Blocks of this container stay where they are until it is let go as often: for commands that stand in the middle of one from
+ * one slice to the next. Within its shard; letting go anywhere, and whatever has become of the container. */
+void container_pin(const void *container);
+void container_unpin(const void *container);
+
 /* In how many ms the sweep of `lane` will find something due, at least 1; INT64_MAX: nothing that anyone knows
  * of, or the sweep is switched off. */
 int64_t keyspace_due_in_ms(const struct keyspace *keyspace, unsigned lane, unsigned lanes);

@@ -100,8 +100,10 @@ uint64_t fieldmap_scan(const struct fieldmap *map, uint32_t cursor, void (*see)(
 uint64_t fieldmap_draw(const struct fieldmap *map, uint64_t *dice);
 
 /* Moves the fields of a group together with their like: mem_compact(); with a segment's first group the segment, with the
- * map's first the directory. `at` is 0 or what this returned for the one before; 0: that was the last. */
-uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at);
+ * map's first the directory. `at` is 0 or what this returned for the one before; 0: that was the last. Fields that the
+ * time does not suffice for stay where they are, until the next round. */
+struct compaction;
+uint64_t fieldmap_compact(struct fieldmap *map, uint64_t at, struct compaction *compaction);
 
 /* NO_MEMORY: *copy is nothing. */
 enum status fieldmap_copy(struct fieldmap *copy, const struct fieldmap *map);

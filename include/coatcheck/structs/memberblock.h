@@ -150,8 +150,10 @@ void memberblock_take(struct memberblock *block, const struct memberwalk *walk);
 /* Frees the block but not its members elsewhere: others have taken them over. */
 void memberblock_drop(struct memberblock **block);
 
-/* Moves it and its members elsewhere together with their like: mem_compact(). */
-void memberblock_compact(struct memberblock **block);
+/* Moves it and its members elsewhere together with their like: mem_compact(). Those that the time does not suffice for stay
+ * where they are, until the next round. */
+struct compaction;
+void memberblock_compact(struct memberblock **block, struct compaction *compaction);
 
 /* NULL: no memory. */
 struct memberblock *memberblock_copy(const struct memberblock *block);

@@ -82,7 +82,8 @@ uint64_t memberset_scan(const struct memberset *set, uint32_t cursor, uint64_t b
 
 /* Moves the block that entry `at` of the directory leads to, which is below 2^bits, together with its like:
  * mem_compact(); with the first one the directory. Returns the first entry of the next block. */
-size_t memberset_compact(struct memberset *set, size_t at);
+struct compaction;
+size_t memberset_compact(struct memberset *set, size_t at, struct compaction *compaction);
 
 /* NO_MEMORY: *copy is nothing. */
 enum status memberset_copy(struct memberset *copy, const struct memberset *set);

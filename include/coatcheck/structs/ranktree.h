@@ -110,7 +110,8 @@ enum status ranktree_move(struct ranktree *tree, uint32_t leaf, unsigned at, str
 
 /* Moves the leaf of this number, if there is one, and the nodes that it is the first below, together with their like:
  * mem_compact(). */
-void ranktree_compact(struct ranktree *tree, uint32_t number);
+struct compaction;
+void ranktree_compact(struct ranktree *tree, uint32_t number, struct compaction *compaction);
 
 void ranktree_check(const struct ranktree *tree);
 

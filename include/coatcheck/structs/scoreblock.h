@@ -74,8 +74,10 @@ static inline void scoreblock_prefetch(const struct scoreblock *block)
     for (unsigned i = 0; i < 14; i++) prefetch((const char *)block + 64 * (size_t)i);
 }
 
-/* Moves it and its members elsewhere together with their like: mem_compact(). */
-void scoreblock_compact(struct scoreblock **block);
+/* Moves it and its members elsewhere together with their like: mem_compact(). Those that the time does not suffice for stay
+ * where they are, until the next round. */
+struct compaction;
+void scoreblock_compact(struct scoreblock **block, struct compaction *compaction);
 
 /* The next one from `at` on with this tag, -1: none. Leaves only. */
 int scoreblock_find_tag(const struct scoreblock *block, unsigned at, uint8_t tag);
