@@ -45,6 +45,11 @@ _Thread_local int64_t memory_allowance = INT64_MIN;
 #define SLICE_FAR_US 250
 #define SLICE_LAST_US 2000
 
+/* Nothing has run away when the limit is lowered: that takes half of a core for as long as it takes, and nobody waits for
+ * longer than at any other time. */
+#define SLICE_LOWER_US 500
+#define PRESS_LOWER_US 1000
+
 static struct {
     struct keyspace *keyspace;
     unsigned workers;
@@ -78,6 +83,11 @@ int64_t memory_limit(void)
 enum evict_policy memory_policy(void)
 {
     return (enum evict_policy)atomic_load_explicit(&the.policy, memory_order_relaxed);
+}
+
+static bool is_lowering(void)
+{
+    return atomic_load_explicit(&the.is_lowering, memory_order_relaxed);
 }
 
 bool memory_counts_uses(void)
@@ -153,6 +163,7 @@ static void set_pressure(int64_t left, int64_t margin, int64_t gaps)
         if (need < margin - left) need = margin - left;
         if (need > margin / 2) need = margin / 2;
         press_us = PRESS_LEAST_US + (PRESS_MOST_US - PRESS_LEAST_US) * need / (margin / 2);
+        if (is_lowering() && press_us > PRESS_LOWER_US) press_us = PRESS_LOWER_US;
     }
     /* Those that sleep have slabs, too. */
     if (atomic_exchange_explicit(&the.press_us, press_us, memory_order_relaxed) == 0 && press_us > 0)
@@ -177,7 +188,7 @@ static int64_t will_come_back(int64_t held, int64_t rss)
 {
     int64_t apart = rss - held - held / 32 - BYTES_BESIDES / 2;
 
-    return atomic_load_explicit(&the.is_lowering, memory_order_relaxed) && apart > 0 ? apart : 0;
+    return is_lowering() && apart > 0 ? apart : 0;
 }
 
 /* Ten times a second: until RSS is where it should be, or comes no nearer. */
@@ -190,7 +201,7 @@ static void judge_lowering(int64_t rss)
     int64_t excess = rss - aimed_at();
     bool is_stuck = false;
 
-    if (likely(!atomic_load_explicit(&the.is_lowering, memory_order_relaxed))) return;
+    if (likely(!is_lowering())) return;
     if (the.limits_seen != limits) the.looks_lowering = 0;
     the.limits_seen = limits;
     if (the.looks_lowering++ % LOOKS_FOR_MOVES == 0) {
@@ -288,6 +299,7 @@ static int64_t inline_budget_us(int64_t over)
     int64_t tenacity = tenacity_now();
 
     if (tenacity >= 100) return INT64_MAX;
+    if (is_lowering()) return 1 + INLINE_US * tenacity / 10;
     if (over > limit / 64) budget_us = INLINE_LATE_US;
     if (over > limit / 16) budget_us = INLINE_LAST_US;
     return 1 + budget_us * tenacity / 10;
@@ -298,7 +310,7 @@ static unsigned inline_holds(int64_t over)
 {
     int64_t tenacity = tenacity_now();
 
-    if (tenacity >= 100 || over > memory_limit() / 64) return 0;
+    if (tenacity >= 100 || (over > memory_limit() / 64 && !is_lowering())) return 0;
     return (unsigned)(1 + (MEMORY_WAIT_HOLDS - 1) * tenacity / 10);
 }
 
@@ -306,6 +318,7 @@ static int64_t slice_budget_us(int64_t over)
 {
     int64_t limit = memory_limit();
 
+    if (is_lowering()) return SLICE_LOWER_US;
     if (over > limit / 16) return SLICE_LAST_US;
     return over > limit / 64 ? SLICE_FAR_US : SLICE_US;
 }
