@@ -132,7 +132,9 @@ static void keys_that_fall_together_are_scattered_again(void **state)
     print_message(
         "groups a lookup reads: calm %.2f, flooded %.2f, at worst %u, of an absent key %.2f\n",
         calm / ORDINARY, flooded / FLOOD, worst, absent / 10000);
-    assert_true(flooded / FLOOD < 2 * calm / ORDINARY);
+    /* The table is fuller now, which costs every key 1.7 to 2.1 times of calm as chance has it; a flood that is not met
+     * costs its keys a hundred and fifty times. */
+    assert_true(flooded / FLOOD < 4 * calm / ORDINARY);
     assert_true(worst < CHAIN_MOST);
     assert_true(absent / 10000 < 10);
     for (uint64_t i = 0; i < ORDINARY; i++) assert_true(exists(keyspace, 0, numbered(room, i)));
