@@ -64,6 +64,8 @@ static void add_waits(struct text *into)
     text_addf(into, "evict_wait_usec_p50:%.1f\r\nevict_wait_usec_p99:%.1f\r\nevict_wait_usec_p999:%.1f\r\nevict_wait_usec_max:%.1f\r\n",
               (double)waits.p50_ns / 1000, (double)waits.p99_ns / 1000, (double)waits.p999_ns / 1000,
               (double)waits.longest_ns / 1000);
+    add_count(into, "evict_wait_usec_total", (int64_t)(waits.total_ns / 1000));
+    add_count(into, "evict_waits_over_20_usec", (int64_t)waits.late);
 }
 
 void info_stats(struct call *call, struct text *into)

@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A command has waited for eviction, on this thread, since then by this clock. With COATCHECK_WAITS_BY_PROCESSOR, which is
- * for measuring alone, that is the time that the processor gave to the thread: a question to the kernel each. */
+/* A command has waited for eviction, on this thread, since then by this clock. */
 uint64_t memory_waits_now_ns(void);
 void memory_waits_note(uint64_t since_ns);
 

@@ -60,6 +60,8 @@ int64_t memory_exceeded_total_ms(void);
  * meanwhile is in it. Any thread. */
 struct memory_waits {
     uint64_t count, p50_ns, p99_ns, p999_ns, longest_ns;
+    uint64_t total_ns;
+    uint64_t late; /* longer than 20 us, what they are to be held to */
 };
 struct memory_waits memory_waits(void);
 

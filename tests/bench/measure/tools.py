@@ -88,7 +88,8 @@ def load(server, command, cores=None, **settings):
 
 
 def stalls(seconds):
-    """What the machine itself does to a thread on the server's core in so many seconds: {"longest_us", "over_1ms"}."""
+    """What the machine itself does to a thread on the server's core in so many seconds: {"longest_us", "over_1ms",
+    "over_20us_a_second"}."""
     done = subprocess.run([build("stalls"), "%g" % seconds], capture_output=True, text=True, check=True,
                           preexec_fn=on_cores(SERVER_CORES))
     return json.loads(done.stdout)
