@@ -1,8 +1,10 @@
 """The servers that are compared: how each is started, filled and looked into."""
 
 import concurrent.futures
+import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +104,18 @@ class Running:
         found = re.search(r"^%s:\s*(\d+) kB" % field, Path("/proc/%d/%s" % (self.pid, file)).read_text(),
                           re.M)
         return int(found.group(1)) * 1024
+
+    def stop_for_now(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def go_first(self):
+        """Who serves goes before all that is not in real time: the first thread, and the workers where there are any."""
+        for thread in Path("/proc/%d/task" % self.pid).iterdir():
+            if int(thread.name) == self.pid or (thread / "comm").read_text().startswith("worker"):
+                tools.go_first(int(thread.name))
 
     def cpu_seconds(self):
         """Processor time of all its threads so far; Linux makes a clock of ~pid << 3 | 2."""

@@ -7,9 +7,13 @@ so that it does not keep the probe itself waiting: what comes over the wire come
 What the probe sees has in it what else the machine does. What the server alone makes of it is told by its turns (turns.c): the
 processor time from one look at its sockets to the next, in which nobody hears anything from that thread. What a machine, and
 its host, keep from a thread without saying so is in them still: so a thread that only looks at its clock stands beside them.
+
+With --realtime the probe and whoever serves go before all other threads of the machine, so that what the probe sees is the
+server's, and the host's.
 """
 
 import argparse
+import contextlib
 import os
 import threading
 import time
@@ -17,8 +21,8 @@ import time
 from . import tools
 from .report import figure, median, say, turns
 
-FIELDS = ("p50", "p99", "p999", "p9999", "max", "turn_p999", "turn_max")
-FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "turns' p99.9", "longest turn"]
+FIELDS = ("p50", "p99", "p999", "p9999", "max", "turn_p999", "turn_max", "turns_over_1ms")
+FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "turns' p99.9", "longest turn", "turns over 1 ms"]
 PROBE_RATE = 10_000
 KEYS, QUICK_KEYS = 10_000_000, 100_000
 GIANT = 512 << 20
@@ -154,7 +158,7 @@ def observe(server, event, settings):
         except Exception as wrong:                  # told by the thread that waits for this one
             failures.append(wrong)
     probe = tools.Load(server, "GET probe", clients=1, pipeline=65536, rate=PROBE_RATE,
-                       seconds=event.seconds / (2 if settings.quick else 1))
+                       seconds=event.seconds / (2 if settings.quick else 1), realtime=settings.realtime)
     time.sleep(0.4)
     actor = threading.Thread(target=act)
     if server.turns:
@@ -166,8 +170,22 @@ def observe(server, event, settings):
     result = probe.result()
     if failures:
         raise failures[0]
-    spent = server.turns.seen() if server.turns else {"p999": None, "max": None}
-    return {**result["latency_us"], "turn_p999": spent["p999"], "turn_max": spent["max"], "event_s": took}
+    spent = server.turns.seen() if server.turns else {"p999": None, "max": None, "over_1ms": None}
+    return {**result["latency_us"], "turn_p999": spent["p999"], "turn_max": spent["max"],
+            "turns_over_1ms": spent["over_1ms"], "event_s": took}
+
+
+@contextlib.contextmanager
+def alone(server, running):
+    """None of the others that we started does anything meanwhile, not even what an idle one does: all have one core."""
+    others = [one for one in running if one is not server and one.pid]
+    for one in others:
+        one.stop_for_now()
+    try:
+        yield
+    finally:
+        for one in others:
+            one.go_on()
 
 
 def with_keys(settings):
@@ -176,23 +194,35 @@ def with_keys(settings):
     return argparse.Namespace(**{**vars(settings), "keys": keys})
 
 
+def count(number):
+    return figure(None) if number is None else "%d" % number
+
+
 def silences(running_of, settings):
     """Of filling an empty server at full speed: [server, longest time in which none of ten clients had a reply in ms,
-    longest turn in ms, longest step in ms of a thread that only looked at its clock for as long afterwards, kop/s]."""
+    longest turn in ms and how many were longer than one, the same of the steps of a thread that only looked at its clock for as
+    long afterwards, kop/s]."""
     rows = []
     with running_of(1, watched=True) as running:
         for server in running:
             say("pauses: %s is filled, nobody else asks" % server.name)
-            filled = server.fill(2 * settings.keys, settings.value_size)
-            longest_ms = server.turns.seen()["max"] / 1000 if server.turns else None
-            stalled_ms = tools.stalls(filled["seconds"])["longest_us"] / 1000
-            rows.append([server.name, *map(figure, (filled["silence_us"] / 1000, longest_ms, stalled_ms,
-                                                    filled["ops_per_second"] / 1000))])
+            if settings.realtime:
+                server.go_first()
+            with alone(server, running):
+                filled = server.fill(2 * settings.keys, settings.value_size, realtime=settings.realtime)
+                spent = server.turns.seen() if server.turns else {"max": None, "over_1ms": None}
+                stalled = tools.stalls(filled["seconds"], settings.realtime)
+            longest_ms = spent["max"] / 1000 if server.turns else None
+            rows.append([server.name, figure(filled["silence_us"] / 1000), figure(longest_ms), count(spent["over_1ms"]),
+                         figure(stalled["longest_us"] / 1000), count(stalled["over_1ms"]),
+                         figure(filled["ops_per_second"] / 1000)])
     return rows
 
 
 def run(running_of, settings, report):
     settings = with_keys(settings)
+    if settings.realtime:
+        tools.need_to_go_first()
     events = [event for event in EVENTS if (event.name.startswith(tuple(settings.events)) if settings.events
                                             else not settings.quick or event.name in QUICK)]
     found = {event.name: {} for event in events}
@@ -202,31 +232,35 @@ def run(running_of, settings, report):
             for server in running:
                 refill(server, settings)
                 server.ask("SET", "probe", "x")
+                if settings.realtime:
+                    server.go_first()
             for event in events:
                 for server in running:
                     say("pauses: round %d, %s, %s" % (turn + 1, event.name, server.name))
-                    found[event.name].setdefault(server.name, []).append(
-                        observe(server, event, settings))
+                    with alone(server, running):
+                        found[event.name].setdefault(server.name, []).append(observe(server, event, settings))
     rows = []
     for event, by_server in found.items():
         for name, seen in by_server.items():
             report.keep("pauses", {"event": event, "server": name, "rounds": seen})
             seen = [one for one in seen if one]
-            cells = [figure(median([one[field] for one in seen])) for field in (*FIELDS, "event_s")]
+            cells = [count(median([one[field] for one in seen])) if field == "turns_over_1ms"
+                     else figure(median([one[field] for one in seen])) for field in (*FIELDS, "event_s")]
             rows.append([event, name if seen else name + " (cannot do it)"] + cells)
-    report.heading("Pauses: what a client that asks every 100 µs sees, 1 worker, %s keys, in µs"
-                   % format(settings.keys, ","))
+    report.heading("Pauses: what a client that asks every 100 µs sees, 1 worker, %s keys, in µs%s"
+                   % (format(settings.keys, ","), ", in real time" if settings.realtime else ""))
     report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
     report.text("A late answer counts from when its question was due. Turns in microseconds of the serving threads' processor time. "
                 "Medians of %s." % turns(rounds))
     seconds = max((event.seconds for event in events), default=1.0) / (2 if settings.quick else 1)
-    stalled = tools.stalls(seconds)
+    stalled = tools.stalls(seconds, settings.realtime)
     report.text("A thread on the same core that only looked at its clock for %d s was kept from it for %s µs at the longest, and %d "
                 "times for more than a millisecond." % (seconds, figure(stalled["longest_us"]), stalled["over_1ms"]))
     if settings.quick or (settings.events and "growth" not in settings.events):
         return
     report.heading("Growth from nothing to %s keys at full speed" % format(2 * settings.keys, ","))
-    report.table(["server", "longest time without any reply, ms", "longest turn, ms", "the machine's own, ms", "kop/s"],
+    report.table(["server", "longest time without any reply, ms", "longest turn, ms", "turns over 1 ms", "the machine's own, ms",
+                  "its own over 1 ms", "kop/s"],
                  silences(running_of, settings))
     report.text("Ten clients, 100 commands at a time each; how long none of them heard anything. The machine's own: the longest "
                 "time in which a thread that only looks at its clock was kept from it, in as many seconds afterwards.")

@@ -37,13 +37,37 @@ def build(name):
     return str(program)
 
 
-def on_cores(cores, background=False):
-    """For Popen: keep to these cores; in the background, take only what nobody else there wants."""
+def on_cores(cores, background=False, realtime=False):
+    """For Popen: keep to these cores; in the background, take only what nobody else there wants; in real time, go first."""
     def prepare():
         os.sched_setaffinity(0, cores)
         if background:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        if realtime:
+            os.sched_setscheduler(0, os.SCHED_FIFO, REALTIME)
     return prepare
+
+
+REALTIME = os.sched_param(10)
+
+
+def go_first(thread):
+    """Before all threads that are not in real time: those of the kernel, too. What it starts later is ordinary again."""
+    os.sched_setscheduler(thread, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, REALTIME)
+
+
+RUNTIME = Path("/proc/sys/kernel/sched_rt_runtime_us")
+
+
+def need_to_go_first():
+    """Raises LoadError, and says what to do, where real time is not to be had or ends after a part of each second."""
+    try:
+        subprocess.run(["true"], check=True, preexec_fn=on_cores(CORES, realtime=True))
+    except (OSError, subprocess.SubprocessError):
+        raise LoadError("--realtime needs the right to set real-time priorities: be root, or leave it out") from None
+    if RUNTIME.exists() and int(RUNTIME.read_text()) != -1:
+        raise LoadError("--realtime: the kernel stops such threads for a part of each second; first say\n"
+                        "  sysctl kernel.sched_rt_runtime_us=-1\nand afterwards %s again" % RUNTIME.read_text().strip())
 
 
 def load_words(server, command, **settings):
@@ -63,11 +87,11 @@ def load_words(server, command, **settings):
 class Load:
     """A load that runs beside us until result() is asked for."""
 
-    def __init__(self, server, command, cores=None, background=False, **settings):
+    def __init__(self, server, command, cores=None, background=False, realtime=False, **settings):
         self.server, self.command = server, command
         self.process = subprocess.Popen(load_words(server, command, **settings), text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        preexec_fn=on_cores(cores or LOAD_CORES, background))
+                                        preexec_fn=on_cores(cores or LOAD_CORES, background, realtime))
 
     def result(self, errors_matter=True):
         out, err = self.process.communicate()
@@ -87,11 +111,11 @@ def load(server, command, cores=None, **settings):
     return Load(server, command, cores, **settings).result()
 
 
-def stalls(seconds):
+def stalls(seconds, realtime=False):
     """What the machine itself does to a thread on the server's core in so many seconds: {"longest_us", "over_1ms",
     "over_20us_a_second"}."""
     done = subprocess.run([build("stalls"), "%g" % seconds], capture_output=True, text=True, check=True,
-                          preexec_fn=on_cores(SERVER_CORES))
+                          preexec_fn=on_cores(SERVER_CORES, realtime=realtime))
     return json.loads(done.stdout)
 
 

@@ -39,7 +39,8 @@ class Turns:
         HEAD.pack_into(self.shared, 0, epoch + 1, threads)
 
     def seen(self):
-        """{"p999", "max"} of all threads' turns since forget(), in microseconds of processor time."""
+        """{"p999", "max"} of all threads' turns since forget(), in microseconds of processor time, and "over_1ms", how many
+        took longer than that."""
         now, threads = HEAD.unpack_from(self.shared, 0)
         counts, longest = [0] * BUCKETS, 0
         for thread in range(min(threads, THREADS)):
@@ -50,12 +51,13 @@ class Turns:
             longest = max(longest, most)
             for bucket, count in enumerate(struct.unpack_from("<%dQ" % BUCKETS, self.shared, at + THREAD_HEAD.size)):
                 counts[bucket] += count
+        over_1ms = sum(count for bucket, count in enumerate(counts) if ceiling_ns(bucket) > 1_000_000)
         wanted, passed = 0.999 * sum(counts), 0
         for bucket, count in enumerate(counts):
             passed += count
             if passed >= wanted:
                 break
-        return {"p999": min(ceiling_ns(bucket), longest) / 1000, "max": longest / 1000}
+        return {"p999": min(ceiling_ns(bucket), longest) / 1000, "max": longest / 1000, "over_1ms": over_1ms}
 
     def close(self):
         self.shared.close()
