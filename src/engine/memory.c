@@ -80,6 +80,16 @@ int64_t memory_limit(void)
     return atomic_load_explicit(&the.limit, memory_order_relaxed);
 }
 
+/* More than any machine has, and little enough to add to: what may be told as a limit goes up to INT64_MAX. */
+#define LIMIT_MOST ((int64_t)1 << 60)
+
+static int64_t limit_to_add_to(void)
+{
+    int64_t limit = memory_limit();
+
+    return limit < LIMIT_MOST ? limit : LIMIT_MOST;
+}
+
 enum evict_policy memory_policy(void)
 {
     return (enum evict_policy)atomic_load_explicit(&the.policy, memory_order_relaxed);
@@ -173,13 +183,13 @@ static void set_pressure(int64_t left, int64_t margin, int64_t gaps)
 /* What the process may take besides what is held. */
 static int64_t may_be_besides(void)
 {
-    return memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES;
+    return limit_to_add_to() / 100 * PERCENT_BESIDES + BYTES_BESIDES;
 }
 
 /* RSS is to stay below this. */
 static int64_t aimed_at(void)
 {
-    return memory_limit() + may_be_besides() - memory_limit() / 50 - MARGIN_LEAST;
+    return limit_to_add_to() + may_be_besides() - limit_to_add_to() / 50 - MARGIN_LEAST;
 }
 
 /* After the limit was lowered, what is evicted for it leaves gaps, and no pages, before what stays is moved together: so
@@ -215,7 +225,7 @@ static void judge_lowering(int64_t rss)
 
 static void aim(size_t resident)
 {
-    int64_t limit = memory_limit(), held = (int64_t)held_all(), rss = (int64_t)resident;
+    int64_t limit = limit_to_add_to(), held = (int64_t)held_all(), rss = (int64_t)resident;
     int64_t besides = may_be_besides(), margin = limit / 50 + MARGIN_LEAST;
     int64_t excess = rss - aimed_at(), returns = excess > 0 ? will_come_back(held, rss) : 0;
     int64_t target = held - (returns < excess ? excess - returns : excess > 0 ? 0 : excess);
@@ -247,7 +257,7 @@ static void give_pages_back(int64_t now_us)
 /* Pages are kept for a moment for who comes next; not when there are none to spare. */
 static bool pages_are_short(size_t resident)
 {
-    return (int64_t)resident > memory_limit() + memory_limit() / 100 * PERCENT_BESIDES + BYTES_BESIDES / 2;
+    return (int64_t)resident > limit_to_add_to() + limit_to_add_to() / 100 * PERCENT_BESIDES + BYTES_BESIDES / 2;
 }
 
 /* Small values that go leave gaps where large ones do not fit: pages are taken though no more is held. And pages of
@@ -259,7 +269,7 @@ static void aim_again(int64_t now_us)
     size_t resident;
     int64_t since = atomic_load_explicit(&the.changed_since, memory_order_relaxed);
 
-    if (likely(since < memory_limit() / 64 + (1 << 20))) return;
+    if (likely(since < limit_to_add_to() / 64 + (1 << 20))) return;
     if (!atomic_compare_exchange_strong(&the.changed_since, &since, 0)) return; /* another worker does it */
     resident = mem_resident();
     aim(resident);
@@ -279,7 +289,7 @@ static enum evict_end evict(int64_t over, int64_t budget_us, unsigned holds)
     enum evict_end end;
 
     /* Far above the limit all of them evict, and none sees what the others take meanwhile. */
-    if (over > memory_limit() / 64) over /= the.workers;
+    if (over > limit_to_add_to() / 64) over /= the.workers;
     end = evict_some(the.keyspace, &rules, (size_t)(over + SLACK),
                      budget_us == INT64_MAX ? UINT64_MAX : began + clock_us_to_ticks((uint64_t)budget_us));
     METRIC_ADD(memory, evict_us, (int64_t)(clock_ticks_to_ns(clock_ticks() - began) / 1000));
@@ -295,7 +305,7 @@ static int64_t tenacity_now(void)
 
 static int64_t inline_budget_us(int64_t over)
 {
-    int64_t limit = memory_limit(), budget_us = INLINE_US;
+    int64_t limit = limit_to_add_to(), budget_us = INLINE_US;
     int64_t tenacity = tenacity_now();
 
     if (tenacity >= 100) return INT64_MAX;
@@ -310,13 +320,13 @@ static unsigned inline_holds(int64_t over)
 {
     int64_t tenacity = tenacity_now();
 
-    if (tenacity >= 100 || (over > memory_limit() / 64 && !is_lowering())) return 0;
+    if (tenacity >= 100 || (over > limit_to_add_to() / 64 && !is_lowering())) return 0;
     return (unsigned)(1 + (MEMORY_WAIT_HOLDS - 1) * tenacity / 10);
 }
 
 static int64_t slice_budget_us(int64_t over)
 {
-    int64_t limit = memory_limit();
+    int64_t limit = limit_to_add_to();
 
     if (is_lowering()) return SLICE_LOWER_US;
     if (over > limit / 16) return SLICE_LAST_US;
@@ -325,7 +335,7 @@ static int64_t slice_budget_us(int64_t over)
 
 int64_t memory_for_unread(void)
 {
-    int64_t limit = memory_limit(), over, room;
+    int64_t limit = limit_to_add_to(), over, room;
 
     if (likely(limit == 0)) return 0;
     /* Replies come faster than keys can be evicted for them; and of what lay among others, as members of sorted sets, evicting
@@ -341,7 +351,7 @@ static _Thread_local bool nothing_to_evict;
 
 bool memory_is_behind(void)
 {
-    int64_t limit = memory_limit();
+    int64_t limit = limit_to_add_to();
 
     return limit > 0 && memory_over() > limit / 64 && memory_policy() != EVICT_NONE && !nothing_to_evict;
 }
@@ -502,7 +512,7 @@ int64_t memory_clients_limit(void)
 {
     int64_t limit = option_int(&engine_options.maxmemory_clients);
 
-    return limit >= 0 ? limit : memory_limit() / 100 * -limit;
+    return limit >= 0 ? limit : limit_to_add_to() / 100 * -limit;
 }
 
 static void options_changed(void)
