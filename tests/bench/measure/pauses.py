@@ -6,7 +6,8 @@ so that it does not keep the probe itself waiting: what comes over the wire come
 
 What the probe sees has in it what else the machine does. What the server alone makes of it is told by its turns (turns.c): the
 processor time from one look at its sockets to the next, in which nobody hears anything from that thread. What a machine, and
-its host, keep from a thread without saying so is in them still: so a thread that only looks at its clock stands beside them.
+its host, keep from a thread without saying so is in them still: so there stand beside them a thread that only looks at its clock
+and one that also reads from as much memory as the server has.
 
 With --realtime the probe and whoever serves go before all other threads of the machine, so that what the probe sees is the
 server's, and the host's.
@@ -26,6 +27,7 @@ FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "turns' p99.9", "longest 
 PROBE_RATE = 10_000
 KEYS, QUICK_KEYS = 10_000_000, 100_000
 GIANT = 512 << 20
+LOOK_S, QUICK_LOOK_S = 30, 1
 
 
 class Event:
@@ -194,14 +196,28 @@ def with_keys(settings):
     return argparse.Namespace(**{**vars(settings), "keys": keys})
 
 
+def of_machine(settings, rss_bytes):
+    """What the machine itself does to a thread that only looks at its clock, and to one that reads from so many bytes."""
+    seconds = QUICK_LOOK_S if settings.quick else LOOK_S
+    return [(what, tools.stalls(seconds, settings.realtime, reading))
+            for what, reading in (("only looked at its clock", 0), ("read from %.1f GB of its own" % (rss_bytes / 1e9), rss_bytes))]
+
+
+def tell_machine(seen, settings, report):
+    for what, stalled in seen:
+        report.text("A thread on the server's core that %s for %d s was kept from it for %s µs at the longest, and %d times for more "
+                    "than a millisecond." % (what, QUICK_LOOK_S if settings.quick else LOOK_S, figure(stalled["longest_us"]),
+                                             stalled["over_1ms"]))
+
+
 def count(number):
     return figure(None) if number is None else "%d" % number
 
 
 def silences(running_of, settings):
     """Of filling an empty server at full speed: [server, longest time in which none of ten clients had a reply in ms,
-    longest turn in ms and how many were longer than one, the same of the steps of a thread that only looked at its clock for as
-    long afterwards, kop/s]."""
+    longest turn in ms and how many were longer than one, the same of the steps of a thread that looked at its clock and read
+    from as much memory for as long afterwards, kop/s]."""
     rows = []
     with running_of(1, watched=True) as running:
         for server in running:
@@ -211,7 +227,7 @@ def silences(running_of, settings):
             with alone(server, running):
                 filled = server.fill(2 * settings.keys, settings.value_size, realtime=settings.realtime)
                 spent = server.turns.seen() if server.turns else {"max": None, "over_1ms": None}
-                stalled = tools.stalls(filled["seconds"], settings.realtime)
+                stalled = tools.stalls(filled["seconds"], settings.realtime, server.rss_bytes() if server.pid else 0)
             longest_ms = spent["max"] / 1000 if server.turns else None
             rows.append([server.name, figure(filled["silence_us"] / 1000), figure(longest_ms), count(spent["over_1ms"]),
                          figure(stalled["longest_us"] / 1000), count(stalled["over_1ms"]),
@@ -226,7 +242,7 @@ def run(running_of, settings, report):
     events = [event for event in EVENTS if (event.name.startswith(tuple(settings.events)) if settings.events
                                             else not settings.quick or event.name in QUICK)]
     found = {event.name: {} for event in events}
-    rounds = max(1, (settings.rounds + 1) // 4)
+    rounds, most_bytes = max(1, (settings.rounds + 1) // 4), 0
     for turn in range(rounds):
         with running_of(1, watched=True) as running:
             for server in running:
@@ -239,6 +255,10 @@ def run(running_of, settings, report):
                     say("pauses: round %d, %s, %s" % (turn + 1, event.name, server.name))
                     with alone(server, running):
                         found[event.name].setdefault(server.name, []).append(observe(server, event, settings))
+                most_bytes = max(most_bytes, running[0].rss_bytes() if running[0].pid else 0)
+            if turn == rounds - 1:
+                with alone(running[0], running):
+                    machine = of_machine(settings, most_bytes)
     rows = []
     for event, by_server in found.items():
         for name, seen in by_server.items():
@@ -252,10 +272,7 @@ def run(running_of, settings, report):
     report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
     report.text("A late answer counts from when its question was due. Turns in microseconds of the serving threads' processor time. "
                 "Medians of %s." % turns(rounds))
-    seconds = max((event.seconds for event in events), default=1.0) / (2 if settings.quick else 1)
-    stalled = tools.stalls(seconds, settings.realtime)
-    report.text("A thread on the same core that only looked at its clock for %d s was kept from it for %s µs at the longest, and %d "
-                "times for more than a millisecond." % (seconds, figure(stalled["longest_us"]), stalled["over_1ms"]))
+    tell_machine(machine, settings, report)
     if settings.quick or (settings.events and "growth" not in settings.events):
         return
     report.heading("Growth from nothing to %s keys at full speed" % format(2 * settings.keys, ","))
@@ -263,4 +280,5 @@ def run(running_of, settings, report):
                   "its own over 1 ms", "kop/s"],
                  silences(running_of, settings))
     report.text("Ten clients, 100 commands at a time each; how long none of them heard anything. The machine's own: the longest "
-                "time in which a thread that only looks at its clock was kept from it, in as many seconds afterwards.")
+                "time in which a thread that looks at its clock and reads from as much memory was kept from it, in as many "
+                "seconds afterwards.")

@@ -111,10 +111,10 @@ def load(server, command, cores=None, **settings):
     return Load(server, command, cores, **settings).result()
 
 
-def stalls(seconds, realtime=False):
-    """What the machine itself does to a thread on the server's core in so many seconds: {"longest_us", "over_1ms",
-    "over_20us_a_second"}."""
-    done = subprocess.run([build("stalls"), "%g" % seconds], capture_output=True, text=True, check=True,
+def stalls(seconds, realtime=False, reading=0):
+    """What the machine itself does in so many seconds to a thread on the server's core that looks at its clock, and reads from so
+    many bytes of its own: {"longest_us", "over_1ms", "over_20us_a_second"}."""
+    done = subprocess.run([build("stalls"), "%g" % seconds, "%d" % reading], capture_output=True, text=True, check=True,
                           preexec_fn=on_cores(SERVER_CORES, realtime=realtime))
     return json.loads(done.stdout)
 
