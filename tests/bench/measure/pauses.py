@@ -22,12 +22,14 @@ import time
 from . import tools
 from .report import figure, median, say, turns
 
-FIELDS = ("p50", "p99", "p999", "p9999", "max", "turn_p999", "turn_max", "turns_over_1ms")
-FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "turns' p99.9", "longest turn", "turns over 1 ms"]
+FIELDS = ("p50", "p99", "p999", "p9999", "max", "quiet_p999", "to_quiet", "turn_p999", "turn_max", "turns_over_1ms")
+FIELD_NAMES = ["p50", "p99", "p99.9", "p99.99", "max", "p99.9 just before", "p99.9 to that", "turns' p99.9", "longest turn",
+               "turns over 1 ms"]
 PROBE_RATE = 10_000
 KEYS, QUICK_KEYS = 10_000_000, 100_000
 GIANT = 512 << 20
 LOOK_S, QUICK_LOOK_S = 30, 1
+QUIET_MOST_S = 8
 
 
 class Event:
@@ -116,8 +118,9 @@ def save(server, settings):
         time.sleep(0.1)
 
 
+QUIET = Event("nothing", nothing)
 EVENTS = (
-    Event("nothing", nothing),
+    QUIET,
     Event("another client pipelines 10,000 SETs at a time", pipeline_deep),
     Event("others write and read values of 1 MB", large_values(1 << 20), seconds=5),
     Event("others write and read values of 64 MB", large_values(64 << 20), seconds=6),
@@ -146,12 +149,8 @@ def possible(server, event):
     return event.needs is None or server.knows(event.needs)
 
 
-def observe(server, event, settings):
-    """The probe's latencies around one event; None where the server cannot do it."""
-    if not possible(server, event):
-        return None
-    if event.prepare:
-        event.prepare(server, settings)
+def probed(server, event, seconds, settings):
+    """The probe's latencies in so many seconds, with the event in them."""
     failures = []
 
     def act():
@@ -159,8 +158,7 @@ def observe(server, event, settings):
             event.act(server, settings)
         except Exception as wrong:                  # told by the thread that waits for this one
             failures.append(wrong)
-    probe = tools.Load(server, "GET probe", clients=1, pipeline=65536, rate=PROBE_RATE,
-                       seconds=event.seconds / (2 if settings.quick else 1), realtime=settings.realtime)
+    probe = tools.Load(server, "GET probe", clients=1, pipeline=65536, rate=PROBE_RATE, seconds=seconds, realtime=settings.realtime)
     time.sleep(0.4)
     actor = threading.Thread(target=act)
     if server.turns:
@@ -175,6 +173,19 @@ def observe(server, event, settings):
     spent = server.turns.seen() if server.turns else {"p999": None, "max": None, "over_1ms": None}
     return {**result["latency_us"], "turn_p999": spent["p999"], "turn_max": spent["max"],
             "turns_over_1ms": spent["over_1ms"], "event_s": took}
+
+
+def observe(server, event, settings):
+    """The probe's latencies around one event, and beside those of a quiet time just before, as minutes differ; None where the
+    server cannot do it."""
+    if not possible(server, event):
+        return None
+    if event.prepare:
+        event.prepare(server, settings)
+    seconds = event.seconds / (2 if settings.quick else 1)
+    before = probed(server, QUIET, min(seconds, QUIET_MOST_S), settings)
+    seen = probed(server, event, seconds, settings)
+    return {**seen, "quiet_p999": before["p999"], "to_quiet": seen["p999"] / before["p999"]}
 
 
 @contextlib.contextmanager
@@ -270,8 +281,9 @@ def run(running_of, settings, report):
     report.heading("Pauses: what a client that asks every 100 µs sees, 1 worker, %s keys, in µs%s"
                    % (format(settings.keys, ","), ", in real time" if settings.realtime else ""))
     report.table(["meanwhile", "server", *FIELD_NAMES, "the event took, s"], rows, 2)
-    report.text("A late answer counts from when its question was due. Turns in microseconds of the serving threads' processor time. "
-                "Medians of %s." % turns(rounds))
+    report.text("A late answer counts from when its question was due. *Just before*: in as many seconds, %d at most, without the "
+                "event. Turns in microseconds of the serving threads' processor time. "
+                "Medians of %s." % (QUIET_MOST_S, turns(rounds)))
     tell_machine(machine, settings, report)
     if settings.quick or (settings.events and "growth" not in settings.events):
         return
